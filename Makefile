@@ -1,0 +1,51 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+PYTHON ?= python3
+VENV := .venv
+COLLECTIONS := build/collections
+COLLECTION := $(COLLECTIONS)/ansible_collections/rackwright/baremetal
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/$(COLLECTIONS)
+
+PACKAGES := cpio curl dbus dnsmasq-base dosfstools e2fsprogs efibootmgr fdisk gcc gdisk ipmitool ipxe ipxe-qemu iproute2 \
+  libc6-dev libvirt-clients libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-system libvirt-dev mmdebstrap mtools \
+  nginx-light openssh-client openssl ovmf parted pkg-config procps python3-dev python3-venv qemu-system-x86 qemu-utils \
+  shellcheck udev udhcpc zstd
+
+.PHONY: all apt tools collection demo demo-down test lint sanity unit emulators boot-server rack rack-faults clean
+
+all: test
+
+# Package installation is skipped when everything is there, so that it costs nothing the second time.
+apt:
+	@dpkg-query -W -f '$${db:Status-Status}\n' $(PACKAGES) 2>/dev/null | sort | uniq -c | grep -q "^ *$(words $(PACKAGES)) installed$$" || \
+	  { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(PACKAGES); }
+
+$(VENV)/.ready: requirements.txt tests/requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install -q -r requirements.txt -r tests/requirements.txt
+	touch $@
+
+tools: apt $(VENV)/.ready
+
+# Built and installed as a user gets it; everything is tested there.
+collection: tools
+	rm -rf build/tarball $(COLLECTIONS)
+	ansible-galaxy collection build --output-path build/tarball
+	ansible-galaxy collection install build/tarball/rackwright-baremetal-*.tar.gz -p $(COLLECTIONS) --offline --force
+
+demo: collection
+	$(VENV)/bin/python tests/virtual_rack/rack.py
+
+demo-down:
+	$(VENV)/bin/python tests/virtual_rack/rack.py down
+
+test: collection
+	tests/run.sh
+
+lint sanity unit emulators boot-server rack rack-faults: collection
+	tests/run.sh $@
+
+clean: demo-down
+	rm -rf build $(VENV)

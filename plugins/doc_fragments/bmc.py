@@ -1,0 +1,65 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options of everything that talks to a BMC. Private to the collection; may change at any time."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  driver:
+    description:
+      - How to talk to the BMC. V(redfish) over HTTPS, V(ipmi) for IPMI 2.0 over LAN, V(manual) for a machine without a BMC.
+      - When not given, it comes from where the BMC comes from, see O(bmc).
+    type: str
+    choices: [redfish, ipmi, manual]
+  bmc:
+    description:
+      - Where the node's BMC is and how to log on.
+      - The first of these that is there is taken whole. This option, then the host variable C(baremetal_bmc) (a dictionary with the same
+        keys and C(driver)), then the node's entry in the registry.
+    type: dict
+    suboptions:
+      address:
+        description:
+          - Host name or IP address.
+          - With V(redfish) also a URL without a path; without a scheme it is C(https).
+          - Like O(bmc.username) and O(bmc.password) it is needed by every driver but V(manual).
+        type: str
+      port:
+        description: TCP or UDP port. When not given, it is the protocol's own, 443 or 623.
+        type: int
+      username:
+        description: Name of the BMC's account.
+        type: str
+      password:
+        description: Password of the BMC's account.
+        type: str
+      system_id:
+        description:
+          - With V(redfish), the system that is this node, as the last part of its path or as the whole path.
+          - Needed only where the BMC serves several systems.
+        type: str
+      ca_file:
+        description:
+          - With V(redfish), a file on the host that talks to the BMC with the only certificate authorities to trust, in PEM format.
+          - When not given, the authorities of the operating system are trusted.
+        type: path
+      verify:
+        description:
+          - With V(redfish), whether the BMC's certificate must be good for the address. It must when not given.
+          - With V(false) whoever sits in between reads the password.
+        type: bool
+      cipher_suite:
+        description:
+          - With V(ipmi), the cipher suite to log on with, V(17) (SHA-256) or V(3) (SHA-1).
+          - When not given, V(17) is tried first and then V(3), which costs up to a second with a BMC that needs V(3).
+        type: int
+        choices: [3, 17]
+requirements:
+  - sushy (Python package) for the driver V(redfish)
+  - pyghmi (Python package) for the driver V(ipmi)
+"""

@@ -1,0 +1,49 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What every driver needs to know about a BMC's address, and how a failed connection is told.
+
+Private to the collection; may change at any time.
+"""
+
+from __future__ import annotations
+
+from .._errors import BaremetalError
+
+STAGE = "BMC connection"
+
+
+class BmcLost(BaremetalError):
+    """The BMC did not answer, or answered that it cannot do so now: worth another try later.
+
+    Waiting for a power state goes on over it; anything else fails with it.
+    """
+
+    def __init__(self, what, **context):
+        super().__init__(what, **{"stage": STAGE, **context})
+
+
+def refused(what, **context):
+    """The error for a connection that will not work until somebody changes something.
+
+    :param what: the cause, as a sentence.
+    :param context: ``seen`` and ``cure`` of BaremetalError.
+    """
+    return BaremetalError(what, stage=STAGE, **context)
+
+
+def required(connection, driver, *keys):
+    """Check that a connection dict names everything that a driver cannot do without.
+
+    :param connection: the ``bmc`` dict: address, port, username, password and the driver's own keys.
+    :param driver: name of the driver, for the message.
+    :param keys: the keys that must have a value.
+    :raises BaremetalError: naming the missing keys.
+    """
+    missing = [key for key in keys if connection.get(key) in (None, "")]
+    if missing:
+        raise refused(
+            f"the driver {driver} needs {' and '.join(missing)} of the BMC, and nothing gives it",
+            cure="complete the option bmc, the host variable baremetal_bmc or the node's entry in the hardware file",
+        )

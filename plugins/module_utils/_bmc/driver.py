@@ -1,0 +1,87 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The drivers, and the one way to open a BMC.
+
+A driver is a class with these attributes and methods; the instance is one open connection:
+
+``POWER``
+    frozenset of the targets that ``set_power`` takes: ``on``, ``off``, ``reset``, ``soft off``.
+``BOOT_DEVICES``
+    frozenset of the devices that ``set_boot`` takes: ``pxe``, ``disk``, ``cdrom``, ``bios``, ``none``.
+``MODE_IS_FIRM``
+    whether the boot mode that the driver reads is the machine's setting, and not a mere request.
+``__init__(connection, log)``
+    logs on. ``connection`` is the ``bmc`` dict with a clear password.
+``close()``
+    logs off; never raises.
+``get_power()``
+    ``on``, ``off``, or ``unknown`` for everything between them.
+``set_power(target)``
+    asks for a change and returns at once.
+``get_boot()``
+    ``{"device", "persistent", "mode"}``; mode is ``uefi``, ``bios`` or None; device may be one
+    that ``set_boot`` does not take, as the BMC calls it.
+``set_boot(device, persistent, mode)``
+    sets the override of the next boot, or of all boots; mode None leaves the mode alone.
+``identity()``
+    ``{"system_uuid", "serial", "manufacturer", "model"}``, None for what the BMC does not tell.
+
+Every method raises BaremetalError; a BMC that may answer later raises its subclass BmcLost.
+Private to the collection; may change at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+from .._errors import BaremetalError
+from .ipmi import IpmiDriver
+from .manual import ManualDriver
+from .redfish import RedfishDriver
+
+DRIVERS = {"redfish": RedfishDriver, "ipmi": IpmiDriver, "manual": ManualDriver}
+
+
+def refuse_unsupported(driver, *, power=(), device=None):
+    """Refuse what a driver cannot do, before anything is sent to the BMC.
+
+    :param driver: name of the driver.
+    :param power: targets of ``set_power`` that the work will need.
+    :param device: boot device that the work will set, or None.
+    :raises BaremetalError: naming what is refused and what the driver offers.
+    """
+    offers = DRIVERS[driver]
+    cure = ("switch the machine by hand and record its state, or give the node a BMC with the driver redfish or ipmi"
+            if offers is ManualDriver else None)
+    for target in power:
+        if target not in offers.POWER:
+            raise BaremetalError(f"the driver {driver} cannot do power {target}", stage="power", cure=cure or _offer(offers.POWER))
+    if device is not None and device not in offers.BOOT_DEVICES:
+        raise BaremetalError(f"the driver {driver} cannot set the boot device {device}", stage="boot device",
+                             cure=cure or _offer(offers.BOOT_DEVICES))
+
+
+def _offer(values):
+    return "choose one of " + ", ".join(sorted(values))
+
+
+@contextlib.contextmanager
+def open_driver(driver, connection, log=lambda text: None):
+    """Open a BMC and close it again, whatever happens in between.
+
+    :param driver: name of the driver.
+    :param connection: dict with ``address``, ``port``, ``username``, ``password`` (clear) and the
+        driver's own keys: ``system_id``, ``ca_file``, ``verify`` (redfish), ``cipher_suite`` (ipmi).
+    :param log: called with lines for a person who looks closer.
+    :returns: a context manager that gives the driver's instance.
+    :raises BaremetalError: when the driver does not exist or the BMC cannot be opened.
+    """
+    if driver not in DRIVERS:
+        raise BaremetalError(f"there is no driver {driver}", stage="BMC connection", cure=_offer(DRIVERS))
+    opened = DRIVERS[driver](connection, log)
+    try:
+        yield opened
+    finally:
+        opened.close()

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The iPXE script of one node. Private to the collection; may change at any time.
+
+iPXE (``src/core/exec.c``) splits a line at blanks, knows no quotes, takes ``||``, ``&&`` and ``;``
+as separate words for operators, a word that starts with ``#`` for a comment, and expands ``${...}``
+everywhere, without any way to escape these. So a text that holds one of them is refused.
+"""
+
+from __future__ import annotations
+
+import re
+
+from . import kernel_arguments
+from .._errors import BaremetalError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
+_URL = re.compile(r"http://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?")
+_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
+_MAC = re.compile(r"[0-9a-f]{2}(?:-[0-9a-f]{2}){5}")
+_OPERATORS = ("||", "&&", ";")
+
+# Loading is tried this often before the machine goes on to its next boot device; seconds in between.
+_TRIES = 10
+_PAUSE = 5
+
+
+def _checked(pattern, what, text, cure):
+    if not pattern.fullmatch(text):
+        raise BaremetalError(f"{what} cannot be written into an iPXE script", stage="boot script", seen=repr(text), cure=cure)
+    return text
+
+
+def base_url(text):
+    """The URL of the boot server without a slash at its end.
+
+    :raises BaremetalError: when it is not plain ``http://host[:port][/path]``; the iPXE of distributions has no TLS.
+    """
+    return _checked(_URL, "the URL of the boot server", text, "give url as http://ADDRESS:PORT").rstrip("/")
+
+
+def command_line(arguments):
+    """The kernel command line of these arguments, in words that iPXE hands on unchanged.
+
+    :param arguments: list of (key, value), see :mod:`kernel_arguments`.
+    :raises BaremetalError: when iPXE would understand a part of it as its own.
+    """
+    for key, value in arguments:
+        words = (value or "").split(" ")
+        rest_empty = len(words) > 1 and "" in words
+        # The first word has the key before it, so only later ones can be taken for something else.
+        taken = [word for word in words[1:] if word in _OPERATORS or word.startswith("#")]
+        if "${" in (value or "") or rest_empty or taken:
+            raise BaremetalError(
+                f"the kernel argument {key} would not come through iPXE unchanged", stage="boot script", seen=repr(value),
+                cure="leave out ${, several spaces in a row, spaces at the end of a value, and the words || && ; and #")
+    return kernel_arguments.render(arguments)
+
+
+def node_script(node, url, mac, ramdisk, arguments):
+    """The script that loads kernel and initrd of the ramdisk.
+
+    :param node: name of the node, for the screen.
+    :param url: base URL of the boot server.
+    :param mac: MAC address, lower case, with hyphens; the log of the boot server then tells whose request it was.
+    :param ramdisk: dict with ``kernel`` and ``initrd``, paths below the HTTP root.
+    :param arguments: list of (key, value) for the kernel.
+    :raises BaremetalError: for anything that cannot be written into a script safely.
+    """
+    url = base_url(url)
+    node = _checked(_NAME, "the name of the node", node, "use letters, digits, dots, hyphens and underscores")
+    mac = _checked(_MAC, "the MAC address", mac, "give six pairs of hexadecimal digits")
+    kernel, initrd = (_checked(_PATH, "the path of the ramdisk", ramdisk[part], "build the ramdisk again")
+                      for part in ("kernel", "initrd"))
+    # UEFI firmware hands the initrd over as a file of this name; on BIOS the argument does nothing.
+    line = command_line([("initrd", "initrd.img"), *arguments])
+    return f"""#!ipxe
+# Boots node {node} into the ramdisk. Written by rackwright.baremetal.netboot.
+echo rackwright: {node}: loading the ramdisk
+set tries:int32 0
+:load
+imgfree
+kernel --name vmlinuz {url}/{kernel}?mac={mac} {line} || goto again
+initrd --name initrd.img {url}/{initrd}?mac={mac} || goto again
+boot || goto again
+:again
+inc tries
+iseq ${{tries}} {_TRIES} && goto give_up ||
+echo rackwright: {node}: try ${{tries}} of {_TRIES} failed, next one in {_PAUSE} seconds
+sleep {_PAUSE}
+goto load
+:give_up
+echo rackwright: {node}: kernel and initrd do not load from {url}
+exit 1
+"""

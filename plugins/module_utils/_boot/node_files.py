@@ -1,0 +1,241 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the boot server keeps for one node: boot script, keys, address reservation.
+
+All of it is plain files below the root that the role boot_server made. Each file appears complete
+or not at all. Private to the collection; may change at any time.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from . import daemons, ipxe, kernel_arguments
+from .._errors import BaremetalError
+
+_MAC = re.compile(r"[0-9a-f]{2}([:-])[0-9a-f]{2}(?:\1[0-9a-f]{2}){4}")
+_NONCE = re.compile(r"[A-Za-z0-9_-]{8,64}")
+_KEY = re.compile(r"(?:ssh|ecdsa|sk-ssh|sk-ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/]{16,}={0,3}(?: [^\x00-\x1f\x7f]*)?")
+_HOST_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+# Set here for every boot; a second value would undo them.
+_OWN_ARGUMENTS = ("BOOTIF", "initrd", "rackwright.beacon", "rackwright.nonce", "rackwright.url")
+_SCRIPT = "boot.ipxe"
+
+
+def _checked(pattern, what, text, cure):
+    if not pattern.fullmatch(text):
+        raise BaremetalError(f"{what} is not valid", stage="boot files", seen=repr(text), cure=cure)
+    return text
+
+
+def hyphens(mac):
+    """A MAC address as it stands in paths: lower case, hyphens.
+
+    :raises BaremetalError: when it is none.
+    """
+    return _checked(
+        _MAC, "the MAC address", mac.lower(), "give six pairs of hexadecimal digits, as in 52:54:00:12:34:56"
+    ).replace(":", "-")
+
+
+def current_ramdisk(root):
+    """The ramdisk that nodes boot now.
+
+    :param root: boot_server_root.
+    :returns: dict with ``digest``, ``kernel`` and ``initrd``, the last two as paths below the HTTP root.
+    :raises BaremetalError: when there is none, or when one of its files is missing.
+    """
+    http = Path(root, "http")
+    cure = "run playbooks/ramdisk.yml, which builds the ramdisk on the boot server"
+    try:
+        known = json.loads((http / "ramdisk/current.json").read_text(encoding="utf-8"))
+        ramdisk = {part: str(known[part]) for part in ("digest", "kernel", "initrd")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BaremetalError(
+            "the boot server has no ramdisk", stage="boot files", seen=f"{http}/ramdisk/current.json: {error}", cure=cure,
+        ) from error
+    for part in ("kernel", "initrd"):
+        file = http / ramdisk[part]
+        if not file.is_file() or not file.stat().st_size:
+            raise BaremetalError(f"the {part} of the ramdisk is missing", stage="boot files", seen=f"no {file}", cure=cure)
+    return ramdisk
+
+
+def boot_arguments(url, mac, nonce, extra):
+    """All kernel arguments of a boot into the ramdisk.
+
+    :param url: base URL of the boot server.
+    :param mac: MAC address with hyphens.
+    :param extra: further arguments, for instance ``console=``: a string or a list of strings.
+    :returns: list of (key, value).
+    """
+    url = ipxe.base_url(url)
+    further = kernel_arguments.parse(extra)
+    for key, dummy in further:
+        if key in _OWN_ARGUMENTS:
+            raise BaremetalError(
+                f"the kernel argument {key} is set by the module itself", stage="boot files", seen=f"{key} in kernel_arguments",
+                cure="leave it out")
+    return [
+        ("rackwright.url", f"{url}/node/{mac}/{nonce}/"),
+        ("rackwright.beacon", f"{url}/beacon/{mac}/{nonce}/"),
+        ("rackwright.nonce", nonce),
+        ("BOOTIF", f"01-{mac}"),
+        *further,
+    ]
+
+
+def _reservation(node, mac, address):
+    """The dnsmasq host file of a node; the ramdisk takes its host name from it where the node's name is one."""
+    parts = [mac.replace("-", ":"), address]
+    if _HOST_NAME.fullmatch(node):
+        parts.append(node)
+    return f"# node {node}\n{','.join(parts)}\n"
+
+
+def _read(path):
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return None
+
+
+def _write(path, text):
+    descriptor, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            os.fchmod(file.fileno(), 0o644)
+            os.fsync(file.fileno())
+        os.replace(fresh, path)
+    except BaseException:
+        os.unlink(fresh)
+        raise
+
+
+def _discard(path):
+    if path.is_dir() and not path.is_symlink():
+        # Out of sight in one step: names that start with a dot are not served.
+        hidden = path.with_name(f".{path.name}.{os.getpid()}")
+        path.rename(hidden)
+        shutil.rmtree(hidden)
+    else:
+        path.unlink()
+
+
+def _others_with(address, own, hosts):
+    """(file, node name) of every other reservation of an address."""
+    for file in sorted(hosts.iterdir()):
+        text = None if file.name.startswith(".") or file == own else _read(file)
+        for line in (text or "").splitlines():
+            if line.split(",")[1:2] == [address]:
+                yield file, text.partition("\n")[0].removeprefix("# node ")
+
+
+def _show(files):
+    """The texts of several files, one after the other, for a diff."""
+    return "".join(f"==> {name}\n{text}" for name, text in files if text is not None)
+
+
+def reload_reservations(root):
+    """Let dnsmasq forget reservations that were changed or removed; new ones it sees by itself."""
+    return daemons.reload(Path(root, "run/dnsmasq.pid"), f"{root}/dnsmasq/dnsmasq.conf")
+
+
+def _layout(root, node_mac):
+    return Path(root, "http/node", node_mac), Path(root, "dnsmasq/hosts.d", node_mac)
+
+
+def _files(folder, host_file, keys_path):
+    return [(_SCRIPT, _read(folder / _SCRIPT)), ("authorized_keys", _read(keys_path)), ("reservation", _read(host_file))]
+
+
+def present(root, *, node, mac, address, nonce, keys, url, arguments, ramdisk, check_mode=False):
+    """Make a node boot into the ramdisk when it next boots from the network.
+
+    :param root: boot_server_root.
+    :param mac: MAC address of the port that boots, with hyphens.
+    :param address: IPv4 address that DHCP gives it.
+    :param nonce: word that is new for each run; it is in the kernel command line and in the paths.
+    :param keys: list of SSH public keys that may log in to the ramdisk as root.
+    :param arguments: see :func:`boot_arguments`.
+    :param ramdisk: see :func:`current_ramdisk`.
+    :returns: (changed, text before, text after).
+    :raises BaremetalError: for bad input, and when another node has the address.
+    """
+    _checked(_NONCE, "the nonce", nonce, "give 8 to 64 letters, digits, hyphens or underscores")
+    try:
+        address = str(ipaddress.IPv4Address(address))
+    except ValueError as error:
+        raise BaremetalError(
+            "the address is not an IPv4 address", stage="boot files", seen=repr(address),
+            cure="correct the node's address in the registry, or give address") from error
+    for key in keys:
+        _checked(_KEY, "an SSH public key", key, "give the one line of a .pub file, without options before it")
+    folder, host_file = _layout(root, mac)
+    if not folder.parent.is_dir() or not host_file.parent.is_dir():
+        raise BaremetalError(
+            "there is no boot server in this directory", stage="boot files", seen=f"no {folder.parent} or no {host_file.parent}",
+            cure="run playbooks/boot_server.yml, or set root to its boot_server_root")
+    moved = []
+    for file, owner in _others_with(address, host_file, host_file.parent):
+        if owner != node:
+            raise BaremetalError(
+                f"the address {address} is reserved for another machine", stage="boot files",
+                seen=f"{file.name.replace('-', ':')} of node {owner} in {file}",
+                cure="give one of the nodes another address; if that node is gone, use netboot with its name and mac, "
+                     "state absent and reservation false")
+        moved.append(file)
+
+    keys_file = folder / nonce / "authorized_keys"
+    wanted = [
+        (keys_file, "".join(f"{key}\n" for key in keys)),
+        (host_file, _reservation(node, mac, address)),
+        # Last, so that a node which is told to boot finds all it needs.
+        (folder / _SCRIPT, ipxe.node_script(node, url, mac, ramdisk, arguments)),
+    ]
+    before = _files(folder, host_file, keys_file)
+    after = [(_SCRIPT, wanted[2][1]), ("authorized_keys", wanted[0][1]), ("reservation", wanted[1][1])]
+    stale = [item for item in folder.iterdir() if item.name not in (nonce, _SCRIPT)] if folder.is_dir() else []
+    todo = [(path, text) for path, text in wanted if _read(path) != text]
+    if not check_mode:
+        known = host_file.exists()
+        for directory in (folder, keys_file.parent):
+            if not directory.is_dir():
+                directory.mkdir()
+                # nginx must get in, whatever umask the caller has.
+                directory.chmod(0o755)
+        for path, text in todo:
+            _write(path, text)
+        for item in stale + moved:
+            _discard(item)
+        if moved or (known and any(path == host_file for path, dummy in todo)):
+            reload_reservations(root)
+    return bool(todo or stale or moved), _show(before), _show(after)
+
+
+def absent(root, *, mac, reservation=True, check_mode=False):
+    """Let a node go on to its next boot device when it boots from the network.
+
+    :param mac: MAC address with hyphens.
+    :param reservation: whether it keeps its address.
+    :returns: (changed, text before, text after).
+    """
+    folder, host_file = _layout(root, mac)
+    script, host = _read(folder / _SCRIPT), _read(host_file)
+    doomed = [path for path in (folder, *([] if reservation else [host_file])) if path.exists()]
+    if not check_mode:
+        for path in doomed:
+            _discard(path)
+        if host_file in doomed:
+            reload_reservations(root)
+    kept = host if reservation else None
+    return bool(doomed), _show([(_SCRIPT, script), ("reservation", host)]), _show([("reservation", kept)])

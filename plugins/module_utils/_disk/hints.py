@@ -1,0 +1,231 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Root device hints in Ironic's grammar, as its documentation describes it.
+
+Two deliberate differences: several matching disks are an error instead of "the first one", and
+kernel names are refused.
+"""
+
+from __future__ import annotations
+
+import re
+
+from .._errors import BaremetalError
+from .devices import GIB, describe_all
+
+TEXT_HINTS = (
+    "model",
+    "vendor",
+    "serial",
+    "wwn",
+    "wwn_with_extension",
+    "wwn_vendor_extension",
+    "hctl",
+    "by_path",
+    "tran",
+)
+HINTS = ("size", "rotational") + TEXT_HINTS
+STAGE = "root device"
+
+NUMBER_TESTS = {
+    # "=" means "at least": the grammar's oldest oddity, kept because stored hints rely on it.
+    "=": lambda seen, wanted: seen >= wanted,
+    "==": lambda seen, wanted: seen == wanted,
+    "!=": lambda seen, wanted: seen != wanted,
+    ">=": lambda seen, wanted: seen >= wanted,
+    "<=": lambda seen, wanted: seen <= wanted,
+    ">": lambda seen, wanted: seen > wanted,
+    "<": lambda seen, wanted: seen < wanted,
+}
+TEXT_TESTS = {
+    "s==": lambda seen, wanted: seen == wanted,
+    "s!=": lambda seen, wanted: seen != wanted,
+    "s>=": lambda seen, wanted: seen >= wanted,
+    "s<=": lambda seen, wanted: seen <= wanted,
+    "s>": lambda seen, wanted: seen > wanted,
+    "s<": lambda seen, wanted: seen < wanted,
+    "<in>": lambda seen, wanted: wanted in seen,
+}
+# Longer operators stand before those that they begin with; "<" alone is none of the "<word>" ones.
+OPERATOR = re.compile(
+    r"^(s==|s!=|s>=|s<=|s>|s<|==|!=|>=|<=|=|>|<in>|<all-in>|<or>|<range-in>|<(?![a-z-]+>))\s*"
+)
+RANGE = re.compile(r"^([\[(])\s*(\S+?)\s+(\S+?)\s*([\])])$")
+TRUE = ("true", "yes", "on", "1")
+FALSE = ("false", "no", "off", "0")
+
+
+def select(disks, hints, node=None):
+    """Return the one disk of O(disks) that meets every hint.
+
+    disks: dicts of list_disks. hints: {field: value with or without an operator}; size counts in
+    GiB, text is compared without regard to case, a disk that lacks a field never matches it, and a
+    list-valued field matches when one of its elements does.
+    Raises BaremetalError for bad or empty hints and for zero or several matches, with the
+    candidates.
+    """
+    tests = parse(hints, node=node)
+    matching = [disk for disk in disks if all(matches(disk, field, test) for field, test in tests.items())]
+    if len(matching) == 1:
+        return matching[0]
+    shown = ", ".join("%s: %s" % (field, hints[field]) for field in sorted(hints))
+    if not matching:
+        raise BaremetalError(
+            "no disk matches the root device hints {%s}" % shown,
+            node=node,
+            stage=STAGE,
+            seen=describe_all(disks),
+            cure="Correct root_device of the node, best with the serial or wwn of one of these disks.",
+        )
+    raise BaremetalError(
+        "%d disks match the root device hints {%s}, one was expected" % (len(matching), shown),
+        node=node,
+        stage=STAGE,
+        seen=describe_all(matching),
+        cure="Make root_device of the node unambiguous, best with the serial or wwn of the disk meant.",
+    )
+
+
+def parse(hints, node=None):
+    """Check root device hints and return {field: predicate over one value of that field}.
+
+    Raises BaremetalError naming the hint that is empty, unknown or not understood.
+    """
+    if not isinstance(hints, dict) or not hints:
+        raise _refused(
+            "no root device hints are given, and a disk is never chosen by chance",
+            node,
+            "Set root_device of the node, for instance to {serial: ...} or {wwn: ...}.",
+        )
+    tests = {}
+    for field in sorted(hints):
+        value = hints[field]
+        if field == "name":
+            raise _refused(
+                "the hint name (%s) is refused: kernel names such as /dev/sda change between boots" % value,
+                node,
+                "Use serial or wwn (the hardware_info module shows them), or hctl or by_path.",
+            )
+        if field not in HINTS:
+            raise _refused(
+                "unknown root device hint %s" % field, node, "The hints are: %s." % ", ".join(HINTS)
+            )
+        try:
+            if field == "rotational":
+                tests[field] = _boolean_test(value)
+            elif field == "size":
+                tests[field] = _number_test(value)
+            else:
+                tests[field] = _text_test(value)
+        except ValueError as error:
+            raise _refused(
+                "the root device hint %s (%s) is not understood: %s" % (field, value, error),
+                node,
+                "Correct root_device of the node.",
+            ) from None
+    return tests
+
+
+def matches(disk, field, test):
+    """Return whether one field of a disk passes a predicate made by parse."""
+    value = disk.get(field)
+    values = value if isinstance(value, (list, tuple)) else [value]
+    for one in values:
+        if one is None or one == "":
+            continue
+        if field == "size":
+            one = one / GIB
+        if test(one):
+            return True
+    return False
+
+
+def _refused(what, node, cure):
+    return BaremetalError(what, node=node, stage=STAGE, cure=cure)
+
+
+def _split(value):
+    """Return (operator or None, operand text) of a hint expression."""
+    text = str(value).strip()
+    found = OPERATOR.match(text)
+    if not found:
+        return None, text
+    return found.group(1), text[found.end():].strip()
+
+
+def _alternatives(operand):
+    """Return the operands of "<or> a <or> b" (the leading operator is already taken off)."""
+    words = [word.strip() for word in operand.split("<or>")]
+    if not all(words):
+        raise ValueError("<or> needs a value behind each operator")
+    return words
+
+
+def _number(text):
+    try:
+        number = float(text)
+    except ValueError:
+        raise ValueError("%r is not a number" % text) from None
+    if not 0 < number < float("inf"):
+        raise ValueError("the size must be a positive number of GiB")
+    return number
+
+
+def _number_test(value):
+    if isinstance(value, bool):
+        raise ValueError("a number of GiB is expected")
+    operator, operand = _split(value)
+    if operator in (None, "=="):
+        wanted = _number(operand)
+        return lambda seen: seen == wanted
+    if operator in NUMBER_TESTS:
+        wanted, compare = _number(operand), NUMBER_TESTS[operator]
+        return lambda seen: compare(seen, wanted)
+    if operator == "<or>":
+        choices = [_number(word) for word in _alternatives(operand)]
+        return lambda seen: seen in choices
+    if operator == "<range-in>":
+        found = RANGE.match(operand)
+        if not found:
+            raise ValueError("a range looks like <range-in> [ 100 200 ], with ( or ) for an open end")
+        low, high = _number(found.group(2)), _number(found.group(3))
+        above = NUMBER_TESTS[">=" if found.group(1) == "[" else ">"]
+        below = NUMBER_TESTS["<=" if found.group(4) == "]" else "<"]
+        return lambda seen: above(seen, low) and below(seen, high)
+    raise ValueError("the operator %s does not compare numbers" % operator)
+
+
+def _text_test(value):
+    if isinstance(value, (bool, dict, list, tuple)) or value is None:
+        raise ValueError("a text is expected")
+    operator, operand = _split(value)
+    wanted = operand.lower()
+    if not wanted:
+        raise ValueError("it is empty")
+    if operator == "<or>":
+        choices = _alternatives(wanted)
+        return lambda seen: _text(seen) in choices
+    if operator == "<all-in>":
+        words = wanted.replace("<all-in>", " ").split()
+        if not words:
+            raise ValueError("<all-in> needs words behind it")
+        return lambda seen: all(word in _text(seen) for word in words)
+    if operator in NUMBER_TESTS or operator == "<range-in>":
+        raise ValueError("the operator %s compares numbers; for text use s==, s!=, <in>, ..." % operator)
+    compare = TEXT_TESTS[operator or "s=="]
+    return lambda seen: compare(_text(seen), wanted)
+
+
+def _text(value):
+    return str(value).strip().lower()
+
+
+def _boolean_test(value):
+    word = _text(value)
+    if word in TRUE:
+        return lambda seen: seen is True
+    if word in FALSE:
+        return lambda seen: seen is False
+    raise ValueError("true or false is expected")

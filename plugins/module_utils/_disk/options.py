@@ -1,0 +1,30 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Argument specifications that in-band modules share (doc fragment _inband)."""
+
+from __future__ import annotations
+
+CONNECT_TIMEOUT = {"connect_timeout": {"type": "int", "default": 0}}
+
+INTERLOCK_OPTIONS = {
+    "nonce": {"type": "str", "required": True},
+    "system_uuid": {"type": "str"},
+    "serial": {"type": "str"},
+    "macs": {"type": "list", "elements": "str", "required": True},
+}
+
+
+def disk_options(*, root_device_required):
+    """Return the argument specification of a module that changes a disk of the machine."""
+    return dict(
+        CONNECT_TIMEOUT,
+        interlock={
+            "type": "dict",
+            "required": True,
+            "options": INTERLOCK_OPTIONS,
+            "required_one_of": [("system_uuid", "serial")],
+        },
+        root_device={"type": "dict", "required": root_device_required},
+    )

@@ -1,0 +1,294 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Partition tables and signatures: wipe, re-read, backup GPT, config drive partition."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import struct
+import time
+
+from .._errors import BaremetalError
+from .commands import find_tool, run
+from .devices import partition_name, partitions
+
+STAGE = "partitions"
+CONFIG_DRIVE_LABEL = "config-2"
+MIB = 1024 ** 2
+# The config drive may have 64 MiB; one more keeps that true after alignment.
+CONFIG_DRIVE_SIZE = 65 * MIB
+CONFIG_DRIVE_LIMIT = 64 * MIB
+# What wipe_metadata zeroes at both ends of a disk; more than any GPT (33 sectors) needs.
+END_SIZE = MIB
+BLKSSZGET = 0x1268
+BLKGETSIZE64 = 0x80081272
+BLKFLSBUF = 0x1261
+# MBR entries hold 32-bit sector numbers.
+MBR_SECTORS = 2 ** 32
+
+
+def geometry(device):
+    """Return (size in bytes, bytes per logical sector) of a block device."""
+    with open(device, "rb") as stream:
+        size = struct.unpack("Q", fcntl.ioctl(stream, BLKGETSIZE64, b"\0" * 8))[0]
+        sector = struct.unpack("i", fcntl.ioctl(stream, BLKSSZGET, b"\0" * 4))[0]
+    return size, sector
+
+
+def reread(device, *, node=None):
+    """Make the kernel read the partition table anew and wait for udev to finish with it.
+
+    udev opens a device that was just written and so blocks the kernel for a moment: hence the
+    attempts. Raises BaremetalError when the kernel still refuses, which means that it is in use.
+    """
+    settle(node=node)
+    for attempt in range(5):
+        try:
+            run(["blockdev", "--rereadpt", device], node=node, stage=STAGE)
+            break
+        except BaremetalError:
+            if attempt == 4:
+                raise
+            time.sleep(0.3)
+            settle(node=node)
+    # A kernel without the parser for this table learns the partitions from partx; elsewhere partx
+    # finds nothing to do. It fails on a table without partitions.
+    if table_type(device, node=node) and _table(device, node):
+        run(["partx", "--update", device], node=node, stage=STAGE)
+    settle(node=node)
+
+
+def settle(*, node=None):
+    """Wait until udev has handled all events; nothing to wait for where udev does not run."""
+    if find_tool("udevadm") and os.path.exists("/run/udev/control"):
+        run(["udevadm", "settle", "--timeout=30"], node=node, stage=STAGE)
+
+
+def table_type(device, *, node=None):
+    """Return "gpt", "dos" or None: the kind of partition table on a device."""
+    text = run(["blkid", "-p", "-s", "PTTYPE", "-o", "value", device], node=node, stage=STAGE, ok=(0, 2))
+    kind = text.decode().strip()
+    return kind if kind in ("gpt", "dos") else None
+
+
+def label(device, *, node=None):
+    """Return the file system label that is on a device, or None; read from the device itself."""
+    text = run(["blkid", "-p", "-s", "LABEL", "-o", "value", device], node=node, stage=STAGE, ok=(0, 2))
+    return text.decode("utf-8", "replace").strip() or None
+
+
+def move_backup_gpt(device, *, node=None):
+    """Move the backup GPT of a freshly written image to the end of the disk.
+
+    Returns True when that was done, False when the disk has no GPT. Raises BaremetalError when
+    sgdisk fails.
+    """
+    if table_type(device, node=node) != "gpt":
+        return False
+    run(["sgdisk", "-e", device], node=node, stage=STAGE)
+    reread(device, node=node)
+    return True
+
+
+def signatures(device, *, node=None):
+    """List what marks a disk as used, as dicts {device, type, offset}.
+
+    Signatures of the disk and of its partitions as wipefs sees them, and a GPT header in the last
+    sector, which wipefs only sees while the first sectors are intact.
+    """
+    found = []
+    for path in [device] + [path for _number, path in partitions(device)]:
+        argv = ["wipefs", "--json", "--output", "TYPE,OFFSET", path]
+        text = run(argv, node=node, stage=STAGE).decode("utf-8", "replace").strip()
+        for entry in json.loads(text)["signatures"] if text else []:
+            found.append({"device": path, "type": entry["type"], "offset": int(entry["offset"], 16)})
+    size, sector = geometry(device)
+    backup = size - sector
+    if _read(device, backup, 8) == b"EFI PART" and not any(entry["offset"] == backup for entry in found):
+        found.append({"device": device, "type": "gpt", "offset": backup})
+    return found
+
+
+def wipe_metadata(device, *, node=None):
+    """Remove every partition table and signature of a disk, and prove it by reading back.
+
+    Signatures of partitions go first, the table after them; then END_SIZE bytes at both ends are
+    zeroed. Returns the signatures that were found. Raises BaremetalError when the device is in
+    use, cannot be written or still shows signatures afterwards.
+    """
+    found = signatures(device, node=node)
+    for _number, path in reversed(partitions(device)):
+        run(["wipefs", "--all", "--force", path], node=node, stage=STAGE)
+    # -Z follows the header to a backup table that does not sit at the end of the disk; it ends
+    # with 2 when the table that it destroys was damaged.
+    run(["sgdisk", "-Z", device], node=node, stage=STAGE, ok=(0, 2))
+    run(["wipefs", "--all", "--force", device], node=node, stage=STAGE)
+    size, _sector = geometry(device)
+    length = min(END_SIZE, size)
+    _write(device, [(0, b"\0" * length), (size - length, b"\0" * length)], node)
+    reread(device, node=node)
+    left = signatures(device, node=node)
+    dirty = any(_read(device, offset, length).strip(b"\0") for offset in (0, size - length))
+    if left or dirty or partitions(device):
+        raise BaremetalError(
+            "%s still carries metadata after the wipe" % device,
+            node=node,
+            stage=STAGE,
+            seen=", ".join("%(type)s on %(device)s at %(offset)d" % entry for entry in left)
+            or "data other than zero, or partitions",
+            cure="The disk does not keep what is written to it: check its health (smartctl) and replace it.",
+        )
+    return found
+
+
+def add_config_drive(device, iso_bytes, *, node=None):
+    """Write a config drive to a partition at the end of the disk and return the partition's name.
+
+    device: a disk that already carries its image (backup GPT moved). iso_bytes: the ISO 9660
+    image. A partition whose content is labelled config-2 is used again. Raises BaremetalError when
+    the data is no ISO image or too large, the disk has no room or no partition table, its sectors
+    are too large for ISO 9660, or reading back shows something else.
+    """
+    size, sector = geometry(device)
+    if iso_bytes[32769:32774] != b"CD001":
+        raise _config_drive_error("the config drive is not an ISO 9660 image", node)
+    if len(iso_bytes) > CONFIG_DRIVE_LIMIT:
+        raise _config_drive_error(
+            "the config drive has %d bytes and may have %d" % (len(iso_bytes), CONFIG_DRIVE_LIMIT), node
+        )
+    if sector > 2048:
+        # ISO 9660 blocks have 2048 bytes, and no file system can use less than a sector.
+        raise _config_drive_error(
+            "%s has sectors of %d bytes, on which an ISO 9660 config drive cannot be mounted" % (device, sector),
+            node,
+            "Choose a disk with sectors of 512 bytes (512e), or reformat its namespace to 512 bytes.",
+        )
+    partition = find_config_drive(device, node=node)
+    if partition is None:
+        kind = table_type(device, node=node)
+        if kind == "gpt":
+            number = _add_gpt_partition(device, node)
+        elif kind == "dos":
+            number = _add_mbr_partition(device, size // sector, sector, node)
+        else:
+            raise _config_drive_error("%s has neither a GPT nor an MBR partition table" % device, node)
+        reread(device, node=node)
+        partition = partition_name(device, number)
+    room = geometry(partition)[0]
+    if room < len(iso_bytes):
+        raise _config_drive_error(
+            "%s has %d bytes and the config drive needs %d" % (partition, room, len(iso_bytes)), node
+        )
+    run(["wipefs", "--all", "--force", partition], node=node, stage=STAGE)
+    _write(partition, [(0, iso_bytes)], node)
+    settle(node=node)
+    seen = label(partition, node=node)
+    if _read(partition, 0, len(iso_bytes)) != iso_bytes or seen != CONFIG_DRIVE_LABEL:
+        raise _config_drive_error(
+            "%s does not read back as the config drive that was written (label %s)" % (partition, seen), node
+        )
+    return partition
+
+
+def find_config_drive(device, *, node=None):
+    """Return the partition of a disk whose content is labelled config-2 (any case), or None."""
+    for _number, path in partitions(device):
+        if (label(path, node=node) or "").lower() == CONFIG_DRIVE_LABEL:
+            return path
+    return None
+
+
+def _add_gpt_partition(device, node):
+    """Add the partition at the end of a GPT disk and return its number."""
+    before = _table(device, node)
+    start = "0:-%dM:0" % (CONFIG_DRIVE_SIZE // MIB)
+    try:
+        run(
+            ["sgdisk", "-n", start, "-c", "0:" + CONFIG_DRIVE_LABEL, "-t", "0:8300", device],
+            node=node,
+            stage=STAGE,
+        )
+    except BaremetalError as error:
+        raise _config_drive_error(
+            "there is no room for a config drive of 64 MiB at the end of %s" % device,
+            node,
+            "Use an image that is smaller than the disk, or a larger disk.",
+            seen=error.seen or error.what,
+        ) from None
+    return min(set(_table(device, node)) - set(before))
+
+
+def _table(device, node):
+    """Return the partition table on a disk as {number: (first sector, number of sectors)}."""
+    text = run(["sfdisk", "--json", device], node=node, stage=STAGE)
+    entries = json.loads(text)["partitiontable"].get("partitions", [])
+    return {
+        int(entry["node"][len(device):].lstrip("p")): (entry["start"], entry["size"]) for entry in entries
+    }
+
+
+def _add_mbr_partition(device, sectors, sector, node):
+    """Add the partition at the end of an MBR disk (or below 2 TiB) and return its number."""
+    table = _table(device, node)
+    free = [number for number in (1, 2, 3, 4) if number not in table]
+    if not free:
+        raise _config_drive_error(
+            "%s has an MBR with four primary partitions, so no partition can be added" % device,
+            node,
+            "Use an image with a GPT, or one that leaves a primary partition free.",
+        )
+    step = MIB // sector
+    start = (min(sectors, MBR_SECTORS) - CONFIG_DRIVE_SIZE // sector) // step * step
+    length = CONFIG_DRIVE_SIZE // sector
+    if start < step or any(low < start + length and start < low + size for low, size in table.values()):
+        raise _config_drive_error(
+            "there is no room for a config drive of 64 MiB at the end of %s" % device,
+            node,
+            "Use an image that is smaller than the disk, or a larger disk.",
+        )
+    line = "start=%d, size=%d, type=83\n" % (start, length)
+    argv = ["sfdisk", "--no-reread", "--no-tell-kernel", "--force", "-N", str(free[0]), device]
+    run(argv, node=node, stage=STAGE, stdin=line.encode())
+    return free[0]
+
+
+def _config_drive_error(what, node, cure=None, seen=None):
+    return BaremetalError(what, node=node, stage="config drive", seen=seen, cure=cure)
+
+
+def _write(device, pieces, node):
+    """Write (offset, bytes) pieces to a device that nobody else uses, and flush them to it.
+
+    O_EXCL on a block device fails while it, or a partition of it, is mounted or held (open(2)).
+    """
+    try:
+        handle = os.open(device, os.O_WRONLY | os.O_EXCL | os.O_CLOEXEC)
+        try:
+            for offset, data in pieces:
+                view = memoryview(data)
+                while view:
+                    done = os.pwrite(handle, view, offset)
+                    view, offset = view[done:], offset + done
+            os.fsync(handle)
+            # Read-back shall come from the disk and not from the page cache.
+            fcntl.ioctl(handle, BLKFLSBUF, 0)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise BaremetalError(
+            "%s cannot be written" % device,
+            node=node,
+            stage=STAGE,
+            seen=error.strerror,
+            cure="Look at the kernel log (dmesg), and at lsblk for who uses the disk.",
+        ) from None
+
+
+def _read(device, offset, length):
+    with open(device, "rb") as stream:
+        stream.seek(offset)
+        return stream.read(length)

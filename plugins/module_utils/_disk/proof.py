@@ -1,0 +1,224 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Proof that the installed system is the one that was asked for, on the machine that was meant.
+
+gather reads the system, mismatches compares: a pure function, so that every sentence of a
+refusal can be tested.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import platform
+import re
+import tempfile
+
+from .._errors import BaremetalError
+from .commands import find_tool, run
+from .devices import GIB, list_disks
+from .hints import select
+from .interlock import same_uuid
+from .partitions import CONFIG_DRIVE_LABEL, MIB
+from .system import boot_mode, read_text, system
+
+STAGE = "proof"
+DIGEST_KEY = "rackwright_image_digest"
+INSTANCE_DATA = "/run/cloud-init/instance-data-sensitive.json"
+# What growing may leave free behind the root partition: alignment and the backup GPT are small,
+# the config drive in front of the end is a partition of its own.
+ROOT_SLACK = 100 * MIB
+# The rest is what a file system needs for itself: inode tables, journal, group descriptors.
+FILE_SYSTEM_SHARE = 0.9
+# sysfs counts in units of 512 bytes, whatever the disk's sectors are (block/genhd.c).
+SYSFS_SECTOR = 512
+
+
+def wait_for_cloud_init(timeout, *, runner=run):
+    """Wait until cloud-init is done and return (state, detail); (None, None) without cloud-init.
+
+    state: "done", "error", "degraded", "disabled", ... as cloud-init names it. timeout: seconds.
+    Raises BaremetalError when cloud-init is still at work at the end of that time.
+    """
+    if find_tool("cloud-init") is None:
+        return None, None
+    argv = ["cloud-init", "status", "--wait", "--long"]
+    # 1 is an error, 2 a recoverable one; both are told by the text.
+    text = runner(argv, stage=STAGE, timeout=timeout, ok=(0, 1, 2)).decode("utf-8", "replace")
+    state = re.search(r"^status: *(.+)$", text, re.MULTILINE)
+    return (state.group(1).strip() if state else "unknown"), " ".join(text.split())
+
+
+def gather(*, sysfs="/sys", proc="/proc", etc="/etc", instance_data=INSTANCE_DATA, runner=run):
+    """Read the installed system and return the proof.
+
+    Keys: hostname, system_uuid, serial, instance_uuid, image_digest (None where the config drive
+    says nothing), root_device (partition), root_disk (device), root_size (bytes of the partition),
+    root_file_system_size (bytes), root_free_behind (bytes between partition and the next one or
+    the end of the disk), ssh_host_keys (list of "type key"), boot_mode, uptime (seconds).
+    """
+    identity = system(sysfs=sysfs)
+    data = instance_metadata(instance_data, runner=runner)
+    meta = data.get("meta") or {}
+    uptime = (read_text(os.path.join(proc, "uptime")) or "0").split()[0]
+    proof = {
+        "hostname": platform.node(),
+        "system_uuid": identity["uuid"],
+        "serial": identity["serial"],
+        "instance_uuid": data.get("uuid") or data.get("instance-id"),
+        "image_digest": meta.get(DIGEST_KEY),
+        "ssh_host_keys": host_keys(etc),
+        "boot_mode": boot_mode(sysfs=sysfs),
+        "uptime": float(uptime),
+    }
+    proof.update(root_layout(sysfs=sysfs, runner=runner))
+    return proof
+
+
+def instance_metadata(path=INSTANCE_DATA, *, runner=run):
+    """Return the metadata of this instance as a dict: what cloud-init consumed.
+
+    Without cloud-init's record the config drive itself is mounted read-only and read; {} when
+    there is none.
+    """
+    text = read_text(path)
+    if text:
+        try:
+            found = json.loads(text)["ds"]["meta_data"]
+        except (ValueError, KeyError, TypeError):
+            found = None
+        if isinstance(found, dict):
+            return found
+    device = os.path.join("/dev/disk/by-label", CONFIG_DRIVE_LABEL)
+    if not os.path.exists(device):
+        return {}
+    with tempfile.TemporaryDirectory(prefix="config-drive-") as folder:
+        runner(["mount", "-o", "ro", device, folder], stage=STAGE)
+        try:
+            text = read_text(os.path.join(folder, "openstack/latest/meta_data.json"))
+        finally:
+            runner(["umount", folder], stage=STAGE)
+    try:
+        return json.loads(text or "{}")
+    except ValueError:
+        return {}
+
+
+def root_layout(*, sysfs="/sys", runner=run):
+    """Return {root_device, root_disk, root_size, root_free_behind, root_file_system_size}.
+
+    root_disk is None, and sizes are None, when the root file system is on no plain partition.
+    """
+    source = runner(["findmnt", "--noheadings", "--output", "SOURCE", "/"], stage=STAGE).decode()
+    # btrfs appends its subvolume in brackets.
+    device = os.path.realpath(source.strip().split("[")[0])
+    place = os.path.realpath(os.path.join(sysfs, "class/block", os.path.basename(device)))
+    status = os.statvfs("/")
+    layout = {
+        "root_device": device,
+        "root_disk": None,
+        "root_size": None,
+        "root_free_behind": None,
+        "root_file_system_size": status.f_blocks * status.f_frsize,
+    }
+    if read_text(os.path.join(place, "partition")) is None:
+        return layout
+    disk = os.path.dirname(place)
+    start, size = (_sectors(os.path.join(place, name)) for name in ("start", "size"))
+    limits = [_sectors(other) for other in glob.glob(os.path.join(disk, "*", "start"))]
+    limit = min([other for other in limits if other > start] + [_sectors(os.path.join(disk, "size"))])
+    layout["root_disk"] = os.path.join(os.path.dirname(device), os.path.basename(disk))
+    layout["root_size"] = size * SYSFS_SECTOR
+    layout["root_free_behind"] = (limit - start - size) * SYSFS_SECTOR
+    return layout
+
+
+def host_keys(etc="/etc"):
+    """Return the SSH host keys of this machine as "type key", ordered, without comments."""
+    found = []
+    for path in glob.glob(os.path.join(etc, "ssh", "ssh_host_*_key.pub")):
+        words = (read_text(path) or "").split()
+        if len(words) > 1:
+            found.append(" ".join(words[:2]))
+    return sorted(found)
+
+
+def mismatches(expected, proof, disks):
+    """List what differs between what was asked for and what is there, one sentence each.
+
+    expected: {hostname, system_uuid, serial, instance_uuid, image_digest, root_device}; a key
+    that is missing or None is not compared. proof: see gather. disks: see list_disks.
+    """
+    wrong = []
+    for key, what in (
+        ("instance_uuid", "instance UUID of the config drive"),
+        ("image_digest", "image digest of the config drive"),
+        ("serial", "SMBIOS serial number"),
+    ):
+        if expected.get(key) and expected[key] != proof[key]:
+            wrong.append("%s expected %s, seen %s" % (what, expected[key], proof[key] or "none"))
+    if expected.get("system_uuid") and not same_uuid(expected["system_uuid"], proof["system_uuid"]):
+        seen = proof["system_uuid"] or "none"
+        wrong.append("SMBIOS UUID expected %s, seen %s" % (expected["system_uuid"], seen))
+    name = expected.get("hostname")
+    # cloud-init sets the first label only as host name unless told otherwise.
+    if name and proof["hostname"].lower() not in (name.lower(), name.lower().split(".")[0]):
+        wrong.append("host name expected %s, seen %s" % (name, proof["hostname"]))
+    return wrong + _root_mismatches(expected.get("root_device"), proof, disks)
+
+
+def prove(expected, *, timeout, waiter=wait_for_cloud_init, gatherer=gather, lister=list_disks):
+    """Wait for cloud-init, compare the system with what was asked for, and return the proof.
+
+    expected: see mismatches. timeout: seconds for cloud-init. Returns gather's dict and
+    cloud_init, its state. Raises BaremetalError that lists everything that differs.
+    """
+    state, detail = waiter(timeout)
+    proof = dict(gatherer(), cloud_init=state)
+    wrong = mismatches(expected, proof, lister())
+    if state == "error":
+        wrong.append("cloud-init ended with an error: %s" % detail[-300:])
+    if wrong:
+        raise BaremetalError(
+            "the installed system is not what was asked for",
+            stage=STAGE,
+            seen="; ".join(wrong),
+            cure="Look at the machine's console and at /var/log/cloud-init.log there; deploy again "
+            "when another system than the new one has started.",
+        )
+    return proof
+
+
+def _root_mismatches(hints, proof, disks):
+    if proof["root_disk"] is None:
+        return ["root file system expected on a partition, seen on %s" % proof["root_device"]]
+    wrong = []
+    if hints:
+        try:
+            disk = select(disks, hints)
+        except BaremetalError as error:
+            wrong.append(error.what)
+        else:
+            if disk["name"] != proof["root_disk"]:
+                wrong.append(
+                    "root file system expected on %s (serial %s), seen on %s"
+                    % (disk["name"], disk["serial"] or "none", proof["root_disk"])
+                )
+    if proof["root_free_behind"] > ROOT_SLACK:
+        wrong.append(
+            "root partition expected to be grown, seen %.1f GiB with %.1f GiB free behind it"
+            % (proof["root_size"] / GIB, proof["root_free_behind"] / GIB)
+        )
+    if proof["root_file_system_size"] < FILE_SYSTEM_SHARE * proof["root_size"]:
+        wrong.append(
+            "root file system expected to fill its partition of %.1f GiB, seen %.1f GiB"
+            % (proof["root_size"] / GIB, proof["root_file_system_size"] / GIB)
+        )
+    return wrong
+
+
+def _sectors(path):
+    return int(read_text(path) or 0)

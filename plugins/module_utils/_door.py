@@ -1,0 +1,148 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The two doors of a controller-side capability: a module, and an action inside the worker.
+
+A capability is one function that knows nothing of Ansible. Its ``Door`` says which options it
+takes; ``module_main`` serves it as a module, ``plugins/action/controller.py`` as an action.
+Private to the collection; may change at any time.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.parameters import remove_values
+
+from ._errors import BaremetalError
+
+
+@dataclass
+class Call:
+    """What a door hands to a capability.
+
+    ``params`` are validated options. ``node`` is the node's name, or None for capabilities that
+    concern no single node. ``controller`` identifies the ansible-playbook process that the call
+    belongs to: run_id, host, pid, start_time, user. ``hostvars`` holds the host variables whose name starts
+    with ``baremetal`` (empty in the module). ``vault_encrypt`` and ``vault_decrypt`` are None
+    where no vault secret is at hand.
+    """
+
+    params: dict
+    check_mode: bool = False
+    diff: bool = False
+    node: t.Optional[str] = None
+    controller: dict = field(default_factory=dict)
+    hostvars: dict = field(default_factory=dict)
+    warn: t.Callable[[str], None] = lambda text: None
+    log: t.Callable[[str], None] = lambda text: None
+    vault_encrypt: t.Optional[t.Callable[[str], str]] = None
+    vault_decrypt: t.Optional[t.Callable[[str], str]] = None
+    secrets: set = field(default_factory=set)
+
+    @property
+    def registry_url(self):
+        """URL of the registry, or None where the call was given none."""
+        return self.params.get("registry")
+
+    def secret(self, value):
+        """Remember a value that must not leave the call in results, errors or logs.
+
+        :returns: the value itself.
+        """
+        if value:
+            self.secrets.add(str(value))
+        return value
+
+    def scrub(self, data):
+        """Replace every secret of this call in a text, or in any nesting of lists and dicts."""
+        return remove_values(data, self.secrets)
+
+
+@dataclass(frozen=True)
+class Door:
+    """A capability and the options that it takes.
+
+    ``run`` does the work and may run on another host (``delegate_to``). ``before`` and ``after``
+    always run on the controller, where the registry is at hand: ``before(call)`` may return options
+    to fill in, ``after(call, result)`` may record what happened. ``names_node`` says that the
+    option ``name`` is the node's name and defaults to the inventory host. ``controller_only`` is for
+    work on the registry alone: it is done on the controller whatever the task is delegated to.
+    """
+
+    argument_spec: dict
+    run: t.Callable[[Call], dict]
+    before: t.Optional[t.Callable[[Call], t.Optional[dict]]] = None
+    after: t.Optional[t.Callable[[Call, dict], None]] = None
+    names_node: bool = True
+    controller_only: bool = False
+    constraints: dict = field(default_factory=dict)
+
+
+def secret_values(argument_spec, params):
+    """Every value in ``params`` that ``argument_spec`` marks with no_log, at any depth.
+
+    :returns: a set of strings.
+    """
+    found = set()
+    for name, spec in argument_spec.items():
+        value = params.get(name) if isinstance(params, dict) else None
+        if value in (None, ""):
+            continue
+        if spec.get("no_log"):
+            found.update(_texts(value))
+        elif spec.get("options"):
+            for item in value if isinstance(value, list) else [value]:
+                found |= secret_values(spec["options"], item)
+    return found
+
+
+def _texts(value):
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts(item)
+    elif value not in (None, ""):
+        yield str(value)
+
+
+def outcome(call, work):
+    """Run ``work()`` and turn what comes out into a result that is fit to leave.
+
+    :param call: the call that the work belongs to.
+    :param work: a function without arguments that returns the result dict.
+    :returns: the scrubbed result; a BaremetalError becomes ``failed`` with its paragraph as ``msg``.
+    """
+    try:
+        result = dict(work())
+    except BaremetalError as error:
+        result = {"failed": True, "changed": False, "msg": str(error.at(node=call.node))}
+    result.setdefault("changed", False)
+    if not call.diff:
+        result.pop("diff", None)
+    return call.scrub(result)
+
+
+def module_main(door):
+    """Serve a capability as an Ansible module: the door for delegation to a gateway."""
+    module = AnsibleModule(argument_spec=door.argument_spec, supports_check_mode=True, **door.constraints)
+    call = Call(
+        params=module.params,
+        check_mode=module.check_mode,
+        diff=module._diff,
+        node=module.params.get("name") if door.names_node else None,
+        warn=module.warn,
+        log=module.debug,
+        secrets=secret_values(door.argument_spec, module.params),
+    )
+    if door.controller_only:
+        module.fail_json(msg="This module works on the registry and runs on the controller alone, through its action plugin.")
+    result = outcome(call, lambda: door.run(call))
+    if result.pop("failed", False):
+        module.fail_json(**result)
+    module.exit_json(**result)

@@ -1,0 +1,102 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How a door gets at a node's BMC: where the connection comes from, and where the power state goes.
+
+Private to the collection; may change at any time.
+"""
+
+from __future__ import annotations
+
+from .._bmc.driver import DRIVERS, open_driver
+from .._errors import BaremetalError
+from .._registry import credentials, nodes
+from .._registry.store import open_registry
+from ._options import BMC, NODE, REGISTRY
+
+STAGE = "BMC connection"
+
+# What every door to a BMC takes.
+OPTIONS = {**NODE, **BMC, **REGISTRY}
+
+_KEYS = frozenset(BMC["bmc"]["options"])
+
+
+def fill_connection(call):
+    """Find the node's driver and BMC; the first source that names a BMC is taken whole.
+
+    The task's option ``bmc``, then the host variable ``baremetal_bmc`` (with the driver as key
+    ``driver``), then the registry. The task's option ``driver`` has the last word on the driver.
+
+    :param call: the Call; runs on the controller.
+    :returns: ``{"driver", "bmc"}`` to be filled into the parameters, the password in clear.
+    :raises BaremetalError: when there is no BMC, or what is there cannot be used.
+    """
+    driver, bmc = _from_task(call) or _from_host_variable(call) or _from_registry(call)
+    driver = call.params.get("driver") or driver
+    if driver not in DRIVERS:
+        raise BaremetalError(
+            f"there is no driver {driver}" if driver else "nothing says which driver talks to the BMC", stage=STAGE,
+            cure=f"give one of {', '.join(sorted(DRIVERS))} as option driver, as driver in baremetal_bmc, or in the hardware file",
+        )
+    bmc = {key: value for key, value in bmc.items() if value is not None}
+    if "password" in bmc:
+        bmc["password"] = call.secret(str(bmc["password"]))
+    return {"driver": driver, "bmc": bmc}
+
+
+def _from_task(call):
+    bmc = call.params.get("bmc")
+    return (None, bmc) if bmc else None
+
+
+def _from_host_variable(call):
+    bmc = call.hostvars.get("baremetal_bmc")
+    if not bmc:
+        return None
+    if not isinstance(bmc, dict):
+        raise BaremetalError("the host variable baremetal_bmc is no dictionary", stage=STAGE,
+                             cure="give it the keys driver, address, username and password")
+    call.secret(bmc.get("password"))
+    unknown = sorted(set(bmc) - _KEYS - {"driver"})
+    if unknown:
+        raise BaremetalError(f"the host variable baremetal_bmc has keys that mean nothing here: {', '.join(unknown)}",
+                             stage=STAGE, cure=f"use only driver, {', '.join(sorted(_KEYS))}")
+    return bmc.get("driver"), {key: value for key, value in bmc.items() if key != "driver"}
+
+
+def _from_registry(call):
+    if not call.registry_url:
+        raise BaremetalError(
+            "nothing says where the node's BMC is", stage=STAGE,
+            seen="no option bmc, no host variable baremetal_bmc, no registry",
+            cure="enrol the node and give the registry, or set baremetal_bmc for the host",
+        )
+    engine = open_registry(call.registry_url, create=False)
+    if engine is None:
+        raise BaremetalError("there is no registry", stage="registry", seen=call.registry_url,
+                             cure="enrol the node, which makes the registry, or correct the registry's URL")
+    node = nodes.get(engine, call.node)
+    bmc = {key: value for key, value in (node["bmc"] or {}).items() if key in _KEYS}
+    reference = nodes.credential(engine, call.node)
+    if reference is not None:
+        bmc["password"] = credentials.resolve(reference, call)
+    return node["driver"], bmc
+
+
+def open_bmc(call):
+    """Open the BMC that ``fill_connection`` found.
+
+    :param call: the Call; may run on a host that the task was delegated to.
+    :returns: a context manager that gives the open driver.
+    """
+    return open_driver(call.params["driver"], call.params["bmc"], call.log)
+
+
+def record_power_state(call, result):
+    """Tell the registry, where there is one that knows the node, the power state that the node has now."""
+    if call.registry_url and not call.check_mode:
+        engine = open_registry(call.registry_url, create=False)
+        if engine is not None:
+            nodes.set_power_state(engine, call.node, result["power_state"])

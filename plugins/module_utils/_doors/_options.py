@@ -1,0 +1,33 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Options that several doors share; the doc fragments of the same names describe them.
+
+Private to the collection; may change at any time.
+"""
+
+from __future__ import annotations
+
+from ansible.module_utils.basic import env_fallback
+
+REGISTRY = {"registry": {"type": "str", "fallback": (env_fallback, ["RACKWRIGHT_REGISTRY"])}}
+
+NODE = {"name": {"type": "str"}}
+
+BMC = {
+    "driver": {"type": "str", "choices": ["redfish", "ipmi", "manual"]},
+    "bmc": {
+        "type": "dict",
+        "options": {
+            "address": {"type": "str"},
+            "port": {"type": "int"},
+            "username": {"type": "str"},
+            "password": {"type": "str", "no_log": True},
+            "system_id": {"type": "str"},
+            "ca_file": {"type": "path"},
+            "verify": {"type": "bool"},
+            "cipher_suite": {"type": "int", "choices": [3, 17]},
+        },
+    },
+}

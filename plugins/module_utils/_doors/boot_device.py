@@ -1,0 +1,38 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The door of the boot_device module."""
+
+from __future__ import annotations
+
+from .._bmc.boot import ensure_boot_device
+from .._bmc.driver import refuse_unsupported
+from .._door import Door
+from ._bmc_access import OPTIONS, fill_connection, open_bmc
+
+
+def run(call):
+    """Set the boot device and read it back; check mode only reads."""
+    params = call.params
+    refuse_unsupported(params["driver"], device=params["device"])
+    with open_bmc(call) as driver:
+        result = ensure_boot_device(
+            driver, params["device"], params["persistent"], params["mode"], check_mode=call.check_mode, warn=call.warn)
+    return {
+        "changed": result["changed"],
+        "boot_device": result["after"],
+        "diff": {"before": result["before"], "after": result["after"]},
+    }
+
+
+DOOR = Door(
+    argument_spec={
+        "device": {"type": "str", "required": True, "choices": ["pxe", "disk", "cdrom", "bios", "none"]},
+        "persistent": {"type": "bool", "default": False},
+        "mode": {"type": "str", "choices": ["uefi", "bios"]},
+        **OPTIONS,
+    },
+    run=run,
+    before=fill_connection,
+)

@@ -1,0 +1,66 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The door of the netboot module: files of one node on the boot server."""
+
+from __future__ import annotations
+
+from .._boot import node_files
+from .._door import Door
+from .._errors import BaremetalError
+from ._boot_node import fill_boot_port
+from ._options import NODE, REGISTRY
+
+
+def before(call):
+    """Fill in the MAC address and the address that the registry has."""
+    wanted = ("mac", "address") if call.params["state"] == "present" else ("mac",)
+    return fill_boot_port(call, wanted)
+
+
+def run(call):
+    """Write or withdraw the files; runs on the boot server."""
+    params = call.params
+    root = params["root"]
+    if not call.node or not params["mac"]:
+        raise BaremetalError("name and mac are needed", stage="boot files", cure="give both, or run where the registry is")
+    mac = node_files.hyphens(params["mac"])
+    if params["state"] == "absent":
+        changed, old, new = node_files.absent(root, mac=mac, reservation=params["reservation"], check_mode=call.check_mode)
+        return {"changed": changed, "boot": None, "diff": {"before": old, "after": new}}
+    if not params["address"]:
+        raise BaremetalError("address is needed", stage="boot files", cure="give it, or run where the registry is")
+    ramdisk = node_files.current_ramdisk(root)
+    arguments = node_files.boot_arguments(params["url"], mac, params["nonce"], params["kernel_arguments"])
+    changed, old, new = node_files.present(
+        root, node=call.node, mac=mac, address=params["address"], nonce=params["nonce"], keys=params["ssh_public_keys"],
+        url=params["url"], arguments=arguments, ramdisk=ramdisk, check_mode=call.check_mode)
+    boot = {
+        "mac": mac.replace("-", ":"),
+        "address": params["address"],
+        "nonce": params["nonce"],
+        "script": f"{root}/http/node/{mac}/boot.ipxe",
+        "ramdisk_digest": ramdisk["digest"],
+    }
+    return {"changed": changed, "boot": boot, "diff": {"before": old, "after": new}}
+
+
+DOOR = Door(
+    argument_spec={
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "root": {"type": "path", "default": "/srv/rackwright"},
+        "url": {"type": "str"},
+        "mac": {"type": "str"},
+        "address": {"type": "str"},
+        "nonce": {"type": "str"},
+        "ssh_public_keys": {"type": "list", "elements": "str", "no_log": False},
+        "kernel_arguments": {"type": "raw", "default": ""},
+        "reservation": {"type": "bool", "default": True},
+        **NODE,
+        **REGISTRY,
+    },
+    run=run,
+    before=before,
+    constraints={"required_if": [("state", "present", ("url", "nonce", "ssh_public_keys"))]},
+)

@@ -1,0 +1,143 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Door of the module provision_state. Private to the collection; may change at any time."""
+
+from __future__ import annotations
+
+import uuid
+
+from .._door import Door
+from .._errors import BaremetalError
+from .._lifecycle import heartbeat, transitions
+from .._registry import images, nodes
+from .._registry.store import open_registry
+from ._options import NODE, REGISTRY
+
+# Stands in check mode for what a run would have been given.
+_NO_NONCE = "0" * 16
+
+
+def run(call):
+    """Send a verb, or report an event."""
+    engine = open_registry(call.registry_url)
+    verb, event = call.params["verb"], call.params["event"]
+    if event:
+        moved = transitions.advance(engine, call.node, event, call.controller, error=call.params["error"], check_mode=call.check_mode)
+        if event == "clean":
+            moved = _skip_cleaning(call, engine, moved)
+        return _result(call, moved, moved["node"]["instance"], changed=True)
+    if verb == "deploy":
+        return _deploy(call, engine)
+    resting = {"manage": ("manageable",), "provide": ("available",), "undeploy": ("enroll", "manageable", "available")}
+    node = nodes.get(engine, call.node)
+    if node["provision_state"] in resting.get(verb, ()):
+        return _result(call, _unmoved(node), node["instance"], changed=False)
+    moved = transitions.begin(engine, call.node, verb, call.controller, check_mode=call.check_mode)
+    if verb == "provide":
+        moved = _skip_cleaning(call, engine, moved)
+    _keep_alive(call, moved)
+    return _result(call, moved, node["instance"], changed=True)
+
+
+def _skip_cleaning(call, engine, moved):
+    """Walk a node whose automated cleaning is off through cleaning at once, as Ironic does."""
+    if moved["node"]["automated_clean"]:
+        return moved
+    if call.check_mode:
+        return {**moved, "provision_state": "available", "node": {**moved["node"], "provision_state": "available"}}
+    return {**transitions.advance(engine, call.node, "done", call.controller), "previous_state": moved["previous_state"]}
+
+
+def _deploy(call, engine):
+    name = call.params["image"]
+    image = images.get(engine, name) if name else None
+    if image is None:
+        known = ", ".join(image["name"] for image in images.list_images(engine))
+        raise BaremetalError(
+            f"there is no image {name}" if name else "no image is named", stage="plan",
+            seen=f"published images: {known or 'none'}",
+            cure="name a published image, for example with -e image=debian-12, or publish it with the module rackwright.baremetal.image")
+    node = nodes.get(engine, call.node)
+    instance = node["instance"]
+    if node["provision_state"] == "active" and instance:
+        if instance["image_digest"] == image["digest"]:
+            return {**_result(call, _unmoved(node), instance, changed=False), "image": image}
+        raise BaremetalError(
+            f"the node runs another image, {instance['image']} ({instance['image_digest'][:19]})", stage="plan",
+            seen=f"asked for {name} ({image['digest'][:19]})", cure="undeploy the node first: the data on its root disk is lost then")
+    instance = {"uuid": str(uuid.uuid4()), "image": name, "image_digest": image["digest"], "deployed_at": None}
+    moved = transitions.begin(
+        engine, call.node, "deploy", call.controller, check=lambda node: _check_plan(node, image), instance=instance,
+        check_mode=call.check_mode)
+    _keep_alive(call, moved)
+    return {**_result(call, moved, instance, changed=True), "image": image}
+
+
+def _check_plan(node, image):
+    """Refuse a deploy that cannot end well, before anything is touched."""
+    name = node["name"]
+    missing = [
+        advice for given, advice in (
+            (node["boot_mac"], "a port with pxe_enabled"),
+            (node["address"], "an address"),
+            (node["root_device"], "root_device hints"),
+            (node["system_uuid"] or node["serial"], "a system_uuid or serial"),
+        ) if not given]
+    if missing:
+        raise BaremetalError("the registry lacks what a deploy needs", node=name, stage="plan", seen=f"missing: {', '.join(missing)}",
+                             cure="add it to the hardware file and enrol the node again")
+    disk = node["properties"].get("local_gb")
+    if disk and image["virtual_size"] > int(disk) * 1024 ** 3:
+        raise BaremetalError(
+            f"the image {image['name']} is larger than the disk of the node", node=name, stage="plan",
+            seen=f"image {image['virtual_size']} bytes, properties.local_gb {disk} GiB",
+            cure="choose a smaller image, or correct local_gb in the hardware file")
+
+
+def _unmoved(node):
+    return {"previous_state": node["provision_state"], "provision_state": node["provision_state"], "nonce": None, "node": node}
+
+
+def _keep_alive(call, moved):
+    # Not in check mode, and not for a verb that was over at once.
+    if moved["nonce"] and moved["node"]["lock"]:
+        heartbeat.start(call.registry_url, call.controller)
+
+
+def _result(call, moved, instance, *, changed):
+    node = moved["node"]
+    return {
+        "changed": changed,
+        "previous_state": moved["previous_state"],
+        "provision_state": moved["provision_state"],
+        "node": node,
+        "instance": instance,
+        "interlock": {
+            "nonce": moved["nonce"] or _NO_NONCE,
+            "system_uuid": node["system_uuid"],
+            "serial": node["serial"],
+            "macs": [port["address"] for port in node["ports"]],
+        },
+        "diff": {"before": {"provision_state": moved["previous_state"]}, "after": {"provision_state": moved["provision_state"]}},
+    }
+
+
+DOOR = Door(
+    argument_spec={
+        **NODE,
+        **REGISTRY,
+        "verb": {"type": "str", "choices": ["manage", "provide", "deploy", "undeploy"]},
+        "event": {"type": "str", "choices": ["wait", "resume", "clean", "done", "fail"]},
+        "image": {"type": "str"},
+        "error": {"type": "str"},
+    },
+    run=run,
+    controller_only=True,
+    constraints={
+        "mutually_exclusive": [("verb", "event")],
+        "required_one_of": [("verb", "event")],
+        "required_if": [("event", "fail", ["error"])],
+    },
+)

@@ -1,0 +1,129 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the module disk_image does, apart from the disk tools, which it is handed.
+
+Private to the collection; may change at any time.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import gzip
+import typing as t
+import zlib
+
+from . import blockmap, seekable
+from .._errors import BaremetalError
+from .job import Job
+from .target import Target
+from .writer import check_size, fetch_image, write_image
+
+
+class DiskTools(t.NamedTuple):
+    """Functions of the disk room, by the names that they have there.
+
+    ``list_disks()``, ``select(disks, hints)``, ``refuse_if_protected(disk)``,
+    ``verify(interlock)``, ``wipe_metadata(device)``, ``reread(device)``,
+    ``move_backup_gpt(device)``, ``add_config_drive(device, iso_bytes)``.
+    """
+
+    list_disks: t.Callable
+    select: t.Callable
+    refuse_if_protected: t.Callable
+    verify: t.Callable
+    wipe_metadata: t.Callable
+    reread: t.Callable
+    move_backup_gpt: t.Callable
+    add_config_drive: t.Callable
+
+
+def present(options, tools, check_mode=False, job=None):
+    """Make the root disk of this machine carry an image.
+
+    :param options: dict with url, digest, manifest_digest, root_device, interlock, config_drive and wait.
+    :param tools: a :class:`DiskTools`.
+    :param check_mode: look at everything, write nothing.
+    :param job: the :class:`~.job.Job` of this machine.
+    :returns: the result of the module as a dict.
+    :raises BaremetalError: when the image is not on the disk, and cannot or must not be.
+    """
+    tools.verify(options["interlock"])
+    iso = decode_config_drive(options["config_drive"]) if options["config_drive"] else None
+    identity = {"nonce": options["interlock"]["nonce"], "digest": options["digest"]}
+    job = job or Job()
+    status = job.status()
+    started = False
+    if not status or status["identity"] != identity or status["told"]:
+        # A new job: everything that can be found wrong without writing is found before it starts.
+        seekable.need_zstandard()
+        image = fetch_image(options["url"], options["digest"], options["manifest_digest"])
+        disk = tools.select(tools.list_disks(), options["root_device"])
+        check_size(image, disk["size"], disk["name"])
+        tools.refuse_if_protected(disk)
+        facts = {"device": disk["name"], "serial": disk.get("serial"), "digest": options["digest"]}
+        if check_mode:
+            facts.update(bytes_mapped=image.block_map.mapped_blocks * blockmap.BLOCK_SIZE)
+            return dict(facts, changed=True, diff=_diff(facts, image, iso))
+        started = job.start(identity, lambda report: dict(facts, diff=_diff(facts, image, iso), **_work(image, disk, iso, tools, report)))
+    if check_mode or not options["wait"]:
+        return {"changed": started, "digest": options["digest"], "job": _job_facts(job.status())}
+    result = dict(job.join(), changed=started, job=_job_facts(job.status()))
+    if not started:
+        result.pop("diff")
+    return result
+
+
+def _work(image, disk, iso, tools, report):
+    device = disk["name"]
+    tools.refuse_if_protected(disk)
+    tools.wipe_metadata(device)
+    # The wipe took its time; names can move. This look is the last thing before the write.
+    tools.refuse_if_protected(disk)
+    facts = write_image(image, device, report)
+    try:
+        tools.reread(device)
+        tools.move_backup_gpt(device)
+        facts["config_drive"] = tools.add_config_drive(device, iso) if iso else None
+    except BaseException:
+        # An image that lacks its config drive would boot as nobody's machine.
+        target = Target(device)
+        try:
+            target.clear_edges()
+        finally:
+            target.close()
+        raise
+    return facts
+
+
+def _diff(facts, image, iso):
+    return {
+        "before": {"device": facts["device"], "serial": facts["serial"], "content": "whatever it holds now"},
+        "after": {"device": facts["device"], "serial": facts["serial"],
+                  "content": f"image {facts['digest']} of {image.manifest['virtual_size']} bytes" + (f", config drive of {len(iso)} bytes" if iso else "")},
+    }
+
+
+def _job_facts(status):
+    return {key: status[key] for key in ("state", "pid", "done", "total")}
+
+
+def decode_config_drive(text):
+    """The bytes of a config drive.
+
+    :param text: base64 of an ISO 9660 image, or of one packed with gzip.
+    :raises BaremetalError: when it is neither.
+    """
+    try:
+        data = base64.b64decode("".join(text.split()), validate=True)
+        if data.startswith(b"\x1f\x8b"):
+            data = gzip.decompress(data)
+    except (binascii.Error, OSError, EOFError, zlib.error, ValueError) as error:
+        raise BaremetalError("the config drive is not base64 of an ISO image, plain or packed with gzip", stage="config drive", seen=str(error),
+                             cure="make it with the config_drive filter") from error
+    if data[0x8001:0x8006] != b"CD001":
+        raise BaremetalError("the config drive is no ISO 9660 image", stage="config drive",
+                             seen=f"{len(data)} bytes", cure="make it with the config_drive filter")
+    return data

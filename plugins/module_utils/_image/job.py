@@ -1,0 +1,157 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A job that outlives the connection which started it: one at a time on a machine.
+
+The job holds a lock for as long as it lives, and writes what it does to a status file. Whoever
+asks for the same job again, over a new connection too, joins it instead of starting a second one.
+Private to the collection; may change at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+import traceback
+
+from .._errors import BaremetalError
+
+DIRECTORY = "/run/rackwright"
+
+_INTERVAL = 0.2
+_STAGE = "write the image"
+
+
+class Job:
+    """The one job of a machine.
+
+    :param directory: where its status file and its lock are.
+    """
+
+    def __init__(self, directory=DIRECTORY):
+        self._status = os.path.join(directory, "disk_image.json")
+        self._lock = os.path.join(directory, "disk_image.lock")
+
+    def status(self):
+        """What the status file tells of the last job, as a dict; None when there was none."""
+        try:
+            with open(self._status, encoding="utf-8") as file:
+                return json.load(file)
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def _save(self, status):
+        temporary = f"{self._status}.{os.getpid()}"
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w", encoding="utf-8") as file:
+            json.dump(status, file)
+        os.rename(temporary, self._status)
+
+    @contextlib.contextmanager
+    def _locked(self):
+        """Hold the lock for a moment; yields its descriptor, or None when a job lives."""
+        os.makedirs(os.path.dirname(self._lock), mode=0o700, exist_ok=True)
+        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield None
+            else:
+                yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def start(self, identity, work):
+        """Start a job, or find the one that was started before.
+
+        :param identity: dict that names the job; a job of the same identity is the same job.
+        :param work: function that takes a function ``report(done, total)`` and returns a dict. It
+            runs in a process of its own, so everything that it needs must be imported already.
+        :returns: True when a job was started; False when one of the same identity is running,
+            has finished, or has failed and nobody was told yet.
+        :raises BaremetalError: when another job is running.
+        """
+        with self._locked() as descriptor:
+            status = self.status()
+            same = status is not None and status["identity"] == identity
+            if descriptor is None:
+                if same:
+                    return False
+                raise BaremetalError(
+                    "another image is being written on this machine", stage=_STAGE,
+                    seen=f"process {status['pid']}, {status['identity']}" if status else "a locked " + self._lock,
+                    cure="wait until it ends, or boot the machine anew")
+            if same and not status["told"]:
+                return False
+            self._save({"identity": identity, "state": "running", "pid": None, "done": 0, "total": None, "result": None, "error": None, "told": False})
+            self._detach(descriptor, identity, work)
+        return True
+
+    def _detach(self, descriptor, identity, work):
+        """Fork twice, so that the job is nobody's child and belongs to no terminal or session."""
+        child = os.fork()
+        if child:
+            os.waitpid(child, 0)
+            return
+        try:
+            os.setsid()
+            if os.fork() == 0:
+                self._become_job(descriptor, identity, work)
+        finally:
+            # Neither process may run on into what the caller was about to do.
+            os._exit(0)
+
+    def _become_job(self, descriptor, identity, work):
+        null = os.open(os.devnull, os.O_RDWR)
+        for standard in (0, 1, 2):
+            os.dup2(null, standard)
+        # An inherited pipe would keep the connection, and whoever reads from it, waiting.
+        kept = {0, 1, 2, descriptor}
+        for name in os.listdir("/proc/self/fd"):
+            if int(name) not in kept:
+                with contextlib.suppress(OSError):
+                    os.close(int(name))
+        os.chdir("/")
+        status = {"identity": identity, "state": "running", "pid": os.getpid(), "done": 0, "total": None, "result": None, "error": None, "told": False}
+
+        def report(done, total):
+            status.update(done=done, total=total)
+            self._save(status)
+
+        self._save(status)
+        try:
+            status.update(state="finished", result=work(report))
+        except BaremetalError as error:
+            status.update(state="failed", error={"what": error.what, "stage": error.stage, "seen": error.seen, "cure": error.cure})
+        except BaseException as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            status.update(state="failed", error={
+                "what": f"unexpected error: {type(error).__name__}: {error}", "stage": _STAGE, "seen": f"{place.filename}, line {place.lineno}",
+                "cure": "run the same command again; if it fails again, report it as a fault of the collection"})
+        self._save(status)
+
+    def join(self):
+        """Wait for the job to end.
+
+        :returns: what its work returned.
+        :raises BaremetalError: when the job failed, or died without a word.
+        """
+        while True:
+            with self._locked() as descriptor:
+                if descriptor is not None:
+                    status = self.status()
+                    break
+            time.sleep(_INTERVAL)
+        if status["state"] == "finished":
+            return status["result"]
+        error = status["error"] or {
+            "what": "the process that wrote the image was killed before it had finished", "stage": _STAGE,
+            "seen": f"no process {status['pid']} after {status['done']} bytes",
+            "cure": "look at the kernel log (out of memory?), then run the same command again"}
+        # Told once, a failed job makes room: the same command again is a new try.
+        self._save(dict(status, told=True))
+        raise BaremetalError(error["what"], stage=error["stage"], seen=error["seen"], cure=error["cure"])

@@ -1,0 +1,91 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Keeps the locks of a run alive while none of its tasks is near the registry. Private; may change at any time.
+
+A task in the ramdisk may take an hour, and Ansible runs no code of ours on the controller meanwhile. So the
+first lock of a run starts one small process, which lives as long as ansible-playbook does.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+
+from .._errors import BaremetalError
+from .._process import is_running
+from .._registry.store import database_now, open_registry
+from .._registry.tables import LOCKS
+
+try:
+    from sqlalchemy import update
+    from sqlalchemy.exc import SQLAlchemyError
+except ImportError:
+    update = None
+    SQLAlchemyError = Exception
+
+# Seconds between two heartbeats: a sixth of what another host takes for death.
+INTERVAL = 10
+
+
+def start(url, controller):
+    """Start the heartbeat of a run, once.
+
+    :param url: URL of the registry.
+    :param controller: dict with run_id, pid and start_time of the ansible-playbook process.
+    """
+    # A name in the abstract namespace is a mutex that the kernel drops with its holder (unix(7)).
+    mutex = socket.socket(socket.AF_UNIX)
+    try:
+        mutex.bind(f"\0rackwright-heartbeat-{controller['run_id']}")
+    except OSError:
+        mutex.close()
+        return
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        mutex.close()
+        return
+    try:
+        os.setsid()
+        if os.fork() == 0:
+            _detach(mutex.fileno())
+            _beat(url, controller)
+    finally:
+        # Never back into the code of the worker that was forked.
+        os._exit(0)
+
+
+def _detach(keep):
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    for descriptor in (int(name) for name in os.listdir("/proc/self/fd")):
+        if descriptor > 2 and descriptor != keep:
+            try:
+                os.close(descriptor)
+            except OSError:
+                # The descriptor of the listing itself.
+                continue
+    os.chdir("/")
+
+
+def _beat(url, controller):
+    engine = None
+    while is_running(controller["pid"], controller["start_time"]):
+        try:
+            engine = engine or open_registry(url, create=False)
+            if engine is None:
+                return
+            with engine.begin() as connection:
+                moment = database_now(connection)
+                connection.execute(update(LOCKS).where(LOCKS.c.run_id == controller["run_id"]).values(heartbeat=moment))
+        except (BaremetalError, SQLAlchemyError):
+            # A registry that is away for a moment may be back for the next beat; nobody reads what is printed here.
+            engine = None
+        for tick in range(INTERVAL):
+            if not is_running(controller["pid"], controller["start_time"]):
+                return
+            time.sleep(1)

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A run's exclusive hold on a node. Private to the collection; may change at any time.
+
+All functions work inside a transaction of the caller.
+"""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+import socket
+
+from .._errors import BaremetalError
+from .._process import is_running
+from .._registry.store import database_now, now
+from .._registry.tables import LOCKS
+
+try:
+    from sqlalchemy import delete, insert, select, update
+except ImportError:
+    select = None
+
+# Seconds without a heartbeat after which a run on another host counts as dead.
+STALE_AFTER = 60
+
+
+def read(connection, node):
+    """The lock row of a node, or None."""
+    return connection.execute(select(LOCKS).where(LOCKS.c.node == node)).one_or_none()
+
+
+def is_dead(lock, moment, *, host=None):
+    """Whether the run that holds a lock is no more.
+
+    On the same host its process tells, beyond doubt; on another one only the heartbeat does.
+
+    :param lock: lock row.
+    :param moment: the present by the clock of the database (``database_now``).
+    :param host: name of the host that asks; default: this one.
+    """
+    if lock.host == (host or socket.gethostname()):
+        return not is_running(lock.pid, lock.start_time)
+    age = datetime.datetime.fromisoformat(moment) - datetime.datetime.fromisoformat(lock.heartbeat)
+    return age.total_seconds() > STALE_AFTER
+
+
+def refuse_others(connection, node, controller):
+    """Refuse to go on while another run that lives holds a node.
+
+    :returns: the lock row that there is: None, this run's own, or a dead run's.
+    :raises BaremetalError: naming who holds it.
+    """
+    lock = read(connection, node)
+    if lock is not None and lock.run_id != controller["run_id"] and not is_dead(lock, database_now(connection)):
+        raise refuse(lock, node)
+    return lock
+
+
+def refuse(lock, node):
+    """The error that names the living owner of a lock."""
+    return BaremetalError(
+        "another run works on the node", node=node, stage="lock",
+        seen=f"run {lock.run_id} of {lock.user}@{lock.host} (pid {lock.pid}) holds it since {lock.since}, in state {lock.stage}",
+        cure="wait for that run to end, or end it; its lock then falls by itself",
+    )
+
+
+def acquire(connection, node, controller, stage):
+    """Take the lock of a node that nobody holds, or keep the one that this run holds.
+
+    :param controller: dict with run_id, host, pid, start_time and user.
+    :param stage: provision state that the node is in from now on.
+    :returns: the nonce of the hold: 16 hexadecimal digits, new with every new hold.
+    """
+    lock = read(connection, node)
+    if lock is not None and lock.run_id == controller["run_id"]:
+        connection.execute(update(LOCKS).where(LOCKS.c.node == node).values(stage=stage, heartbeat=database_now(connection)))
+        return lock.nonce
+    nonce = secrets.token_hex(8)
+    connection.execute(insert(LOCKS).values(
+        node=node, stage=stage, nonce=nonce, since=now(), heartbeat=database_now(connection),
+        **{key: controller[key] for key in ("run_id", "host", "pid", "start_time", "user")}))
+    return nonce
+
+
+def take_over(connection, node, controller):
+    """Make the lock of a dead run this run's own; the nonce stays, because a machine may still carry it."""
+    connection.execute(update(LOCKS).where(LOCKS.c.node == node).values(
+        since=now(), heartbeat=database_now(connection),
+        **{key: controller[key] for key in ("run_id", "host", "pid", "start_time", "user")}))
+
+
+def release(connection, node):
+    """Let go of a node."""
+    connection.execute(delete(LOCKS).where(LOCKS.c.node == node))

@@ -1,0 +1,38 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Processes and what tells one from another. Private to the collection; may change at any time."""
+
+from __future__ import annotations
+
+import pathlib
+
+
+def process_start_time(pid):
+    """Start of a process in clock ticks since boot (proc(5), field 22 of /proc/PID/stat).
+
+    Together with the pid it names a process beyond doubt, because pids are used again.
+
+    :raises OSError: when there is no such process.
+    """
+    return int(_stat(pid)[19])
+
+
+def _stat(pid):
+    """Fields 3 and up of /proc/PID/stat."""
+    stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    # The command name, in parentheses, may itself hold spaces and parentheses.
+    return stat.rpartition(")")[2].split()
+
+
+def is_running(pid, start_time):
+    """Whether the very process that started at that time is still there.
+
+    A zombie is not: it has ended, and only its parent has not looked yet.
+    """
+    try:
+        fields = _stat(pid)
+        return int(fields[19]) == start_time and fields[0] not in ("Z", "X")
+    except OSError:
+        return False

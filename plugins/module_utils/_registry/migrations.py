@@ -1,0 +1,127 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Schema migrations of the registry, forward only. Private to the collection; may change at any time.
+
+Each migration is written with Alembic's operations and is never edited once it was released; a new
+schema is a new function at the end of ``MIGRATIONS``.
+"""
+
+from __future__ import annotations
+
+from .._errors import BaremetalError, missing_library
+
+try:
+    import sqlalchemy as sa
+except ImportError:
+    # store.py says so before it comes here.
+    sa = None
+
+
+def _initial(op):
+    op.create_table(
+        "nodes",
+        sa.Column("name", sa.String(255), primary_key=True),
+        sa.Column("rack", sa.String(255)),
+        sa.Column("driver", sa.String(32), nullable=False),
+        sa.Column("provision_state", sa.String(32), nullable=False),
+        sa.Column("target_provision_state", sa.String(32)),
+        sa.Column("power_state", sa.String(32)),
+        sa.Column("address", sa.String(64), unique=True),
+        sa.Column("system_uuid", sa.String(64), unique=True),
+        sa.Column("serial", sa.String(255), unique=True),
+        sa.Column("bmc_key", sa.String(512), unique=True),
+        sa.Column("maintenance", sa.Boolean, nullable=False),
+        sa.Column("last_error", sa.Text),
+        sa.Column("details", sa.JSON, nullable=False),
+        sa.Column("credential", sa.JSON),
+        sa.Column("instance", sa.JSON),
+        sa.Column("created_at", sa.String(40), nullable=False),
+        sa.Column("updated_at", sa.String(40), nullable=False),
+        sa.Column("provision_updated_at", sa.String(40), nullable=False),
+    )
+    op.create_table(
+        "ports",
+        sa.Column("address", sa.String(17), primary_key=True),
+        sa.Column("node", sa.String(255), sa.ForeignKey("nodes.name", ondelete="CASCADE"), nullable=False, index=True),
+        sa.Column("position", sa.Integer, nullable=False),
+        sa.Column("pxe_enabled", sa.Boolean, nullable=False),
+        sa.Column("name", sa.String(255)),
+    )
+    op.create_table(
+        "locks",
+        sa.Column("node", sa.String(255), sa.ForeignKey("nodes.name", ondelete="CASCADE"), primary_key=True),
+        sa.Column("run_id", sa.String(36), nullable=False, index=True),
+        sa.Column("host", sa.String(255), nullable=False),
+        sa.Column("pid", sa.Integer, nullable=False),
+        # Clock ticks since boot: 32 bits end after 248 days.
+        sa.Column("start_time", sa.BigInteger, nullable=False),
+        sa.Column("user", sa.String(255), nullable=False),
+        sa.Column("stage", sa.String(32), nullable=False),
+        sa.Column("nonce", sa.String(32), nullable=False),
+        sa.Column("since", sa.String(40), nullable=False),
+        sa.Column("heartbeat", sa.String(40), nullable=False),
+    )
+    op.create_table(
+        "history",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("node", sa.String(255), nullable=False, index=True),
+        sa.Column("at", sa.String(40), nullable=False),
+        sa.Column("who", sa.String(512), nullable=False),
+        sa.Column("run_id", sa.String(36)),
+        sa.Column("event", sa.String(32), nullable=False),
+        sa.Column("from_state", sa.String(32)),
+        sa.Column("to_state", sa.String(32)),
+        sa.Column("duration", sa.Float),
+        sa.Column("error", sa.Text),
+        sa.Column("instance", sa.JSON),
+    )
+    op.create_table(
+        "images",
+        sa.Column("name", sa.String(255), primary_key=True),
+        sa.Column("digest", sa.String(128), nullable=False),
+        sa.Column("published_at", sa.String(40), nullable=False),
+        sa.Column("record", sa.JSON, nullable=False),
+    )
+
+
+# (version, migration), oldest first.
+MIGRATIONS = (("0001", _initial),)
+
+
+def upgrade(engine):
+    """Apply every migration that the database has not seen yet, in one transaction.
+
+    :raises BaremetalError: when the database was made by a newer release.
+    """
+    if _version(engine) == MIGRATIONS[-1][0]:
+        return
+    try:
+        # Here, because nearly every opening finds the newest schema and need not pay for Alembic: 0.15 s of CPU.
+        from alembic.operations import Operations
+        from alembic.runtime.migration import MigrationContext
+    except ImportError as error:
+        raise missing_library("alembic", error) from error
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+        if connection.dialect.name == "postgresql":
+            # Two controllers may open a new database at the same moment.
+            connection.execute(sa.text("LOCK TABLE alembic_version IN EXCLUSIVE MODE"))
+        current = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+        versions = [version for version, step in MIGRATIONS]
+        if current is not None and current not in versions:
+            raise BaremetalError(f"the registry has schema {current}, this release knows schemas up to {versions[-1]}", stage="registry",
+                                 cure="use the release of rackwright.baremetal that made it, or a newer one")
+        operations = Operations(MigrationContext.configure(connection))
+        for version, migration in MIGRATIONS[versions.index(current) + 1 if current else 0:]:
+            migration(operations)
+        connection.execute(sa.text("DELETE FROM alembic_version"))
+        connection.execute(sa.text("INSERT INTO alembic_version VALUES (:version)"), {"version": versions[-1]})
+
+
+def _version(engine):
+    with engine.begin() as connection:
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()

@@ -1,0 +1,120 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Opens the registry. Private to the collection; may change at any time."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import pathlib
+
+from .._errors import BaremetalError, missing_library
+from . import migrations
+
+try:
+    import sqlalchemy
+    from sqlalchemy import event
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
+    from sqlalchemy.pool import NullPool
+except ImportError as error:
+    sqlalchemy = None
+    SQLALCHEMY_ERROR = error
+else:
+    SQLALCHEMY_ERROR = None
+
+# Seconds that a writer waits for another one to end.
+_BUSY_TIMEOUT = 30
+
+_engines = {}
+
+
+def now():
+    """The present moment as the registry keeps it: ISO 8601, UTC, microseconds."""
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="microseconds")
+
+
+def database_now(connection):
+    """The present moment by the clock of the database's host, in the same form.
+
+    Controllers with clocks of their own compare heartbeats by this one. A SQLite file is on their own host.
+    """
+    if connection.dialect.name != "postgresql":
+        return now()
+    moment = connection.exec_driver_sql("SELECT clock_timestamp()").scalar()
+    return moment.astimezone(datetime.timezone.utc).isoformat(timespec="microseconds")
+
+
+def open_registry(url, *, create=True):
+    """Open the registry and bring its schema up to date.
+
+    :param url: SQLAlchemy URL, for example ``sqlite:////var/lib/rackwright/registry.db``.
+    :param create: whether a SQLite file that does not exist is made.
+    :returns: an engine, one per process and URL; None when there is no file and none is to be made.
+    :raises BaremetalError: when the URL cannot be used.
+    """
+    if sqlalchemy is None:
+        raise missing_library("SQLAlchemy", SQLALCHEMY_ERROR)
+    if not url:
+        raise BaremetalError("nothing says where the registry is", stage="registry",
+                             cure="give it in the inventory file as registry, or in the environment variable RACKWRIGHT_REGISTRY")
+    # An engine is not shared with a parent process, and a connection ends with its transaction: a SQLite
+    # connection that is open while Ansible forks breaks the locking of parent and child
+    # (https://www.sqlite.org/howtocorrupt.html, section 2.6).
+    key = (os.getpid(), url)
+    if key in _engines:
+        return _engines[key]
+    try:
+        parsed = make_url(url)
+        path = parsed.database if parsed.get_backend_name() == "sqlite" else None
+        if path and not _prepare_file(pathlib.Path(path), create):
+            return None
+        engine = sqlalchemy.create_engine(parsed, poolclass=NullPool)
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        raise BaremetalError(f"the registry URL cannot be used ({error})", stage="registry",
+                             cure="use sqlite:////path/to/registry.db or postgresql+psycopg://host/database") from error
+    if path is not None:
+        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    try:
+        migrations.upgrade(engine)
+    except DatabaseError as error:
+        raise BaremetalError("the registry cannot be opened", stage="registry", seen=str(error.orig),
+                             cure="check that the path names a registry, its permissions and the room on the disk, "
+                                  "or that the database server runs") from error
+    _engines[key] = engine
+    return engine
+
+
+def _prepare_file(path, create):
+    if path.exists():
+        return True
+    if not create:
+        return False
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # It holds addresses and encrypted credentials: for its owner alone.
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise BaremetalError("the registry file cannot be made", stage="registry", seen=str(error),
+                             cure="choose a path that the user who runs Ansible may write") from error
+    return True
+
+
+def _configure_sqlite(connection, record):
+    # SQLAlchemy sends BEGIN itself, see _begin_sqlite.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT * 1000}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection):
+    # A deferred transaction that reads first and writes later fails at once when another wrote in
+    # between; an immediate one waits its turn (https://www.sqlite.org/lang_transaction.html).
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,85 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The tables of the registry, as the newest migration leaves them. Private; may change at any time."""
+
+from __future__ import annotations
+
+try:
+    from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, ForeignKey, Integer, MetaData, String, Table, Text
+except ImportError:
+    MetaData = None
+
+if MetaData is not None:
+    METADATA = MetaData()
+
+    NODES = Table(
+        "nodes", METADATA,
+        Column("name", String(255), primary_key=True),
+        Column("rack", String(255)),
+        Column("driver", String(32), nullable=False),
+        Column("provision_state", String(32), nullable=False),
+        Column("target_provision_state", String(32)),
+        Column("power_state", String(32)),
+        Column("address", String(64), unique=True),
+        Column("system_uuid", String(64), unique=True),
+        Column("serial", String(255), unique=True),
+        Column("bmc_key", String(512), unique=True),
+        Column("maintenance", Boolean, nullable=False),
+        Column("last_error", Text),
+        # Everything of the record that no query asks for.
+        Column("details", JSON, nullable=False),
+        Column("credential", JSON),
+        Column("instance", JSON),
+        Column("created_at", String(40), nullable=False),
+        Column("updated_at", String(40), nullable=False),
+        Column("provision_updated_at", String(40), nullable=False),
+    )
+    PORTS = Table(
+        "ports", METADATA,
+        Column("address", String(17), primary_key=True),
+        Column("node", String(255), ForeignKey("nodes.name", ondelete="CASCADE"), nullable=False, index=True),
+        Column("position", Integer, nullable=False),
+        Column("pxe_enabled", Boolean, nullable=False),
+        Column("name", String(255)),
+    )
+    LOCKS = Table(
+        "locks", METADATA,
+        Column("node", String(255), ForeignKey("nodes.name", ondelete="CASCADE"), primary_key=True),
+        Column("run_id", String(36), nullable=False, index=True),
+        Column("host", String(255), nullable=False),
+        Column("pid", Integer, nullable=False),
+        Column("start_time", BigInteger, nullable=False),
+        Column("user", String(255), nullable=False),
+        Column("stage", String(32), nullable=False),
+        Column("nonce", String(32), nullable=False),
+        Column("since", String(40), nullable=False),
+        Column("heartbeat", String(40), nullable=False),
+    )
+    HISTORY = Table(
+        "history", METADATA,
+        Column("id", Integer, primary_key=True),
+        # No foreign key: what happened to a node stays known when its record is gone.
+        Column("node", String(255), nullable=False, index=True),
+        Column("at", String(40), nullable=False),
+        Column("who", String(512), nullable=False),
+        Column("run_id", String(36)),
+        Column("event", String(32), nullable=False),
+        Column("from_state", String(32)),
+        Column("to_state", String(32)),
+        # Seconds that the node spent in from_state.
+        Column("duration", Float),
+        Column("error", Text),
+        Column("instance", JSON),
+    )
+    IMAGES = Table(
+        "images", METADATA,
+        Column("name", String(255), primary_key=True),
+        Column("digest", String(128), nullable=False),
+        Column("published_at", String(40), nullable=False),
+        Column("record", JSON, nullable=False),
+    )
+else:
+    # Opening the registry says which package is missing; a gateway that only does BMC work needs none of this.
+    NODES = PORTS = LOCKS = HISTORY = IMAGES = None

@@ -1,0 +1,105 @@
+#!/usr/bin/python
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: boot_device
+short_description: Set the device a node boots from through its BMC
+version_added: 1.0.0
+author:
+  - rackwright.baremetal contributors (@rackwright)
+description:
+  - Sets the boot device override of a node and reads it back. A BMC that kept another device is an error that names it.
+  - The node is neither powered on nor off. Some BMCs take or tell a boot device only while the machine is off;
+    M(rackwright.baremetal.power) with O(rackwright.baremetal.power#module:boot_device) does both in the right order.
+extends_documentation_fragment:
+  - rackwright.baremetal._attributes
+  - rackwright.baremetal._attributes.controller
+  - rackwright.baremetal.node
+  - rackwright.baremetal.bmc
+  - rackwright.baremetal.registry
+attributes:
+  check_mode:
+    support: full
+    details:
+      - The BMC is read and not told to do anything, so that a setting which the BMC would not keep shows as a change.
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  device:
+    description:
+      - V(pxe) for the network, V(disk) for the first disk, V(cdrom), V(bios) for the firmware setup, V(none) for the firmware's own order.
+    type: str
+    required: true
+    choices: [pxe, disk, cdrom, bios, none]
+  persistent:
+    description:
+      - For all boots instead of the next one only.
+      - A BMC that takes the device but tells another persistence gives a warning.
+    type: bool
+    default: false
+  mode:
+    description:
+      - Boot mode of the firmware. When not given, it is left alone.
+      - Over IPMI this is a request that many firmwares do not heed, so that a BMC which tells another mode gives a warning there and
+        an error with Redfish.
+    type: str
+    choices: [uefi, bios]
+seealso:
+  - module: rackwright.baremetal.power
+"""
+
+EXAMPLES = r"""
+- name: Boot from the network at the next boot
+  rackwright.baremetal.boot_device:
+    device: pxe
+
+- name: Boot from the first disk from now on
+  rackwright.baremetal.boot_device:
+    device: disk
+    persistent: true
+
+- name: Take back any override
+  rackwright.baremetal.boot_device:
+    device: none
+"""
+
+RETURN = r"""
+boot_device:
+  description: What the BMC tells at the end; in check mode, what would be set.
+  returned: success
+  type: dict
+  sample:
+    device: pxe
+    persistent: false
+    mode: uefi
+  contains:
+    device:
+      description: The device; V(none) when there is no override.
+      type: str
+      returned: always
+    persistent:
+      description: Whether it is for all boots.
+      type: bool
+      returned: always
+    mode:
+      description: V(uefi), V(bios), or nothing when the BMC does not tell.
+      type: str
+      returned: always
+"""
+
+from ..module_utils._door import module_main
+from ..module_utils._doors.boot_device import DOOR
+
+
+def main():
+    module_main(DOOR)
+
+
+if __name__ == "__main__":
+    main()

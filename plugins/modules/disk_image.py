@@ -1,0 +1,211 @@
+#!/usr/bin/python
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: disk_image
+short_description: Write a published image to the root disk of the machine it runs on
+version_added: 1.0.0
+author:
+  - rackwright.baremetal contributors (@rackwright)
+description:
+  - Runs in the ramdisk of a node. Fetches an image that M(rackwright.baremetal.image) published, and writes it to the one disk that the hints choose.
+  - Fetching, decompressing, verifying and writing happen at the same time, in a bounded amount of memory. Only blocks that hold data are written,
+    all others of the image are made zero, so what was on the disk never shows through.
+  - Every block is verified against the published block map before it is written. The map is pinned by the manifest, and the manifest by
+    O(manifest_digest), which the registry keeps.
+  - Both ends of the disk, where firmware looks for something to boot, are zeroed first and written last, after everything else has been verified
+    and has reached the disk. After any failure they are zero, so a half-written disk never boots.
+  - Then the backup GPT is moved to the end of the disk, and the config drive goes into a partition of its own at the end.
+  - The work is done by a process that outlives the connection. The same task again, with the same nonce and digest, joins it.
+extends_documentation_fragment:
+  - rackwright.baremetal._attributes
+  - rackwright.baremetal._inband
+  - rackwright.baremetal._inband.disk
+attributes:
+  check_mode:
+    support: full
+    details:
+      - The interlock is checked, the manifest and the block map are fetched and verified, the disk is chosen and its size is compared.
+  diff_mode:
+    support: full
+    details:
+      - What the disk held before is not examined.
+  idempotent:
+    support: partial
+    details:
+      - Nothing on the disk says which image it carries. Within one boot of the ramdisk, told by the nonce of the interlock, an image that was written
+        is not written again. With a new nonce it is always written.
+requirements:
+  - zstandard (Python package, C(python3-zstandard) on Debian) on the machine
+options:
+  url:
+    description: Address of the published directory, as the machine sees it.
+    type: str
+    required: true
+  digest:
+    description: Digest of the raw disk that must be written, C(sha256:HEX), as RV(rackwright.baremetal.image#module:image.digest) tells.
+    type: str
+    required: true
+  manifest_digest:
+    description: Digest of the manifest in the published directory, C(sha256:HEX), as
+      RV(rackwright.baremetal.image#module:image.manifest_digest) tells.
+    type: str
+    required: true
+  root_device:
+    required: true
+  config_drive:
+    description:
+      - The config drive as base64 of an ISO 9660 image, plain or packed with gzip.
+      - Without it no partition for a config drive is made.
+    type: str
+  wait:
+    description:
+      - Whether to wait for the end of the work.
+      - With V(false) the work is started and goes on by itself. The same task with V(true) joins it, and returns its result or its failure.
+    type: bool
+    default: true
+  state:
+    description: V(present) means that the disk carries the image.
+    type: str
+    choices: [present]
+    default: present
+seealso:
+  - module: rackwright.baremetal.image
+  - module: rackwright.baremetal.disk_erase
+"""
+
+EXAMPLES = r"""
+- name: Start writing the image on all nodes
+  rackwright.baremetal.disk_image:
+    url: http://192.0.2.1:8080/images/debian-12/0123456789abcdef/
+    digest: sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+    manifest_digest: sha256:89abcdef0123456789abcdef0123456789abcdef0123456789abcdef01234567
+    root_device:
+      serial: S1D2
+    interlock:
+      nonce: 5f0c2a9e
+      system_uuid: 4c4c4544-0042-4810-8054-b4c04f4b3532
+      macs:
+        - 52:54:00:12:34:56
+    config_drive: "{{ {'hostname': inventory_hostname} | rackwright.baremetal.config_drive }}"
+    wait: false
+
+- name: Wait until it is written
+  rackwright.baremetal.disk_image:
+    url: http://192.0.2.1:8080/images/debian-12/0123456789abcdef/
+    digest: sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+    manifest_digest: sha256:89abcdef0123456789abcdef0123456789abcdef0123456789abcdef01234567
+    root_device:
+      serial: S1D2
+    interlock:
+      nonce: 5f0c2a9e
+      system_uuid: 4c4c4544-0042-4810-8054-b4c04f4b3532
+      macs:
+        - 52:54:00:12:34:56
+    config_drive: "{{ {'hostname': inventory_hostname} | rackwright.baremetal.config_drive }}"
+    wait: true
+"""
+
+RETURN = r"""
+device:
+  description: The disk that carries the image.
+  returned: with O(wait=true) and in check mode
+  type: str
+  sample: /dev/sda
+serial:
+  description: Serial number of that disk; null when it has none.
+  returned: with O(wait=true) and in check mode
+  type: str
+  sample: S1D2
+digest:
+  description: Digest of the raw disk that was written, C(sha256:HEX).
+  returned: success
+  type: str
+bytes_mapped:
+  description: Bytes of the image that hold data.
+  returned: with O(wait=true) and in check mode
+  type: int
+bytes_written:
+  description: Bytes that were written to the disk; zeroing done by the device is not counted.
+  returned: with O(wait=true)
+  type: int
+seconds:
+  description: Time that writing the image took.
+  returned: with O(wait=true)
+  type: float
+config_drive:
+  description: The partition that holds the config drive; null when none was given.
+  returned: with O(wait=true)
+  type: str
+  sample: /dev/sda4
+job:
+  description: The process that does the work.
+  returned: outside check mode, and in check mode when there is one
+  type: dict
+  contains:
+    state:
+      description: V(running), V(finished) or V(failed).
+      type: str
+    pid:
+      description: Its process id; null in the moment of its start.
+      type: int
+    done:
+      description: Mapped bytes that are on the disk, updated about once a second.
+      type: int
+    total:
+      description: Mapped bytes of the image; null at first.
+      type: int
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._disk.devices import list_disks
+from ..module_utils._disk.hints import select
+from ..module_utils._disk.interlock import verify
+from ..module_utils._disk.options import disk_options
+from ..module_utils._disk.partitions import add_config_drive, move_backup_gpt, reread, wipe_metadata
+from ..module_utils._disk.protect import refuse_if_protected
+from ..module_utils._errors import BaremetalError
+from ..module_utils._image.deploy import DiskTools, present
+
+TOOLS = DiskTools(
+    list_disks=list_disks,
+    select=select,
+    refuse_if_protected=refuse_if_protected,
+    verify=verify,
+    wipe_metadata=wipe_metadata,
+    reread=reread,
+    move_backup_gpt=move_backup_gpt,
+    add_config_drive=add_config_drive,
+)
+
+
+def main():
+    """Write the image, or join the process that does."""
+    module = AnsibleModule(
+        argument_spec=dict(
+            disk_options(root_device_required=True),
+            url={"type": "str", "required": True},
+            digest={"type": "str", "required": True},
+            manifest_digest={"type": "str", "required": True},
+            config_drive={"type": "str", "no_log": True},
+            wait={"type": "bool", "default": True},
+            state={"type": "str", "choices": ["present"], "default": "present"},
+        ),
+        supports_check_mode=True,
+    )
+    try:
+        result = present(module.params, TOOLS, check_mode=module.check_mode)
+    except BaremetalError as error:
+        module.fail_json(msg=str(error))
+    if not module._diff:
+        result.pop("diff", None)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+#!/usr/bin/python
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: netboot
+short_description: Let a node boot the ramdisk from the network, or its disk again
+version_added: 1.0.0
+author:
+  - rackwright.baremetal contributors (@rackwright)
+description:
+  - Writes the boot files of one node on the boot server, which are an iPXE script for its MAC address, the SSH public keys
+    that may log in to the ramdisk, and the DHCP reservation of its address.
+  - With O(state=absent) the script and the keys are withdrawn, so that the node goes on to its next boot device. The reservation
+    stays unless O(reservation=false), because an installed system keeps its address.
+  - Each file appears complete or not at all. Nothing is restarted; C(dnsmasq) sees new reservations by itself and is told of changed ones.
+  - It does not switch the node on and sets no boot device; M(rackwright.baremetal.power) does.
+  - Runs where the files are. When the boot server is not the controller, use C(delegate_to) with the boot server.
+extends_documentation_fragment:
+  - rackwright.baremetal._attributes
+  - rackwright.baremetal._attributes.controller
+  - rackwright.baremetal.node
+  - rackwright.baremetal.registry
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  state:
+    description:
+      - V(present) lets the node boot the ramdisk that is current on the boot server.
+      - V(absent) lets it boot from its disk.
+    type: str
+    choices: [present, absent]
+    default: present
+  root:
+    description: The C(boot_server_root) of the role P(rackwright.baremetal.boot_server#role).
+    type: path
+    default: /srv/rackwright
+  url:
+    description:
+      - Base URL of the boot server as the nodes see it. Only C(http), which is what the iPXE of distributions speaks.
+      - Required with O(state=present).
+    type: str
+  mac:
+    description:
+      - MAC address of the port that boots.
+      - By default the first port with C(pxe_enabled) in the registry.
+    type: str
+  address:
+    description:
+      - IPv4 address that DHCP gives the node.
+      - By default the node's address in the registry.
+      - An address that is reserved for another node is refused.
+    type: str
+  nonce:
+    description:
+      - A word that is new for each run, 8 to 64 letters, digits, hyphens or underscores.
+      - It is on the kernel command line of the ramdisk, where the interlock of in-band modules finds it, and in the paths of beacons and keys.
+        Files of other nonces of the node are removed.
+      - Required with O(state=present).
+    type: str
+  ssh_public_keys:
+    description:
+      - SSH public keys that may log in to the ramdisk as root, each one the line of a C(.pub) file.
+      - Required with O(state=present).
+    type: list
+    elements: str
+  kernel_arguments:
+    description:
+      - Further kernel arguments, as a string or a list of strings, for instance V(console=ttyS0,115200).
+      - They are printable ASCII, C(key) or C(key=value); a value with spaces is put in double quotes.
+      - What the module sets itself (C(BOOTIF), C(initrd), C(rackwright.url), C(rackwright.beacon), C(rackwright.nonce)) is refused.
+    type: raw
+    default: ""
+  reservation:
+    description: With O(state=absent), whether the node keeps its address reservation.
+    type: bool
+    default: true
+seealso:
+  - module: rackwright.baremetal.ramdisk_wait
+  - module: rackwright.baremetal.power
+"""
+
+EXAMPLES = r"""
+- name: Let the node boot the ramdisk
+  rackwright.baremetal.netboot:
+    url: http://192.0.2.1:8080
+    nonce: "{{ begin.interlock.nonce }}"
+    ssh_public_keys:
+      - "{{ lookup('ansible.builtin.file', '~/.ssh/id_ed25519.pub') }}"
+    kernel_arguments: console=tty0 console=ttyS0,115200
+  delegate_to: boot
+
+- name: Let it boot its disk again
+  rackwright.baremetal.netboot:
+    state: absent
+  delegate_to: boot
+
+- name: Forget the address of a machine that is gone
+  rackwright.baremetal.netboot:
+    name: node9
+    mac: 52:54:00:00:02:19
+    state: absent
+    reservation: false
+  delegate_to: boot
+"""
+
+RETURN = r"""
+boot:
+  description: What the node boots with; V(null) with O(state=absent).
+  returned: success
+  type: dict
+  contains:
+    mac:
+      description: MAC address of the port that boots.
+      type: str
+    address:
+      description: Address that DHCP gives the node.
+      type: str
+    nonce:
+      description: Nonce of the run.
+      type: str
+    script:
+      description: Path of the node's iPXE script on the boot server.
+      type: str
+    ramdisk_digest:
+      description: Digest of the ramdisk's inputs.
+      type: str
+  sample:
+    mac: 52:54:00:00:02:11
+    address: 192.0.2.11
+    nonce: 9a1f5c0b7d3e4a21
+    script: /srv/rackwright/http/node/52-54-00-00-02-11/boot.ipxe
+    ramdisk_digest: 5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef
+"""
+
+from ..module_utils._door import module_main
+from ..module_utils._doors.netboot import DOOR
+
+
+def main():
+    """The module's entry."""
+    module_main(DOOR)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+#!/usr/bin/python
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: node
+short_description: Enrol, update and remove nodes in the registry
+version_added: 1.0.0
+author:
+  - rackwright.baremetal contributors (@rackwright)
+description:
+  - Brings the registry to what a hardware file says of its nodes. All records are checked before the first one is written.
+  - A MAC address, address, system UUID, serial number or BMC that belongs to another node is refused.
+  - The password of a BMC is stored as a reference or as Ansible Vault ciphertext, never in clear, and is never shown.
+extends_documentation_fragment:
+  - rackwright.baremetal._attributes
+  - rackwright.baremetal._attributes.registry
+  - rackwright.baremetal.registry
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details:
+      - Shows field by field what changes in each node.
+  idempotent:
+    support: full
+options:
+  nodes:
+    description:
+      - The nodes. Each has the keys C(name) and C(driver) (V(redfish), V(ipmi) or V(manual)), and any of C(rack), C(bmc), C(ports), C(address),
+        C(system_uuid), C(serial), C(boot_mode) (V(uefi) or V(bios)), C(resource_class), C(root_device), C(properties), C(traits),
+        C(automated_clean), C(description), C(owner), C(extra). A key that is not known is an error, and a key that is left out is empty.
+      - The flags C(maintenance), C(maintenance_reason), C(protected) and C(retired) stay as they are when they are left out.
+      - C(bmc) has the keys C(address), C(port), C(username), C(password), C(system_id), C(ca_file), C(verify), C(cipher_suite).
+      - C(password) is a reference, a dictionary with one of the keys C(env), C(file) and C(vault), or clear text that is
+        encrypted with the vault secret of the run.
+      - C(ports) is a list of dictionaries with the keys C(address) (MAC), C(pxe_enabled) and C(name). The node boots from the first one that
+        is enabled.
+      - C(root_device) holds root device hints, for example the C(serial) of the disk that the system goes to.
+      - With O(state=absent) only C(name) matters.
+    type: list
+    elements: dict
+    required: true
+  state:
+    description: Whether the nodes are in the registry.
+    type: str
+    choices: [present, absent]
+    default: present
+requirements:
+  - jsonschema and netaddr (Python packages) on the controller
+seealso:
+  - module: rackwright.baremetal.node_info
+"""
+
+EXAMPLES = r"""
+- name: Enrol a server
+  rackwright.baremetal.node:
+    registry: sqlite:////tmp/registry.db
+    nodes:
+      - name: server1
+        rack: rack3
+        driver: redfish
+        bmc:
+          address: 198.51.100.11
+          username: admin
+          password:
+            env: BMC_PASSWORD
+        ports:
+          - address: 52:54:00:00:00:01
+        address: 192.0.2.11
+        serial: SN0001
+        root_device:
+          serial: DISK0001
+
+- name: Remove a server
+  rackwright.baremetal.node:
+    registry: sqlite:////tmp/registry.db
+    nodes:
+      - name: server1
+    state: absent
+"""
+
+RETURN = r"""
+nodes:
+  description: What happened to each node.
+  type: list
+  elements: dict
+  returned: success
+  sample:
+    - name: server1
+      changed: true
+"""
+
+from ..module_utils._door import module_main
+from ..module_utils._doors.node import DOOR
+
+
+def main():
+    """Serve the door as a module."""
+    module_main(DOOR)
+
+
+if __name__ == "__main__":
+    main()

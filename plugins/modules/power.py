@@ -1,0 +1,140 @@
+#!/usr/bin/python
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: power
+short_description: Switch a node on or off through its BMC
+version_added: 1.0.0
+author:
+  - rackwright.baremetal contributors (@rackwright)
+description:
+  - Brings a node into a power state and waits until its BMC says that it is there.
+  - A state between on and off is waited over and is never an error in itself.
+  - With O(boot_device) the node boots from where it is told to. The device is read back before the node is powered on, and a node whose
+    BMC did not take the device stays as it is.
+  - No session stays open in the BMC, also not after an error.
+extends_documentation_fragment:
+  - rackwright.baremetal._attributes
+  - rackwright.baremetal._attributes.controller
+  - rackwright.baremetal.node
+  - rackwright.baremetal.bmc
+  - rackwright.baremetal.registry
+attributes:
+  check_mode:
+    support: full
+    details:
+      - The BMC is read and not told to do anything.
+  diff_mode:
+    support: full
+  idempotent:
+    support: partial
+    details:
+      - O(state=rebooted) always reports a change.
+options:
+  state:
+    description:
+      - V(on) and V(off) change nothing when the node is in that state. V(off) does not ask the operating system.
+      - V(rebooted) powers the node off, waits until it is off, and powers it on. A node that is off is powered on.
+    type: str
+    required: true
+    choices: ["on", "off", rebooted]
+  timeout:
+    description: Seconds that all of it may take.
+    type: int
+    default: 120
+  boot_device:
+    description:
+      - Device to boot from. It is set and read back before the node is powered on; with O(state=rebooted) while the node is off, which is the
+        only time when some BMCs take it; with O(state=off) afterwards.
+      - A BMC that takes the device but tells another persistence gives a warning.
+    type: dict
+    suboptions:
+      device:
+        description:
+          - V(pxe) for the network, V(disk) for the first disk, V(cdrom), V(bios) for the firmware setup, V(none) for the firmware's own order.
+        type: str
+        required: true
+        choices: [pxe, disk, cdrom, bios, none]
+      persistent:
+        description: For all boots instead of the next one only.
+        type: bool
+        default: false
+      mode:
+        description:
+          - Boot mode of the firmware. When not given, it is left alone.
+          - Over IPMI this is a request that many firmwares do not heed, so that a BMC which tells another mode gives a warning there and
+            an error with Redfish.
+        type: str
+        choices: [uefi, bios]
+seealso:
+  - module: rackwright.baremetal.boot_device
+"""
+
+EXAMPLES = r"""
+- name: Switch on all machines of the play, whose BMCs the registry knows
+  rackwright.baremetal.power:
+    state: "on"
+
+- name: Boot the node from the network once
+  rackwright.baremetal.power:
+    state: rebooted
+    boot_device:
+      device: pxe
+      mode: uefi
+
+- name: Switch a machine off that is in no registry, from a gateway in the BMC network
+  rackwright.baremetal.power:
+    state: "off"
+    timeout: 60
+    driver: redfish
+    bmc:
+      address: 192.0.2.11
+      username: operator
+      password: "{{ vaulted_bmc_password }}"
+      ca_file: /etc/ssl/bmc-ca.pem
+  delegate_to: bmc-gateway.example.com
+"""
+
+RETURN = r"""
+power_state:
+  description: The power state that the BMC tells at the end; in check mode, the one that would be reached.
+  returned: success
+  type: str
+  sample: "on"
+boot_device:
+  description: What the BMC tells of the boot device, when O(boot_device) was given.
+  returned: success
+  type: dict
+  sample:
+    device: pxe
+    persistent: false
+    mode: uefi
+  contains:
+    device:
+      description: The device; V(none) when there is no override.
+      type: str
+      returned: always
+    persistent:
+      description: Whether it is for all boots.
+      type: bool
+      returned: always
+    mode:
+      description: V(uefi), V(bios), or nothing when the BMC does not tell.
+      type: str
+      returned: always
+"""
+
+from ..module_utils._door import module_main
+from ..module_utils._doors.power import DOOR
+
+
+def main():
+    module_main(DOOR)
+
+
+if __name__ == "__main__":
+    main()

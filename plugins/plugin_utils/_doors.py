@@ -1,0 +1,34 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""All controller-side capabilities by the name of their module.
+
+Imported by the action plugin, hence once per run in the parent process: the libraries below the
+doors (sushy, pyghmi, SQLAlchemy) are paid for once and are there in every forked worker.
+Private to the collection; may change at any time.
+"""
+
+from __future__ import annotations
+
+from ..module_utils._doors import (
+    boot_device,
+    image,
+    netboot,
+    node,
+    node_info,
+    power,
+    provision_state,
+    ramdisk_wait,
+)
+
+DOORS = {
+    "boot_device": boot_device.DOOR,
+    "image": image.DOOR,
+    "netboot": netboot.DOOR,
+    "node": node.DOOR,
+    "node_info": node_info.DOOR,
+    "power": power.DOOR,
+    "provision_state": provision_state.DOOR,
+    "ramdisk_wait": ramdisk_wait.DOOR,
+}

@@ -1,0 +1,296 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Build the Debian ramdisk: a kernel and an initrd that holds a whole root file system.
+
+Usage: build_ramdisk.py CONFIG.json. The configuration has the keys suite, mirror, architecture,
+components, packages, kernel, modules, module_excludes, root, work and digest; the files installed
+into the ramdisk lie beside this script. The result appears as ROOT/ramdisk/DIGEST16/ and
+ROOT/ramdisk/current.json points to it; both appear complete or not at all.
+"""
+
+from __future__ import annotations
+
+import datetime
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from debian_sources import mmdebstrap
+
+HERE = Path(__file__).resolve().parent
+# What nobody in a ramdisk asks for. Perl and initramfs-tools come as dependencies of the kernel
+# package and of debconf; nothing here runs them once the packages are configured.
+PRUNE = (
+    "boot/*",
+    "initrd.img*",
+    "vmlinuz*",
+    "etc/apt",
+    "etc/cron.*",
+    "etc/initramfs-tools",
+    "etc/kernel",
+    "etc/ssh/ssh_host_*",
+    "run/*",
+    "tmp/*",
+    "usr/bin/perl*",
+    "usr/lib/*-linux-gnu/gconv",
+    "usr/lib/*-linux-gnu/libperl*",
+    "usr/lib/*-linux-gnu/perl*",
+    "usr/lib/python3*/ensurepip",
+    "usr/lib/python3*/idlelib",
+    "usr/lib/python3*/lib2to3",
+    "usr/lib/python3*/pydoc_data",
+    "usr/lib/udev/hwdb.bin",
+    "usr/lib/udev/hwdb.d",
+    "usr/share/bash-completion",
+    "usr/share/bug",
+    "usr/share/debconf",
+    "usr/share/doc",
+    "usr/share/i18n",
+    "usr/share/info",
+    "usr/share/initramfs-tools",
+    "usr/share/lintian",
+    "usr/share/locale",
+    "usr/share/man",
+    "usr/share/perl*",
+    "usr/share/zoneinfo",
+    "usr/share/zsh",
+    "var/cache/*",
+    "var/lib/apt",
+    "var/lib/dpkg/info",
+    "var/lib/dpkg/status-old",
+    "var/lib/systemd/catalog",
+    "var/log/*",
+)
+# Units that wait for something a ramdisk does not have, or keep books that end with it. The kernel
+# loads the modules of the masked modprobe@ units by itself when a program opens their device.
+MASKED_UNITS = (
+    "dev-hugepages.mount",
+    "dev-mqueue.mount",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "e2scrub_reap.service",
+    "fstrim.timer",
+    "getty.target",
+    "ldconfig.service",
+    "mdadm.service",
+    "mdcheck_continue.timer",
+    "mdcheck_start.timer",
+    "mdmonitor-oneshot.timer",
+    "mdmonitor.service",
+    "modprobe@configfs.service",
+    "modprobe@dm_mod.service",
+    "modprobe@drm.service",
+    "modprobe@efi_pstore.service",
+    "modprobe@fuse.service",
+    "modprobe@loop.service",
+    "nvmefc-boot-connections.service",
+    "nvmf-autoconnect.service",
+    "proc-sys-fs-binfmt_misc.automount",
+    "ssh.socket",
+    "sys-fs-fuse-connections.mount",
+    "sys-kernel-config.mount",
+    "sys-kernel-debug.mount",
+    "sys-kernel-tracing.mount",
+    "systemd-ask-password-console.path",
+    "systemd-ask-password-wall.path",
+    "systemd-binfmt.service",
+    "systemd-firstboot.service",
+    "systemd-hwdb-update.service",
+    "systemd-initctl.socket",
+    "systemd-journal-catalog-update.service",
+    "systemd-journal-flush.service",
+    "systemd-machine-id-commit.service",
+    "systemd-network-generator.service",
+    "systemd-networkd-wait-online.service",
+    "systemd-pcrphase-sysinit.service",
+    "systemd-pcrphase.service",
+    "systemd-pstore.service",
+    "systemd-random-seed.service",
+    "systemd-sysusers.service",
+    "systemd-tmpfiles-clean.timer",
+    "systemd-update-done.service",
+    "systemd-update-utmp-runlevel.service",
+    "systemd-update-utmp.service",
+    "systemd-user-sessions.service",
+    "uuidd.socket",
+)
+# The one generator that is left lets systemd.unit= and systemd.debug-shell work on the command line.
+KEPT_GENERATORS = ("systemd-debug-generator",)
+
+
+def install(root: Path, name: str, target: str, mode: int) -> None:
+    """Copy a file that lies beside this script to a path inside the root, with the given mode."""
+    path = root / target
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(HERE / name, path)
+    path.chmod(mode)
+
+
+def write(root: Path, target: str, text: str) -> None:
+    """Write a text file inside the root, in place of whatever a package put there (links are not followed)."""
+    path = root / target
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.write_text(text)
+    path.chmod(0o644)
+
+
+def mask(root: Path, directory: str, names: list[str]) -> None:
+    """Tell systemd never to use these units or generators: link them to /dev/null in a directory of etc/systemd."""
+    folder = root / "etc/systemd" / directory
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to("/dev/null")
+
+
+def configure(root: Path, config: dict) -> None:
+    """Turn an unpacked Debian into the ramdisk: agent, SSH with keys only, no waiting units."""
+    install(root, "rackwright-ramdisk", "usr/sbin/rackwright-ramdisk", 0o755)
+    for unit in ("rackwright-ramdisk.service", "rackwright-ramdisk-prepare.service"):
+        install(root, unit, f"etc/systemd/system/{unit}", 0o644)
+    install(root, "sshd_config", "etc/ssh/sshd_config", 0o600)
+    write(root, "etc/hostname", "ramdisk\n")
+    write(root, "etc/hosts", "127.0.0.1 localhost\n::1 localhost\n")
+    write(root, "etc/resolv.conf", "")
+    # Empty, not missing: a missing one means a first boot, which makes systemd go through all presets.
+    write(root, "etc/machine-id", "")
+    write(root, "etc/rackwright-ramdisk", f"digest={config['digest']}\nsuite={config['suite']}\n")
+    write(root, "etc/modules-load.d/rackwright.conf", "".join(f"{name}\n" for name in config["modules"]))
+    # The disks of a node are evidence or somebody's data: no array is started unless a task asks for it.
+    write(root, "etc/mdadm/mdadm.conf", "AUTO -all\n")
+    generators = sorted(path.name for path in (root / "usr/lib/systemd/system-generators").iterdir())
+    mask(root, "system-generators", [name for name in generators if name not in KEPT_GENERATORS])
+    mask(root, "system", list(MASKED_UNITS))
+    chroot(root, "systemctl", "set-default", "multi-user.target")
+    chroot(root, "systemctl", "disable", "ssh.service")
+    chroot(root, "systemctl", "enable", "systemd-networkd.service", "rackwright-ramdisk-prepare.service")
+    chroot(root, "systemctl", "enable", "rackwright-ramdisk.service")
+    (root / "init").symlink_to("usr/lib/systemd/systemd")
+
+
+def chroot(root: Path, *command: str) -> None:
+    """Run a command inside the root; raises subprocess.CalledProcessError."""
+    subprocess.run(["chroot", str(root), *command], check=True)
+
+
+def prune(root: Path, patterns: tuple[str, ...]) -> None:
+    """Remove files and directories inside the root that match the patterns; what is not there is no error."""
+    for pattern in patterns:
+        for path in root.glob(pattern):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+def kernel_release(root: Path) -> str:
+    """Return the release of the one kernel inside the root; SystemExit when there is none or more than one."""
+    releases = sorted(path.name for path in (root / "usr/lib/modules").glob("*"))
+    if len(releases) != 1:
+        raise SystemExit(f"the ramdisk needs exactly one kernel, its packages brought {releases}; set ramdisk_kernel")
+    return releases[0]
+
+
+def pack(root: Path, initrd: Path) -> None:
+    """Write the root as a zstd-compressed cpio archive, the form a kernel takes as initrd."""
+    with subprocess.Popen(
+        ["find", ".", "-mindepth", "1", "-print0"], cwd=root, stdout=subprocess.PIPE
+    ) as find, subprocess.Popen(["sort", "-z"], env={"LC_ALL": "C"}, stdin=find.stdout, stdout=subprocess.PIPE) as sort:
+        with subprocess.Popen(
+            ["cpio", "--null", "--create", "--format=newc", "--reproducible", "--quiet"],
+            cwd=root,
+            stdin=sort.stdout,
+            stdout=subprocess.PIPE,
+        ) as cpio:
+            subprocess.run(["zstd", "-q", "-T0", "-12", "-o", str(initrd)], stdin=cpio.stdout, check=True)
+    for process in (find, sort, cpio):
+        if process.returncode != 0:
+            raise SystemExit(f"{process.args[0]} failed with status {process.returncode} while the initrd was packed")
+
+
+def build(config: dict, work: Path, target: Path) -> None:
+    """Build the ramdisk into the directory target: vmlinuz, initrd.img, packages.txt, ramdisk.json."""
+    root = work / "root"
+    mmdebstrap(
+        {**config, "packages": [*config["packages"], config["kernel"]]},
+        root,
+        work,
+        "--variant=essential",
+        "--dpkgopt=path-exclude=/usr/share/doc/*",
+        "--dpkgopt=path-exclude=/usr/share/locale/*",
+        "--dpkgopt=path-exclude=/usr/share/man/*",
+    )
+    release = kernel_release(root)
+    packages = subprocess.run(
+        ["chroot", str(root), "dpkg-query", "--show"], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+    (target / "packages.txt").write_text(packages)
+    shutil.copyfile(root / f"boot/vmlinuz-{release}", target / "vmlinuz")
+    configure(root, config)
+    prune(root, tuple(f"usr/lib/modules/{release}/kernel/{path}" for path in config["module_excludes"]))
+    chroot(root, "depmod", release)
+    prune(root, PRUNE)
+    pack(root, target / "initrd.img")
+    folder = f"ramdisk/{config['digest'][:16]}"
+    description = {
+        "digest": config["digest"],
+        "kernel": f"{folder}/vmlinuz",
+        "initrd": f"{folder}/initrd.img",
+        "kernel_release": release,
+        "suite": config["suite"],
+        "architecture": config["architecture"],
+        "initrd_size": (target / "initrd.img").stat().st_size,
+        "built_at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+    }
+    (target / "ramdisk.json").write_text(json.dumps(description, indent=2) + "\n")
+
+
+def publish(config: dict) -> bool:
+    """Build what is missing and make it current.
+
+    Returns True when a ramdisk was built, False when an earlier build of the same inputs was made current.
+    """
+    store = Path(config["root"]) / "ramdisk"
+    store.mkdir(parents=True, exist_ok=True)
+    final = store / config["digest"][:16]
+    with open(store / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # We hold the lock, so whatever a killed build left here is nobody's.
+        for leftover in store.glob(".new-*"):
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        built = not final.exists()
+        if built:
+            target = store / f".new-{final.name}"
+            target.mkdir()
+            try:
+                with tempfile.TemporaryDirectory(prefix="ramdisk-", dir=config["work"]) as work:
+                    build(config, Path(work), target)
+            except BaseException:
+                shutil.rmtree(target)
+                raise
+            os.sync()
+            target.rename(final)
+        fresh = store / ".new-current.json"
+        shutil.copyfile(final / "ramdisk.json", fresh)
+        fresh.rename(store / "current.json")
+    return built
+
+
+def main() -> None:
+    """Read the configuration named on the command line, build, print one line of JSON: {"built": bool}."""
+    os.umask(0o022)
+    # Without this the kernel package would build an initramfs that nobody boots.
+    os.environ["INITRD"] = "No"
+    config = json.loads(Path(sys.argv[1]).read_text())
+    print(json.dumps({"built": publish(config)}))
+
+
+if __name__ == "__main__":
+    main()

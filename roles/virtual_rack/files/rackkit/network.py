@@ -1,0 +1,128 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The network of the rack: one namespace, a bridge for provisioning, addresses for the BMCs, no way out."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+from pathlib import Path
+
+from .ground import MARKER, RackError, run, write_file
+
+NETNS_ROOT = Path("/run/netns")
+
+
+def owner_mark(rack):
+    """Return the text that marks a namespace as this rack's; it is kept as the alias of its loopback."""
+    return f"rackwright {rack.dir}"
+
+
+def namespace_inode(rack):
+    """Return the inode number of the rack's namespace, or None when it is not there."""
+    try:
+        return (NETNS_ROOT / rack.name).stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
+def links(rack):
+    """Return the links of the namespace as ``{name: link}`` with their addresses and aliases."""
+    found = {}
+    # iproute2 leaves the alias out of the address listing.
+    for what in ("link", "address"):
+        for link in json.loads(run(["ip", "-j", "-n", rack.name, what, "show"]) or "[]"):
+            found.setdefault(link["ifname"], {}).update(link)
+    return found
+
+
+def is_ours(rack):
+    """Tell whether the existing namespace was made by this rack.
+
+    A namespace that holds nothing but a loopback that is down is what a creation leaves that was
+    cut off before it could set the mark; it counts as ours.
+    """
+    present = links(rack)
+    loopback = present.get("lo", {})
+    if loopback.get("ifalias") == owner_mark(rack):
+        return True
+    return set(present) == {"lo"} and "UP" not in loopback["flags"] and not loopback.get("ifalias")
+
+
+def ensure(rack, check_mode):
+    """Make or repair the namespace, its bridge and its addresses.
+
+    :raises RackError: a namespace of that name belongs to somebody else.
+    """
+    bridge, bmc = rack.spec["bridge"], rack.spec["bmc_interface"]
+    done = []
+
+    def change(text, *argv):
+        done.append(text)
+        if not check_mode:
+            run(["ip", *argv])
+
+    if namespace_inode(rack) is None:
+        if not check_mode:
+            remember_netns_root(rack)
+        change(f"network namespace {rack.name} made", "netns", "add", rack.name)
+        if check_mode:
+            return {"changed": True, "messages": done}
+    elif not is_ours(rack):
+        raise RackError(
+            f"The network namespace {rack.name} exists and was not made by the rack in {rack.dir}. "
+            "To do: choose another virtual_rack_name, or end the rack it belongs to."
+        )
+    in_namespace = ("-n", rack.name)
+    present = links(rack)
+    if present["lo"].get("ifalias") != owner_mark(rack):
+        change("namespace marked", *in_namespace, "link", "set", "dev", "lo", "alias", owner_mark(rack))
+    if "UP" not in present["lo"]["flags"]:
+        change("loopback up", *in_namespace, "link", "set", "dev", "lo", "up")
+    wanted = {
+        bridge: {ipaddress.ip_interface(rack.spec["gateway"])},
+        bmc: {ipaddress.ip_interface(node["bmc_address"]) for node in rack.nodes},
+    }
+    for link, addresses in wanted.items():
+        # A bridge without ports carries the BMC addresses: unlike a dummy interface every kernel
+        # that can bridge at all has it.
+        if link not in present:
+            change(f"interface {link} made", *in_namespace, "link", "add", "dev", link, "type", "bridge")
+        if "UP" not in present.get(link, {}).get("flags", []):
+            change(f"interface {link} up", *in_namespace, "link", "set", "dev", link, "up")
+        existing = {
+            ipaddress.ip_interface(f"{info['local']}/{info['prefixlen']}")
+            for info in present.get(link, {}).get("addr_info", [])
+            if info["scope"] == "global"
+        }
+        for address in sorted(addresses - existing):
+            change(f"address {address} added", *in_namespace, "address", "add", str(address), "dev", link)
+        for address in sorted(existing - addresses):
+            change(f"address {address} removed", *in_namespace, "address", "del", str(address), "dev", link)
+    return {"changed": bool(done), "messages": done}
+
+
+def remember_netns_root(rack):
+    """Note in the marker file that iproute2 will make /run/netns for us, so that teardown can take it away."""
+    if not NETNS_ROOT.exists():
+        write_file(rack.dir / MARKER, json.dumps({"name": rack.name, "made_netns_root": True}) + "\n", 0o644)
+
+
+def remove(rack):
+    """Delete the namespace; whatever was in it must have ended before."""
+    if namespace_inode(rack) is None:
+        return False
+    run(["ip", "netns", "delete", rack.name])
+    return True
+
+
+def remove_netns_root():
+    """Take away /run/netns and the mount that iproute2 makes on it, unless somebody uses it."""
+    if not NETNS_ROOT.is_dir() or any(NETNS_ROOT.iterdir()):
+        return
+    if os.path.ismount(NETNS_ROOT):
+        run(["umount", NETNS_ROOT])
+    os.rmdir(NETNS_ROOT)

@@ -1,0 +1,271 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The role boot_server as a client on the wire sees it. The tests build on each other, from first run to removal."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import node_files, wait
+
+MAC = "52:54:00:00:02:11"
+HYPHENS = "52-54-00-00-02-11"
+NONCE = "9a1f5c0b7d3e4a21"
+PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0fZcXTmTzc0bXyqUcR8bM6nDAHJnUuVHgYPEPfTU+/ operator@example.com"
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKdpZcXTmTzc0bXyqUcR8bM6nDAHJnUuVHgYPEPfTU+/"
+
+
+def write_boot_files(site, address="192.0.2.11", nonce=NONCE):
+    return node_files.present(
+        str(site.root), node="node1", mac=HYPHENS, address=address, nonce=nonce, keys=[PUBLIC_KEY], url=site.url,
+        arguments=node_files.boot_arguments(site.url, HYPHENS, nonce, "console=ttyS0,115200"),
+        ramdisk=node_files.current_ramdisk(site.root))
+
+
+def eventually(probe, seconds=5):
+    deadline = time.monotonic() + seconds
+    while not (value := probe()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return value
+
+
+def test_check_mode_on_a_fresh_host_makes_nothing(site):
+    played = site.play("--check", "--diff")
+    assert played.ok and played.changed, played.output
+    assert not site.root.exists()
+
+
+@pytest.mark.parametrize(("wrong", "said"), [
+    ({"boot_server_interface": "eth7"}, "eth7"),
+    ({"boot_server_network": "192.0.2.0/25"}, "192.0.2.1 in 192.0.2.0/25 is not on interface eth0"),
+    ({"boot_server_netns": "no-such-space"}, "no-such-space"),
+    ({"boot_server_address": "boot.example.com"}, "give IPv4 addresses"),
+])
+def test_settings_that_cannot_work_are_refused(site, wrong, said):
+    played = site.play(**wrong)
+    assert not played.ok and said in played.output and "To do:" in played.output, played.output
+    assert not site.root.exists()
+
+
+def test_first_run(site):
+    played = site.play()
+    assert played.ok and played.changed, played.output
+    assert all(site.pids().values())
+
+
+@pytest.mark.parametrize("arguments", [(), ("--check", "--diff")])
+def test_second_run_changes_nothing(site, arguments):
+    before = site.pids()
+    played = site.play(*arguments)
+    assert played.ok and played.changed == 0, played.output
+    assert site.pids() == before
+
+
+def test_a_host_is_not_given_what_only_nodes_get(site):
+    assert site.dhcp("52:54:00:00:02:99") is None
+    assert site.dhcp("52:54:00:00:02:99", "93:0007") is None
+
+
+@pytest.fixture(scope="module")
+def ramdisk(site):
+    """A ramdisk for the wire: what matters here is that the bytes arrive."""
+    folder = site.root / "http/ramdisk/0123456789abcdef"
+    folder.mkdir()
+    (folder / "vmlinuz").write_bytes(os.urandom(100_000))
+    (folder / "initrd.img").write_bytes(os.urandom(3_000_000))
+    (site.root / "http/ramdisk/current.json").write_text(json.dumps({
+        "digest": "0123456789abcdef" * 4, "kernel": "ramdisk/0123456789abcdef/vmlinuz",
+        "initrd": "ramdisk/0123456789abcdef/initrd.img"}))
+    return folder
+
+
+def test_a_new_node_is_known_without_restart(site, ramdisk):
+    before = site.pids()
+    write_boot_files(site)
+    lease = eventually(lambda: site.dhcp(MAC))
+    assert lease["ip"] == "192.0.2.11" and lease["hostname"] == "node1"
+    assert "router" not in lease and "dns" not in lease
+    assert site.pids() == before
+
+
+@pytest.mark.parametrize(("options", "bootfile"), [
+    ((), None),
+    (("93:0000",), "undionly.kpxe"),
+    (("93:0007",), "snponly.efi"),
+    (("93:0009",), "snponly.efi"),
+    (("93:000b",), None),
+    (("93:0000", "175:010101"), "http://192.0.2.1:8080/boot.ipxe"),
+    (("93:0007", "175:010101"), "http://192.0.2.1:8080/boot.ipxe"),
+])
+def test_each_firmware_gets_its_boot_file(site, options, bootfile):
+    lease = site.dhcp(MAC, *options)
+    assert lease["ip"] == "192.0.2.11"
+    assert boot_file(lease) == bootfile
+    if bootfile:
+        assert lease["siaddr"] == site.address
+
+
+def boot_file(lease):
+    # In the option when the client asked for it, else in the header.
+    return lease.get("bootfile") or lease.get("boot_file")
+
+
+def test_a_changed_address_is_known_without_restart(site):
+    before = site.pids()
+    write_boot_files(site, address="192.0.2.12")
+    assert eventually(lambda: site.dhcp(MAC)["ip"] == "192.0.2.12")
+    write_boot_files(site)
+    assert eventually(lambda: site.dhcp(MAC)["ip"] == "192.0.2.11")
+    assert site.pids() == before
+
+
+@pytest.mark.parametrize("name", ["undionly.kpxe", "snponly.efi"])
+def test_boot_loaders_come_by_tftp(site, name, tmp_path):
+    site.at_client("curl", "--silent", "--fail", "--output", str(tmp_path / name), f"tftp://{site.address}/{name}")
+    assert (tmp_path / name).read_bytes() == Path("/usr/lib/ipxe", name).read_bytes()
+
+
+def test_nothing_else_comes_by_tftp(site):
+    for path in ("../dnsmasq/dnsmasq.conf", "/etc/passwd", "nothing"):
+        assert site.at_client("curl", "--silent", "--fail", "--path-as-is", f"tftp://{site.address}//{path}", check=False).returncode != 0
+
+
+def test_what_http_serves(site, ramdisk):
+    status, body = site.curl(f"{site.url}/boot.ipxe")
+    assert status == "200" and body.startswith("#!ipxe\n") and f"chain {site.url}/node/${{net${{idx}}/mac:hexhyp}}/boot.ipxe" in body
+    status, body = site.curl(f"{site.url}/node/{HYPHENS}/boot.ipxe")
+    assert status == "200" and body == (site.root / f"http/node/{HYPHENS}/boot.ipxe").read_text().rstrip("\n") + "\n"
+    assert site.curl(f"{site.url}/node/{HYPHENS}/{NONCE}/authorized_keys") == ("200", PUBLIC_KEY + "\n")
+    assert site.curl(f"{site.url}/node/52-54-00-00-02-99/boot.ipxe")[0] == "404"
+
+
+def test_ranges(site, ramdisk, tmp_path):
+    part = tmp_path / "part"
+    status, _body = site.curl("--range", "1000000-1999999", "--output", str(part), f"{site.url}/ramdisk/0123456789abcdef/initrd.img")
+    assert status == "206" and part.read_bytes() == (ramdisk / "initrd.img").read_bytes()[1000000:2000000]
+
+
+def test_what_http_does_not_serve(site, ramdisk):
+    (ramdisk / ".initrd.img.new").write_text("half")
+    foreign = site.root / "http/images/link"
+    foreign.symlink_to("/etc/passwd")
+    os.lchown(foreign, 12345, 12345)
+    for path in (
+        "/", "/node/", f"/node/{HYPHENS}/", "/ramdisk/", "/images/", "/ramdisk/0123456789abcdef/.initrd.img.new",
+        "/ramdisk/0123456789abcdef/%2einitrd.img.new", "/../log/http.log", "/images/../../log/http.log", "/%2e%2e/log/http.log",
+        "/log/http.log", "/images/link", "/beacon/", f"/beacon/{HYPHENS}/{NONCE}/", f"/beacon/x/{NONCE}/ssh",
+    ):
+        assert site.curl(site.url + path)[0] in ("400", "403", "404"), path
+    foreign.unlink()
+    for method in ("POST", "PUT", "DELETE"):
+        assert site.curl("--request", method, "--data", "x", f"{site.url}/boot.ipxe")[0] in ("405", "413")
+
+
+def test_the_log_of_a_beacon(site):
+    status, _body = site.curl(f"{site.url}/beacon/{HYPHENS}/{NONCE}/ramdisk?quote=%22&raw=\"")
+    assert status == "204"
+    entry = json.loads((site.root / "log/http.log").read_text().splitlines()[-1])
+    assert {key: entry[key] for key in ("mac", "status", "client", "bytes")} == {
+        "mac": HYPHENS, "status": 204, "client": "192.0.2.11", "bytes": 0}
+    assert entry["uri"].startswith(f"/beacon/{HYPHENS}/{NONCE}/ramdisk?") and abs(entry["epoch"] - time.time()) < 10
+    assert entry["time"].endswith("+00:00")
+
+
+def test_a_boot_is_followed_to_its_end(site, ramdisk):
+    def boot():
+        site.dhcp(MAC, "93:0000")
+        site.at_client("curl", "--silent", "--fail", "--output", "/dev/null", f"tftp://{site.address}/undionly.kpxe")
+        for path in (
+            "/boot.ipxe", f"/node/{HYPHENS}/boot.ipxe", f"/ramdisk/0123456789abcdef/vmlinuz?mac={HYPHENS}",
+            f"/ramdisk/0123456789abcdef/initrd.img?mac={HYPHENS}",
+        ):
+            site.curl("--output", "/dev/null", site.url + path)
+        site.curl(f"{site.url}/beacon/{HYPHENS}/{nonce}/ramdisk")
+        site.at_client("curl", "--silent", "--get", "--data-urlencode", f"hostkey={HOST_KEY}", f"{site.url}/beacon/{HYPHENS}/{nonce}/ssh")
+
+    nonce = "fedcba9876543210"
+    write_boot_files(site, nonce=nonce)
+    node = threading.Thread(target=boot)
+    node.start()
+    result = wait.wait_for_ramdisk(str(site.root), mac=MAC, nonce=nonce, address="192.0.2.11", timeout=30)
+    node.join()
+    assert [item["stage"] for item in result["stages"]] == ["dhcp", "firmware", "ipxe", "kernel", "initrd", "ramdisk", "ssh"]
+    assert result["host_key"] == HOST_KEY and result["address"] == "192.0.2.11"
+    assert 0 < result["elapsed"] < 30
+
+
+@pytest.mark.parametrize(("wrong", "file"), [
+    ({"boot_server_http_port": 99999}, "nginx/nginx.conf"),
+    ({"boot_server_dns": ["999.999.999.999"]}, "dnsmasq/dnsmasq.conf"),
+])
+def test_a_bad_configuration_leaves_the_old_one_in_place_and_running(site, wrong, file):
+    conf = (site.root / file).read_text()
+    before = site.pids()
+    played = site.play(**wrong)
+    assert not played.ok and "failed to validate" in played.output, played.output
+    assert (site.root / file).read_text() == conf
+    assert site.pids() == before
+    assert site.url in site.curl(f"{site.url}/boot.ipxe")[1]
+    assert boot_file(site.dhcp(MAC, "93:0000")) == "undionly.kpxe"
+
+
+def test_a_changed_setting_is_told_in_check_mode_and_restarts_one_daemon(site):
+    conf = site.root / "dnsmasq/dnsmasq.conf"
+    old, before = conf.read_text(), site.pids()
+    change = {"boot_server_lease_time": "2h", "boot_server_gateway": "192.0.2.254", "boot_server_dns": ["192.0.2.53"]}
+    predicted = site.play("--check", "--diff", **change)
+    assert predicted.ok and predicted.changed and "+dhcp-option=option:router,192.0.2.254" in predicted.output, predicted.output
+    assert conf.read_text() == old and site.pids() == before
+    played = site.play(**change)
+    assert played.ok and played.changed, played.output
+    after = site.pids()
+    assert after["nginx"] == before["nginx"] and after["dnsmasq"] not in (None, before["dnsmasq"])
+    lease = site.dhcp(MAC)
+    assert (lease["lease"], lease["router"], lease["dns"]) == ("7200", "192.0.2.254", "192.0.2.53")
+    before = site.pids()
+    played = site.play()
+    assert played.ok and played.changed and conf.read_text() == old, played.output
+    assert site.pids()["nginx"] == before["nginx"]
+
+
+def test_a_daemon_that_died_is_started_again(site):
+    before = site.pids()
+    os.kill(before["dnsmasq"], signal.SIGKILL)
+    assert eventually(lambda: site.pids()["dnsmasq"] is None)
+    assert site.play("--check").changed == 1
+    assert site.play().changed == 1
+    assert site.pids()["nginx"] == before["nginx"] and site.pids()["dnsmasq"]
+
+
+def test_a_run_that_was_killed_before_the_restart_is_made_good(site):
+    before = site.pids()
+    (site.root / "run/nginx.loaded").write_text("an older configuration")
+    assert site.play().changed
+    assert site.pids()["nginx"] != before["nginx"] and site.pids()["dnsmasq"] == before["dnsmasq"]
+
+
+def test_removal(site):
+    pids = site.pids()
+    played = site.play("--check", boot_server_state="absent")
+    assert played.ok and played.changed and site.pids() == pids and site.root.is_dir(), played.output
+    played = site.play(boot_server_state="absent")
+    assert played.ok and played.changed, played.output
+    assert not site.root.exists()
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids.values())
+    assert site.play(boot_server_state="absent").changed == 0
+
+
+def test_removal_spares_what_is_not_ours(site):
+    site.root.mkdir()
+    (site.root / "http").mkdir()
+    (site.root / "http/precious").write_text("x")
+    played = site.play(boot_server_state="absent")
+    assert played.ok and played.changed == 0 and (site.root / "http/precious").exists(), played.output

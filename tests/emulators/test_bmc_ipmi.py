@@ -1,0 +1,155 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The driver ipmi against virtualbmc, and against a BMC with cipher suite 17."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+
+import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import boot, ipmi_session, power
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.driver import open_driver
+from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
+from ansible_collections.rackwright.baremetal.tests.emulators.peers import free_port
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered(monkeypatch):
+    monkeypatch.setattr(ipmi_session, "_known", {})
+
+
+def failure(opened, bmc):
+    with pytest.raises(BaremetalError) as caught:
+        opened("ipmi", bmc, lambda driver: driver.get_power())
+    assert caught.value.stage == "BMC connection"
+    assert caught.value.cure
+    assert bmc["password"] not in str(caught.value)
+    return str(caught.value)
+
+
+def test_power_goes_on_and_off_and_stays(opened, virtualbmc, machine_off):
+    def work(driver):
+        return [power.ensure_power(driver, state, timeout=20)["changed"] for state in ("off", "on", "on", "off", "off")]
+
+    assert opened("ipmi", virtualbmc, work) == [False, True, False, True, False]
+
+
+def test_reset_and_soft_off_reach_the_machine(opened, virtualbmc, machine_off):
+    opened("ipmi", virtualbmc, lambda driver: power.ensure_power(driver, "on", timeout=20))
+    opened("ipmi", virtualbmc, lambda driver: driver.set_power("soft off"))
+    assert "shut off" in machine_off("domstate", "test")
+
+
+def test_rebooted_machine_boots_from_where_it_was_told_while_off(opened, virtualbmc, machine_off):
+    def work(driver):
+        power.ensure_power(driver, "on", timeout=20, boot={"device": "disk"})
+        return power.ensure_power(driver, "rebooted", timeout=20, boot={"device": "pxe"})
+
+    result = opened("ipmi", virtualbmc, work)
+    assert result["boot_device"] == {"device": "pxe", "persistent": False, "mode": "bios"}
+    assert "<boot dev='network'/>" in machine_off("dumpxml", "test")
+
+
+def test_bmc_that_keeps_another_device_is_an_error(opened, virtualbmc, machine_off):
+    """virtualbmc acknowledges the firmware setup and no override at all, and does nothing."""
+    opened("ipmi", virtualbmc, lambda driver: boot.ensure_boot_device(driver, "disk"))
+    for device in ("bios", "none"):
+        with pytest.raises(BaremetalError, match=f"did not take the boot device {device}. Seen: the BMC kept disk"):
+            opened("ipmi", virtualbmc, lambda driver: boot.ensure_boot_device(driver, device))
+
+
+def test_what_the_bmc_cannot_tell_is_a_warning(opened, virtualbmc, machine_off):
+    warnings = []
+    opened("ipmi", virtualbmc, lambda driver: boot.ensure_boot_device(driver, "pxe", warn=warnings.append))
+    assert not warnings
+    result = opened("ipmi", virtualbmc, lambda driver: boot.ensure_boot_device(driver, "pxe", True, "uefi", warn=warnings.append))
+    assert not result["changed"]
+    assert len(warnings) == 2 and "mode" in warnings[0] and "all boots" in warnings[1]
+
+
+def test_all_boot_devices_and_none(opened, suite17):
+    def work(driver):
+        return [boot.ensure_boot_device(driver, device)["after"]["device"] for device in ("pxe", "disk", "cdrom", "bios", "none")]
+
+    assert opened("ipmi", suite17, work) == ["pxe", "disk", "cdrom", "bios", "none"]
+
+
+def test_check_mode_only_reads(opened, virtualbmc, machine_off):
+    opened("ipmi", virtualbmc, lambda driver: boot.ensure_boot_device(driver, "disk"))
+    before = machine_off("dumpxml", "test")
+    result = opened("ipmi", virtualbmc, lambda driver: power.ensure_power(driver, "rebooted", boot={"device": "pxe"}, check_mode=True))
+    assert result["changed"] and result["boot_device"]["device"] == "pxe"
+    assert machine_off("dumpxml", "test") == before
+
+
+def test_suite_is_found_out_and_remembered(opened, virtualbmc, suite17):
+    for bmc, suite in ((virtualbmc, 3), (suite17, 17)):
+        lines = []
+        for attempt in range(2):
+            with open_driver("ipmi", bmc, lines.append) as driver:
+                driver.get_power()
+        tries = [line.rpartition(" ")[2] for line in lines if line.startswith("logging on")]
+        assert tries == (["17", "3", "3"] if suite == 3 else ["17", "17"])
+
+
+def test_demanded_suite_is_not_lowered(opened, virtualbmc):
+    assert "does not speak the cipher suite" in failure(opened, {**virtualbmc, "cipher_suite": 17})
+    # What the failed login left behind does not get in the way of the next one.
+    assert opened("ipmi", {**virtualbmc, "cipher_suite": 3}, lambda driver: driver.get_power()) in ("on", "off")
+
+
+def test_suite_17_is_what_ipmitool_means_by_it(suite17):
+    command = ["ipmitool", "-I", "lanplus", "-C", "17", "-H", suite17["address"], "-p", str(suite17["port"]),
+               "-U", suite17["username"], "-P", suite17["password"], "power", "status"]
+    assert "Chassis Power is" in subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout
+
+
+@pytest.mark.parametrize("suite", [None, 3])
+def test_wrong_password(opened, virtualbmc, suite):
+    assert "does not accept the password" in failure(opened, {**virtualbmc, "password": "not-it", "cipher_suite": suite})
+
+
+@pytest.mark.parametrize("peer", ["virtualbmc", "suite17"])
+def test_wrong_user(opened, peer, request):
+    """These BMCs fall silent when they are told a user name that they do not know."""
+    begin = time.monotonic()
+    assert "does not let the user nobody in" in failure(opened, {**request.getfixturevalue(peer), "username": "nobody"})
+    assert time.monotonic() - begin < 10
+
+
+def test_nobody_listens(opened, virtualbmc):
+    begin = time.monotonic()
+    assert "does not answer" in failure(opened, {**virtualbmc, "port": free_port(socket.SOCK_DGRAM)})
+    assert time.monotonic() - begin < 8
+
+
+def test_unknown_name(opened, virtualbmc):
+    assert "cannot be resolved" in failure(opened, {**virtualbmc, "address": "bmc.invalid"})
+
+
+def test_too_long_a_user_name_is_refused(opened, virtualbmc):
+    assert "no user names longer than 16" in failure(opened, {**virtualbmc, "username": "x" * 17})
+
+
+def test_session_ends_with_the_work(virtualbmc):
+    with pytest.raises(ZeroDivisionError):
+        with open_driver("ipmi", virtualbmc) as driver:
+            session = driver._command.ipmi_session
+            assert session.logged
+            1 / 0
+    assert not session.logged
+
+
+def test_lost_session_is_opened_anew(virtualbmc):
+    with open_driver("ipmi", virtualbmc) as driver:
+        driver._command.ipmi_session.logout()
+        assert driver.get_power() in ("on", "off")
+
+
+def test_identity_of_a_bmc_without_fru(opened, virtualbmc):
+    assert opened("ipmi", virtualbmc, lambda driver: driver.identity()) == {
+        "system_uuid": None, "serial": None, "manufacturer": None, "model": None}

@@ -1,0 +1,169 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The driver redfish against sushy-emulator over verified TLS."""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+
+import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import boot, power, redfish_transport
+from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
+from ansible_collections.rackwright.baremetal.tests.emulators.peers import FAKE_SYSTEMS, HOST, free_port
+
+
+def failure(opened, bmc):
+    with pytest.raises(BaremetalError) as caught:
+        opened("redfish", bmc, lambda driver: driver.get_power())
+    assert caught.value.stage == "BMC connection"
+    assert caught.value.cure
+    assert bmc["password"] not in str(caught.value)
+    return str(caught.value)
+
+
+def test_power_goes_on_and_off_and_stays(opened, redfish, machine_off):
+    def work(driver):
+        return [power.ensure_power(driver, state, timeout=20)["changed"] for state in ("off", "on", "on", "off", "off")]
+
+    assert opened("redfish", redfish, work) == [False, True, False, True, False]
+
+
+def test_rebooted_machine_boots_from_where_it_was_told_while_off(opened, redfish, machine_off):
+    warnings = []
+
+    def work(driver):
+        power.ensure_power(driver, "on", timeout=20, boot={"device": "disk", "persistent": True})
+        return power.ensure_power(driver, "rebooted", timeout=20, boot={"device": "pxe"}, warn=warnings.append)
+
+    result = opened("redfish", redfish, work)
+    assert result["changed"] and result["power_state"] == "on"
+    assert result["boot_device"]["device"] == "pxe"
+    # This emulator calls every override continuous, which does no harm and is told.
+    assert warnings == ["the BMC tells that the boot device pxe is for all boots, although the next boot only was asked for"]
+    assert re.search(r"<interface(?:(?!</interface>).)*<boot order='1'/>", machine_off("dumpxml", "test"), re.S)
+
+
+def test_a_boot_device_that_is_set_is_not_sent_again(opened, redfish, machine_off, redfish_requests):
+    def work(driver):
+        boot.ensure_boot_device(driver, "disk", persistent=True)
+        before = len([line for line in redfish_requests() if "PATCH" in line])
+        changed = [boot.ensure_boot_device(driver, "pxe", persistent=True)["changed"] for attempt in range(3)]
+        return changed, len([line for line in redfish_requests() if "PATCH" in line]) - before
+
+    assert opened("redfish", redfish, work) == ([True, False, False], 1)
+
+
+def test_check_mode_only_reads(opened, redfish, machine_off, redfish_requests):
+    def work(driver):
+        return power.ensure_power(driver, "on", boot={"device": "pxe", "persistent": True}, check_mode=True)
+
+    opened("redfish", redfish, lambda driver: boot.ensure_boot_device(driver, "disk", persistent=True))
+    before = len(redfish_requests())
+    result = opened("redfish", redfish, work)
+    assert result["changed"] and result["power_state"] == "on" and result["boot_device"]["device"] == "pxe"
+    assert all("GET" in line for line in redfish_requests()[before:])
+    assert "shut off" in machine_off("domstate", "test")
+
+
+def test_device_that_is_not_offered_is_refused_before_anything_is_sent(opened, redfish, redfish_requests):
+    with pytest.raises(BaremetalError, match="does not offer the boot device bios.*cdrom, disk, pxe"):
+        opened("redfish", redfish, lambda driver: boot.ensure_boot_device(driver, "bios"))
+    assert not [line for line in redfish_requests() if "PATCH" in line]
+
+
+def test_mode_that_the_machine_cannot_change_is_an_error(opened, redfish):
+    with pytest.raises(BaremetalError, match="refused the boot device disk.*HTTP status 500"):
+        opened("redfish", redfish, lambda driver: boot.ensure_boot_device(driver, "disk", mode="uefi"))
+
+
+def test_power_state_costs_two_requests_where_the_system_is_known(opened, redfish, redfish_requests):
+    path = redfish_systems(opened, redfish)
+    before = len(redfish_requests())
+    opened("redfish", {**redfish, "system_id": path}, lambda driver: driver.get_power())
+    assert len(redfish_requests()) - before == 2
+
+
+def redfish_systems(opened, redfish):
+    return opened("redfish", redfish, lambda driver: driver.identity())["system_uuid"]
+
+
+def test_identity_is_the_machine_s(opened, redfish, machine_off):
+    identity = opened("redfish", redfish, lambda driver: driver.identity())
+    assert identity["system_uuid"] == machine_off("domuuid", "test").strip()
+    assert identity["manufacturer"] == "Sushy Emulator"
+
+
+def test_several_systems_need_a_choice(opened, redfish_fake):
+    message = failure(opened, redfish_fake)
+    assert all(system in message for system in FAKE_SYSTEMS)
+    assert opened("redfish", {**redfish_fake, "system_id": FAKE_SYSTEMS[1]}, lambda driver: driver.get_power()) == "off"
+    assert "has no system 42" in failure(opened, {**redfish_fake, "system_id": "42"})
+
+
+def test_slow_power_change_and_uefi_mode(opened, redfish_fake):
+    """The fake driver takes up to eleven seconds for a change and lets the mode be changed."""
+    def work(driver):
+        switched = power.ensure_power(driver, "on", timeout=30)
+        changed = [boot.ensure_boot_device(driver, "pxe", True, mode)["changed"] for mode in ("bios", "bios", "uefi")]
+        return switched, changed
+
+    switched, changed = opened("redfish", {**redfish_fake, "system_id": FAKE_SYSTEMS[0]}, work)
+    assert switched["changed"] and switched["power_state"] == "on"
+    assert changed == [True, False, True]
+
+
+def test_deadline_ends_the_wait_and_tells_what_was_seen(opened, redfish_fake):
+    def work(driver):
+        power.ensure_power(driver, "on", timeout=1)
+
+    # The change takes one to eleven seconds; every try that is in time is taken back.
+    with pytest.raises(BaremetalError, match="told to power on and did not.*Seen: power state off after"):
+        for attempt in range(20):
+            bmc = {**redfish_fake, "system_id": FAKE_SYSTEMS[1]}
+            opened("redfish", bmc, work)
+            opened("redfish", bmc, lambda driver: power.ensure_power(driver, "off", timeout=30))
+
+
+def test_wrong_password_costs_one_failed_login(opened, redfish, redfish_requests):
+    assert "does not accept the user name and password" in failure(opened, {**redfish, "password": "not-it"})
+    assert len([line for line in redfish_requests() if '" 401 ' in line]) == 1
+
+
+def test_unknown_authority(opened, redfish):
+    bmc = {key: value for key, value in redfish.items() if key != "ca_file"}
+    assert "is not to be trusted" in failure(opened, bmc)
+    assert opened("redfish", {**bmc, "verify": False}, lambda driver: driver.get_power()) in ("on", "off")
+
+
+def test_certificate_of_another_name(opened, redfish):
+    assert "Hostname mismatch" in failure(opened, {**redfish, "address": "localhost"})
+
+
+def test_unusable_authority_file(opened, redfish, tmp_path):
+    (tmp_path / "ca.pem").write_text("not PEM")
+    for name in ("ca.pem", "absent.pem"):
+        assert "cannot be used" in failure(opened, {**redfish, "ca_file": str(tmp_path / name)})
+
+
+def test_refused_port_fails_at_once(opened, redfish):
+    begin = time.monotonic()
+    assert "refused the connection" in failure(opened, {**redfish, "port": free_port()})
+    assert time.monotonic() - begin < 2
+
+
+def test_silent_server_fails_after_the_time_out(opened, redfish, monkeypatch):
+    monkeypatch.setattr(redfish_transport, "CONNECT_TIMEOUT", 1)
+    with socket.create_server((HOST, 0)) as server:
+        begin = time.monotonic()
+        assert "does not answer" in failure(opened, {**redfish, "port": server.getsockname()[1]})
+    assert time.monotonic() - begin < 4
+
+
+def test_web_server_that_is_no_bmc(opened, redfish, web_server):
+    plain = {**redfish, "address": f"http://{HOST}", "port": web_server}
+    assert "is not a Redfish service" in failure(opened, plain)
+    assert "no TLS connection" in failure(opened, {**redfish, "port": web_server})

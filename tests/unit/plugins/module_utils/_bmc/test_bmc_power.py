@@ -1,0 +1,112 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Power states: what is done, in which order, and when it counts as done."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import BmcLost
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.power import ensure_power
+from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.board import Board, Clock
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def make(**options):
+    clock = Clock()
+    return Board(clock, **options)
+
+
+def ensure(board, state, **options):
+    return ensure_power(board, state, sleep=board.clock.sleep, clock=board.clock, **options)
+
+
+@pytest.mark.parametrize(("was", "state", "done"), [
+    ("off", "on", ["on"]), ("on", "on", []), ("on", "off", ["off"]), ("off", "off", []),
+    ("on", "rebooted", ["off", "on"]), ("off", "rebooted", ["on"]),
+])
+def test_sends_what_is_needed_and_nothing_else(was, state, done):
+    board = make(power=was)
+    result = ensure(board, state)
+    assert [target for kind, target in board.done] == done
+    assert result["changed"] is bool(done)
+    assert board.get_power() == result["power_state"]
+    assert result["before"]["power_state"] == was
+
+
+@given(was=st.sampled_from(["on", "off"]), state=st.sampled_from(["on", "off", "rebooted"]),
+       delay=st.floats(0, 50), boot=st.sampled_from([None, {"device": "pxe"}]))
+def test_ends_settled_and_then_changes_nothing(was, state, delay, boot):
+    board = make(power=was, delay=delay)
+    reached = ensure(board, state, boot=boot)["power_state"]
+    assert board.get_power() == reached
+    board.done.clear()
+    again = ensure(board, reached, boot=boot)
+    assert not again["changed"] and not board.done
+
+
+@given(was=st.sampled_from(["on", "off"]), state=st.sampled_from(["on", "off", "rebooted"]),
+       boot=st.sampled_from([None, {"device": "pxe"}, {"device": "disk", "persistent": True}]))
+def test_check_mode_predicts_the_change_and_does_nothing(was, state, boot):
+    prediction = ensure(checked := make(power=was), state, boot=boot, check_mode=True)
+    assert not checked.done
+    assert prediction == ensure(make(power=was), state, boot=boot)
+
+
+def test_rebooted_sets_the_boot_device_while_off():
+    board = make(power="on", delay=5)
+    ensure(board, "rebooted", boot={"device": "pxe", "mode": "bios"})
+    assert board.done == [("power", "off"), ("boot", "pxe", False, "bios", "off"), ("power", "on")]
+
+
+def test_machine_that_would_boot_from_elsewhere_stays_off():
+    board = make(power="on", keeps=lambda boot: {**boot, "device": "disk"})
+    with pytest.raises(BaremetalError, match="did not take the boot device pxe. Seen: the BMC kept disk"):
+        ensure(board, "rebooted", boot={"device": "pxe"})
+    assert board.done[-1][0] == "boot" and board.power == "off"
+
+
+def test_transition_under_way_is_waited_for():
+    board = make(power="off", delay=10)
+    board.set_power("on")
+    board.done.clear()
+    assert not ensure(board, "on")["changed"]
+    assert not board.done
+
+
+def test_machine_that_never_settles_is_told_all_the_same():
+    board = make(power="off", delay=1000)
+    board.set_power("on")
+    board.delay = 0
+    assert ensure(board, "off")["changed"]
+    assert board.power == "off" and board.clock() < 60
+
+
+def test_deadline_covers_the_whole_and_tells_what_was_seen():
+    board = make(power="on", delay=30)
+    with pytest.raises(BaremetalError) as caught:
+        ensure(board, "rebooted", timeout=40)
+    assert "told to power on and did not" in str(caught.value)
+    assert "power state unknown after" in caught.value.seen and "time-out 40 s" in caught.value.seen
+    assert board.clock() <= 40
+
+
+def test_bmc_that_is_gone_for_a_moment_is_asked_again():
+    board = make(power="off", faults=[None, BmcLost("busy"), BmcLost("busy")])
+    assert ensure(board, "on")["power_state"] == "on"
+    assert board.clock() == 2
+
+
+def test_bmc_that_stays_away_is_named_when_the_time_is_over():
+    board = make(power="off", faults=[None] + [BmcLost("the BMC does not answer")] * 20)
+    with pytest.raises(BaremetalError, match="Seen: the BMC does not answer after"):
+        ensure(board, "on", timeout=10)
+
+
+def test_bmc_that_refuses_is_not_asked_again():
+    board = make(power="off", faults=[None, BaremetalError("wrong password")])
+    with pytest.raises(BaremetalError, match="wrong password"):
+        ensure(board, "on")

@@ -1,0 +1,179 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The config drive: read back with the library's reader, refused when wrong, the same each time."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import io
+import json
+import shutil
+import subprocess
+import time
+
+import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import config_drive
+from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+pycdlib = pytest.importorskip("pycdlib")
+
+UUID = "7f1f2d0a-1f53-4d1b-9c3b-2f0f3d1f6a10"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl operator@example.com"
+NETWORK = {"links": [{"id": "eth0"}], "networks": [], "services": []}
+LEAST = {"hostname": "node1", "uuid": UUID}
+FULL = dict(
+    LEAST,
+    public_keys=[KEY],
+    user_data="#cloud-config\nruncmd: [ls]\n",
+    meta={"rackwright_image_digest": "sha256:0", "schlüssel": "wert"},
+    network_data=NETWORK,
+    vendor_data={"a": 1},
+)
+
+
+def read(image):
+    """Return {path: bytes} of an ISO image, once by Rock Ridge and once by Joliet."""
+    both = []
+    for facade in ("get_rock_ridge_facade", "get_joliet_facade"):
+        iso = pycdlib.PyCdlib()
+        iso.open_fp(io.BytesIO(image))
+        view = getattr(iso, facade)()
+        kind = "rr_path" if "rock" in facade else "joliet_path"
+        files = {}
+        for folder, _folders, names in iso.walk(**{kind: "/"}):
+            for name in names:
+                out = io.BytesIO()
+                view.get_file_from_iso_fp(out, folder.rstrip("/") + "/" + name)
+                files[folder.rstrip("/") + "/" + name] = out.getvalue()
+        iso.close()
+        both.append(files)
+    assert both[0] == both[1]
+    return both[0]
+
+
+def test_all_files_in_both_name_spaces():
+    files = read(config_drive.build(FULL))
+    base = "/openstack/latest/"
+    assert set(files) == {base + name for name in ("meta_data.json", "user_data", "network_data.json", "vendor_data.json")}
+    assert json.loads(files[base + "meta_data.json"]) == {
+        "uuid": UUID,
+        "hostname": "node1",
+        "name": "node1",
+        "public_keys": {"key-0": KEY},
+        "meta": FULL["meta"],
+    }
+    assert files[base + "user_data"] == FULL["user_data"].encode()
+    assert json.loads(files[base + "network_data.json"]) == NETWORK
+    assert json.loads(files[base + "vendor_data.json"]) == {"a": 1}
+
+
+def test_what_is_not_given_is_not_there():
+    files = read(config_drive.build(LEAST))
+    assert sorted(name.rpartition("/")[2] for name in files) == ["meta_data.json", "vendor_data.json"]
+
+
+def test_label_as_blkid_sees_it(tmp_path):
+    image = tmp_path / "drive.iso"
+    image.write_bytes(config_drive.build(FULL))
+    blkid = shutil.which("blkid", path="/usr/sbin:/sbin:/usr/bin:/bin")
+    if blkid is None:
+        pytest.skip("blkid is not installed")
+    done = subprocess.run([blkid, "-p", "-o", "export", str(image)], capture_output=True, text=True, check=True)
+    assert "LABEL=config-2\n" in done.stdout and "TYPE=iso9660\n" in done.stdout
+
+
+def test_packed_form():
+    assert gzip.decompress(base64.b64decode(config_drive.pack(FULL), validate=True)) == config_drive.build(FULL)
+
+
+def test_the_same_at_any_time_in_any_zone(monkeypatch):
+    packed = config_drive.pack(FULL)
+    monkeypatch.setattr(time, "time", lambda: 2_000_000_000.5)
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        assert config_drive.pack(FULL) == packed
+        assert config_drive.pack(dict(reversed(FULL.items()))) == packed
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert config_drive.pack(dict(FULL, hostname="node2")) != packed
+
+
+def test_a_mapping_of_user_data_becomes_cloud_config():
+    (content,) = [data for name, data in config_drive.contents(dict(LEAST, user_data={"packages": ["x"]})).items() if name == "user_data"]
+    first, _newline, rest = content.partition(b"\n")
+    assert first == b"#cloud-config"
+    assert json.loads(rest) == {"packages": ["x"]}
+
+
+@pytest.mark.parametrize(
+    "change, text",
+    [
+        ({"hostname": None}, "hostname is missing"),
+        ({"hostname": "-x"}, "'-x' is no host name"),
+        ({"hostname": "a_b"}, "is no host name"),
+        ({"hostname": "a..b"}, "is no host name"),
+        ({"hostname": "a\n"}, "is no host name"),
+        ({"hostname": "x" * 64}, "is no host name"),
+        ({"hostname": ".".join(["x" * 60] * 5)}, "is no host name"),
+        ({"uuid": ""}, "uuid is missing"),
+        ({"uuid": "node1"}, "is not a UUID"),
+        ({"public_keys": "ssh-ed25519 AAAA"}, "must be a list of keys"),
+        ({"public_keys": ["ssh-ed25519 AAAA"]}, "public_keys: key-0 is not an SSH public key"),
+        ({"public_keys": {"me": "-----BEGIN OPENSSH PRIVATE KEY-----"}}, "me is not an SSH public key, but a private one"),
+        ({"public_keys": [KEY + "\n" + KEY]}, "is not an SSH public key"),
+        ({"public_keys": [None]}, "is not an SSH public key"),
+        ({"meta": ["a"]}, "meta must be a mapping"),
+        ({"meta": {"a": 1}}, "the value of a is not a text"),
+        ({"network_data": {"links": []}}, "network_data has no list networks, services"),
+        ({"network_data": "x"}, "network_data must be a mapping"),
+        ({"vendor_data": 5}, "vendor_data must be a mapping"),
+        ({"vendor_data": {"a": b"x"}}, "vendor_data cannot be written as JSON"),
+        ({"user_data": 5}, "user_data must be a text"),
+        ({"userdata": "x"}, "unknown keys: userdata"),
+        ({"user_data": "x" * (64 * 1024 ** 2 + 1)}, "are the limit"),
+    ],
+)
+def test_bad_input(change, text):
+    with pytest.raises(BaremetalError, match=text) as caught:
+        config_drive.build(dict(LEAST, **change))
+    assert str(caught.value).startswith("config drive: ")
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("data", [None, "x", [], 5])
+def test_not_even_a_mapping(data):
+    with pytest.raises(BaremetalError, match="a mapping is expected"):
+        config_drive.build(data)
+
+
+def test_a_missing_library_is_named(monkeypatch):
+    monkeypatch.setattr(config_drive, "pycdlib", None)
+    monkeypatch.setattr(config_drive, "PYCDLIB_IMPORT_ERROR", ImportError("No module named 'pycdlib'"))
+    with pytest.raises(BaremetalError, match="pip install 'pycdlib'"):
+        config_drive.build(LEAST)
+
+
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=3000)
+
+
+@settings(max_examples=25, deadline=None)
+@given(user_data=text, meta=st.dictionaries(text.map(lambda word: word[:40]), text, max_size=5))
+def test_any_text_comes_back(user_data, meta):
+    files = read(config_drive.build(dict(LEAST, user_data=user_data, meta=meta)))
+    assert files["/openstack/latest/user_data"] == user_data.encode()
+    assert json.loads(files["/openstack/latest/meta_data.json"])["meta"] == meta
+
+
+label = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
+
+
+@given(st.lists(label, min_size=1, max_size=4).map(".".join))
+def test_every_host_name_is_taken(name):
+    assert json.loads(config_drive.contents(dict(LEAST, hostname=name))["meta_data.json"])["hostname"] == name

@@ -1,0 +1,207 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Root device hints: grammar, meaning, and that a disk is never chosen by chance."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._disk import hints
+from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.devices import GIB
+from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
+from hypothesis import given
+from hypothesis import strategies as st
+
+NAMES = ("/dev/sda", "/dev/sdb", "/dev/nvme0n1")
+
+
+def disk(name="/dev/sda", **values):
+    base = {"name": name, "size": 100 * GIB, "rotational": False, "serial": "S1", "model": "ACME Fast 100"}
+    return dict({field: None for field in hints.TEXT_HINTS}, **dict(base, **values))
+
+
+def meets(field, value, **values):
+    (test,) = hints.parse({field: value}).values()
+    return hints.matches(disk(**values), field, test)
+
+
+@pytest.mark.parametrize(
+    "value, yes, no",
+    [
+        (100, [100], [99, 101]),
+        ("100", [100], [99]),
+        ("== 100", [100], [101]),
+        ("= 100", [100, 200], [99]),
+        (">= 100", [100, 101], [99]),
+        ("> 100", [101], [100]),
+        ("< 100", [99], [100]),
+        ("<= 100", [100], [100.5]),
+        ("!= 100", [99, 101], [100]),
+        ("<or> 50 <or> 100", [50, 100], [75]),
+        ("<range-in> [ 50 100 ]", [50, 75, 100], [49, 101]),
+        ("<range-in> ( 50 100 )", [51], [50, 100]),
+        ("<range-in> ( 50 100 ]", [100], [50]),
+    ],
+)
+def test_size_in_gib(value, yes, no):
+    assert all(meets("size", value, size=int(size * GIB)) for size in yes)
+    assert not any(meets("size", value, size=int(size * GIB)) for size in no)
+
+
+@pytest.mark.parametrize(
+    "value, yes, no",
+    [
+        ("s1", ["S1", "s1"], ["s12", ""]),
+        (12345, ["12345"], ["1234"]),
+        ("s== S1", ["s1"], ["s2"]),
+        ("s!= S1", ["s2"], ["S1", None, ""]),
+        ("s> b", ["c"], ["b", "a"]),
+        ("s>= b", ["b"], ["a"]),
+        ("s< b", ["a"], ["b"]),
+        ("s<= b", ["b"], ["c"]),
+        ("<in> ell", ["Hello"], ["help"]),
+        ("<or> a b <or> c", ["a b", "C"], ["a", "d"]),
+        ("<all-in> fast acme", ["ACME very FAST"], ["fast"]),
+        ("<all-in> fast <all-in> acme", ["acme fast"], ["fast"]),
+        ("s1", [["other", "S1"]], [["other"], []]),
+    ],
+)
+def test_text(value, yes, no):
+    assert all(meets("serial", value, serial=serial) for serial in yes)
+    assert not any(meets("serial", value, serial=serial) for serial in no)
+
+
+@pytest.mark.parametrize("value, wanted", [(True, True), ("yes", True), ("0", False), (False, False)])
+def test_rotational(value, wanted):
+    assert meets("rotational", value, rotational=wanted)
+    assert not meets("rotational", value, rotational=not wanted)
+    assert not meets("rotational", value, rotational=None)
+
+
+@pytest.mark.parametrize(
+    "bad, text",
+    [
+        ({}, "no root device hints"),
+        (None, "no root device hints"),
+        ({"name": "/dev/sda"}, "kernel names"),
+        ({"serail": "x"}, "unknown root device hint serail"),
+        ({"size": "big"}, "is not a number"),
+        ({"size": -1}, "positive"),
+        ({"size": "nan"}, "positive"),
+        ({"size": True}, "a number of GiB"),
+        ({"size": "s== 5"}, "does not compare numbers"),
+        ({"size": "<range-in> 1 2"}, "a range looks like"),
+        ({"rotational": "maybe"}, "true or false"),
+        ({"serial": ""}, "it is empty"),
+        ({"serial": "s=="}, "it is empty"),
+        ({"serial": None}, "a text is expected"),
+        ({"serial": ["a"]}, "a text is expected"),
+        ({"model": ">= 5"}, "compares numbers"),
+        ({"model": "<or> a <or>"}, "needs a value"),
+        ({"model": "<all-in> <all-in>"}, "needs words"),
+    ],
+)
+def test_bad_hints_are_refused(bad, text):
+    with pytest.raises(BaremetalError, match=text) as caught:
+        hints.select([disk()], bad, node="node1")
+    assert str(caught.value).startswith("node1: root device: ")
+    assert "\n" not in str(caught.value)
+    assert caught.value.cure
+
+
+def test_no_match_lists_all_disks():
+    with pytest.raises(BaremetalError) as caught:
+        hints.select([disk(), disk("/dev/sdb", serial=None)], {"serial": "S9"}, node="node1")
+    text = str(caught.value)
+    assert "no disk matches the root device hints {serial: S9}" in text
+    assert "/dev/sda (100.0 GiB, serial S1, model ACME Fast 100); /dev/sdb (100.0 GiB, serial none" in text
+
+
+def test_two_matches_list_only_those():
+    disks = [disk(), disk("/dev/sdb", serial="S2"), disk("/dev/sdc", size=5 * GIB, serial="S3")]
+    with pytest.raises(BaremetalError, match="2 disks match") as caught:
+        hints.select(disks, {"size": 100})
+    assert "S1" in caught.value.seen and "S2" in caught.value.seen and "S3" not in caught.value.seen
+
+
+def test_no_disks_at_all():
+    with pytest.raises(BaremetalError, match="Seen: no disk at all"):
+        hints.select([], {"serial": "S1"})
+
+
+plain = st.text(st.characters(codec="ascii", categories=["Lu", "Ll", "Nd"]), min_size=1, max_size=6)
+
+
+@st.composite
+def disk_sets(draw):
+    count = draw(st.integers(0, len(NAMES)))
+    return [
+        disk(
+            NAMES[number],
+            size=draw(st.integers(1, 4)) * GIB,
+            serial=draw(st.one_of(st.none(), st.sampled_from("abc"))),
+            model=draw(st.one_of(st.none(), plain)),
+            rotational=draw(st.booleans()),
+        )
+        for number in range(count)
+    ]
+
+
+operators = st.sampled_from(["", "s== ", "s!= ", "s>= ", "<in> ", "<or> ", "<all-in> "])
+hint_sets = st.fixed_dictionaries(
+    {},
+    optional={
+        "size": st.builds("{}{}".format, st.sampled_from(["", "= ", "!= ", "> ", "<= "]), st.integers(1, 4)),
+        "serial": st.builds("{}{}".format, operators, st.sampled_from("abc")),
+        "model": st.builds("{}{}".format, operators, plain),
+        "rotational": st.booleans(),
+    },
+)
+
+
+@given(disk_sets(), hint_sets)
+def test_one_match_or_a_refusal(disks, wanted):
+    """The chosen disk meets each hint alone and no other disk meets them all; else it is an error."""
+    agreeing = []
+    for one in disks:
+        try:
+            if all(hints.select([one], {field: value}) is one for field, value in wanted.items()) and wanted:
+                agreeing.append(one)
+        except BaremetalError:
+            continue
+    try:
+        chosen = hints.select(disks, wanted)
+    except BaremetalError:
+        assert len(agreeing) != 1
+    else:
+        assert agreeing == [chosen]
+
+
+@given(st.lists(st.floats(0.5, 5000), min_size=1), st.integers(1, 5000))
+def test_number_operators_split_the_world(sizes, wanted):
+    for size in sizes:
+        size = int(size * GIB)
+        assert meets("size", ">= %d" % wanted, size=size) != meets("size", "< %d" % wanted, size=size)
+        assert meets("size", "<= %d" % wanted, size=size) != meets("size", "> %d" % wanted, size=size)
+        assert meets("size", "= %d" % wanted, size=size) == meets("size", ">= %d" % wanted, size=size)
+
+
+anything = st.one_of(st.text(), st.integers(), st.none(), st.booleans(), st.lists(st.text()))
+
+
+@given(st.dictionaries(st.sampled_from(hints.HINTS + ("name", "x")), anything, min_size=1))
+def test_any_input_is_parsed_or_refused_in_one_paragraph(wild):
+    try:
+        tests = hints.parse(wild)
+    except BaremetalError as error:
+        assert "\n" not in str(error)
+    else:
+        for field, test in tests.items():
+            assert hints.matches(disk(), field, test) in (True, False)
+
+
+@given(plain)
+def test_case_never_matters(serial):
+    assert meets("serial", serial.upper(), serial=serial.lower())
+    assert meets("serial", "<in> " + serial.lower(), serial="x" + serial.upper() + "y")

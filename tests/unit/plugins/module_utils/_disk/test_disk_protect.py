@@ -1,0 +1,93 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The last look before a write."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.protect import refuse_if_protected
+from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
+from hypothesis import given
+from hypothesis import strategies as st
+
+FREE = {
+    "name": "/dev/sda",
+    "type": "disk",
+    "size": 1000,
+    "serial": "S1",
+    "wwn": None,
+    "model": "M",
+    "read_only": False,
+    "removable": False,
+    "mountpoints": [],
+    "holders": [],
+}
+
+
+def check(chosen, now, **options):
+    return refuse_if_protected(chosen, node="node1", reader=lambda name, **_options: now, **options)
+
+
+def test_a_free_disk_passes_and_is_returned_as_read_anew():
+    now = dict(FREE, partitions=["/dev/sda1"])
+    assert check(FREE, now, minimum_size=1000) is now
+
+
+@pytest.mark.parametrize(
+    "change, text",
+    [
+        ({"read_only": True}, "it is read-only"),
+        ({"removable": True}, "it is removable"),
+        ({"mountpoints": ["/boot", "[swap]"]}, "in use at /boot, [swap]"),
+        ({"holders": ["md0"]}, "belongs to md0"),
+    ],
+)
+def test_each_protection(change, text):
+    with pytest.raises(BaremetalError) as caught:
+        check(FREE, dict(FREE, **change))
+    assert text in caught.value.seen
+    assert str(caught.value).startswith("node1: disk protection: /dev/sda (0.0 GiB, serial S1, model M) is protected")
+
+
+def test_too_small():
+    with pytest.raises(BaremetalError, match=r"1000 bytes\) and .*1001 bytes\) are needed"):
+        check(FREE, FREE, minimum_size=1001)
+
+
+@pytest.mark.parametrize("change", [{"serial": "S2"}, {"size": 999}, {"wwn": "0x5"}, {"serial": None}])
+def test_another_disk_under_the_same_name_is_refused(change):
+    with pytest.raises(BaremetalError, match="not the disk any more that was chosen"):
+        check(FREE, dict(FREE, **change))
+
+
+def test_a_disk_that_vanished():
+    with pytest.raises(BaremetalError, match="is gone"):
+        check(FREE, None)
+
+
+@given(
+    st.fixed_dictionaries(
+        {
+            "read_only": st.booleans(),
+            "removable": st.booleans(),
+            "mountpoints": st.lists(st.just("/x"), max_size=1),
+            "holders": st.lists(st.just("dm-0"), max_size=1),
+            "size": st.integers(0, 2000),
+            "serial": st.sampled_from(["S1", "S2", None]),
+        }
+    ),
+    st.integers(0, 2000),
+)
+def test_only_a_disk_without_any_objection_passes(now, minimum):
+    now = dict(FREE, **now)
+    chosen = dict(FREE, size=1000)
+    objections = [now["read_only"], now["removable"], now["mountpoints"], now["holders"]]
+    objections += [now["size"] != 1000, now["serial"] != "S1", now["size"] < minimum]
+    try:
+        check(chosen, now, minimum_size=minimum)
+    except BaremetalError:
+        assert any(objections)
+    else:
+        assert not any(objections)

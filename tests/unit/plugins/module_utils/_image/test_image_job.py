@@ -1,0 +1,132 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+
+import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
+from ansible_collections.rackwright.baremetal.plugins.module_utils._image.job import Job
+
+ONE, OTHER = {"nonce": "1", "digest": "a"}, {"nonce": "2", "digest": "a"}
+
+
+@pytest.fixture
+def job(tmp_path):
+    return Job(str(tmp_path / "run"))
+
+
+@pytest.fixture
+def gate(tmp_path):
+    """Work that waits for a file, so that a test decides when the job ends."""
+    def work(report):
+        report(1, 2)
+        while not (tmp_path / "gate").exists():
+            time.sleep(0.01)
+        return {"pid": os.getpid()}
+
+    work.open = (tmp_path / "gate").touch
+    yield work
+    work.open()
+
+
+def until(condition):
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_job_runs_apart_and_is_joined(job, gate):
+    assert job.start(ONE, gate) is True
+    until(lambda: job.status()["done"] == 1)
+    status = job.status()
+    assert (status["state"], status["total"]) == ("running", 2)
+    assert os.getsid(status["pid"]) != os.getsid(0)
+    assert job.start(ONE, gate) is False
+    threading.Timer(0.1, gate.open).start()
+    assert job.join() == {"pid": status["pid"]}
+    assert job.status()["state"] == "finished"
+
+
+def test_finished_job_is_not_run_again(job, tmp_path):
+    ran = tmp_path / "ran"
+
+    def work(report):
+        return {"size": ran.open("a").write("x")}
+
+    assert job.start(ONE, work) is True
+    assert job.join() == {"size": 1}
+    assert job.start(ONE, work) is False
+    assert job.join() == {"size": 1}
+    assert ran.read_text() == "x"
+    assert job.start(OTHER, work) is True
+    job.join()
+    assert ran.read_text() == "xx"
+
+
+def test_failure_is_told_once_then_tried_anew(job):
+    def work(report):
+        raise BaremetalError("it broke", stage="a stage", seen="smoke", cure="repair it")
+
+    assert job.start(ONE, work) is True
+    until(lambda: job.status()["state"] == "failed")
+    assert job.start(ONE, work) is False
+    with pytest.raises(BaremetalError) as raised:
+        job.join()
+    assert str(raised.value) == "a stage: it broke. Seen: smoke. To do: repair it."
+    assert job.start(ONE, lambda report: {"well": True}) is True
+    assert job.join() == {"well": True}
+
+
+def test_unexpected_error_has_its_place(job):
+    job.start(ONE, lambda report: {}["missing"])
+    with pytest.raises(BaremetalError, match="KeyError: 'missing'.*test_image_job.py, line"):
+        job.join()
+
+
+def test_killed_job_is_noticed(job, gate):
+    job.start(ONE, gate)
+    until(lambda: job.status()["done"] == 1)
+    os.kill(job.status()["pid"], signal.SIGKILL)
+    with pytest.raises(BaremetalError, match="was killed before it had finished"):
+        job.join()
+    gate.open()
+    assert job.start(ONE, gate) is True
+    job.join()
+
+
+def test_another_job_is_refused(job, gate):
+    job.start(ONE, gate)
+    with pytest.raises(BaremetalError, match="another image is being written"):
+        job.start(OTHER, gate)
+    gate.open()
+    job.join()
+    assert job.start(OTHER, gate) is True
+    job.join()
+
+
+def test_nothing_of_the_caller_is_kept_open(job, gate):
+    """A caller that reads the output of the starting process to its end must not wait for the job."""
+    reader, writer = os.pipe()
+    os.set_inheritable(writer, True)
+    job.start(ONE, gate)
+    os.close(writer)
+    until(lambda: job.status()["done"] == 1)
+    os.set_blocking(reader, False)
+    assert os.read(reader, 1) == b""
+    os.close(reader)
+
+
+def test_status_file_is_private_and_whole(job, tmp_path):
+    job.start(ONE, lambda report: {})
+    job.join()
+    path = tmp_path / "run" / "disk_image.json"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert json.loads(path.read_text())["identity"] == ONE

@@ -1,0 +1,139 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+
+import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
+from ansible_collections.rackwright.baremetal.plugins.module_utils._image import blockmap, publish, seekable, store
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._image.image_builders import MIB, make_raw
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+BLOCK = blockmap.BLOCK_SIZE
+
+
+@given(st.lists(st.booleans(), max_size=40), st.integers(0, BLOCK - 1), st.booleans())
+def test_mapped_runs(blocks, tail, tail_mapped):
+    data = b"".join((bytes(BLOCK - 1) + b"\1") if mapped else bytes(BLOCK) for mapped in blocks)
+    if tail:
+        data += bytes(tail - 1) + (b"\1" if tail_mapped else b"\0")
+        blocks = blocks + [tail_mapped]
+    found = {number for first, last in blockmap.mapped_runs(data) for number in range(first, last + 1)}
+    assert found == {number for number, mapped in enumerate(blocks) if mapped}
+    runs = blockmap.mapped_runs(data)
+    assert all(after[0] > before[1] + 1 for before, after in zip(runs, runs[1:]))
+
+
+@st.composite
+def block_maps(draw):
+    ranges, position = [], 0
+    for gap, length in draw(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 9)), max_size=20)):
+        first = position + gap
+        position = first + length
+        ranges.append(blockmap.Range(first, position - 1, hashlib.sha256(bytes([length])).hexdigest()))
+    return blockmap.BlockMap(max(512, position * BLOCK - draw(st.sampled_from([0, 512, 4095 // 512 * 512]))), ranges)
+
+
+@given(block_maps())
+def test_block_map_round_trip(block_map):
+    assert blockmap.parse(blockmap.render(block_map)) == block_map
+
+
+@given(block_maps(), st.data())
+def test_a_damaged_block_map_is_a_clear_error(block_map, data):
+    text = bytearray(blockmap.render(block_map))
+    text[data.draw(st.integers(0, len(text) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    try:
+        blockmap.parse(bytes(text[:data.draw(st.integers(0, len(text)))]))
+    except BaremetalError:
+        pass
+
+
+frames = st.lists(st.builds(seekable.Frame, st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1)), max_size=50)
+
+
+@given(frames)
+def test_seek_table_round_trip(table):
+    assert seekable.parse_table(seekable.render_table(table)) == table
+
+
+@given(frames, st.data())
+def test_a_cut_seek_table_is_refused(table, data):
+    text = seekable.render_table(table)
+    with pytest.raises(BaremetalError, match="seek table"):
+        seekable.parse_table(text[:data.draw(st.integers(0, len(text) - 1))])
+
+
+@given(st.binary(max_size=5000))
+def test_frame_round_trip(data):
+    assert seekable.decompress(seekable.compress(data), len(data)) == data
+
+
+def test_a_frame_that_announces_more_is_not_unpacked():
+    with pytest.raises(BaremetalError, match="damaged"):
+        seekable.decompress(seekable.compress(bytes(64 * MIB)), 4096)
+    with pytest.raises(BaremetalError, match="damaged"):
+        seekable.decompress(b"no frame", 4096)
+
+
+@st.composite
+def extents(draw):
+    size = draw(st.integers(1, 20 * 2048)) * 512
+    return size, [(start % size, length) for start, length in draw(st.lists(st.tuples(st.integers(0, size), st.integers(1, 100_000)), max_size=6))]
+
+
+@settings(max_examples=25, deadline=None)
+@given(extents(), st.integers(0, 1000))
+@pytest.mark.skipif(not shutil.which("zstd"), reason="zstd is not installed")
+def test_stored_image_is_the_raw_image(tmp_path_factory, made, seed):
+    size, parts = made
+    work = tmp_path_factory.mktemp("stored")
+    raw = make_raw(work / "raw", size, [(start, min(length, size - start)) for start, length in parts], head=b"", seed=seed)
+    stored = store.store(str(raw), str(work / "disk.zst"))
+    content, compressed = raw.read_bytes(), (work / "disk.zst").read_bytes()
+    # zstd itself reads the file.
+    assert subprocess.run(["zstd", "-dcq", work / "disk.zst"], check=True, stdout=subprocess.PIPE).stdout == content
+    assert stored.digest == hashlib.sha256(content).hexdigest()
+    assert stored.compressed_digest == hashlib.sha256(compressed).hexdigest()
+    assert stored.compressed_size == len(compressed)
+    # The table leads to frames that can be read one by one.
+    table = compressed[-stored.table_size:]
+    position, rest = 0, content
+    for frame in seekable.parse_table(table):
+        assert seekable.decompress(compressed[position:position + frame.compressed], frame.raw) == rest[:frame.raw]
+        position, rest = position + frame.compressed, rest[frame.raw:]
+    assert not rest and position + len(table) == len(compressed)
+    # The map: every range is what it says and within one frame, everything else is zero.
+    left = bytearray(content)
+    per_frame = seekable.FRAME_SIZE // BLOCK
+    for part in stored.block_map.ranges:
+        span = slice(part.first * BLOCK, (part.last + 1) * BLOCK)
+        assert hashlib.sha256(content[span]).hexdigest() == part.digest
+        assert part.first // per_frame == part.last // per_frame
+        left[span] = bytes(len(left[span]))
+    assert not any(left)
+
+
+def test_holes_are_not_read(tmp_path, monkeypatch):
+    raw = make_raw(tmp_path / "raw", 4096 * MIB, [(2000 * MIB, 100)])
+    read = []
+    pread = os.pread
+    monkeypatch.setattr(store.os, "pread", lambda descriptor, size, offset: read.append(size) or pread(descriptor, size, offset))
+    stored = store.store(str(raw), str(tmp_path / "zst"))
+    assert sum(read) == 2 * seekable.FRAME_SIZE
+    assert stored.compressed_size < MIB
+
+
+@pytest.mark.skipif(not shutil.which("bmaptool"), reason="bmaptool (package bmap-tools) is not installed")
+def test_bmaptool_reads_what_is_published(published, root, raw, tmp_path):
+    folder = root / published["path"]
+    copy = tmp_path / "copy"
+    subprocess.run(["bmaptool", "copy", "--bmap", folder / publish.MAP, folder / publish.DISK, copy], check=True, stderr=subprocess.DEVNULL)
+    assert copy.read_bytes() == raw.read_bytes()

@@ -1,0 +1,183 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Locks with real processes: who lives, who is dead, and who wins."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import signal
+import time
+import types
+
+import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils import _process
+from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
+from ansible_collections.rackwright.baremetal.plugins.module_utils._lifecycle import locks, transitions
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import nodes
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import now
+
+HOLD = """
+transitions.begin(engine, "node1", "manage", controller)
+print("holds", flush=True)
+sys.stdin.readline()
+"""
+
+
+def wait_for(condition, seconds=15):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_live_owner_is_named(engine, enrol, run, process):
+    enrol()
+    owner = process(HOLD)
+    assert owner.stdout.readline() == "holds\n"
+    before = nodes.get(engine, "node1")
+    with pytest.raises(BaremetalError) as refusal:
+        transitions.begin(engine, "node1", "manage", run)
+    for fact in (f"run-{owner.pid}", "alice@", f"pid {owner.pid}", before["lock"]["since"], "verifying"):
+        assert fact in str(refusal.value)
+    assert nodes.get(engine, "node1") == before
+
+
+@pytest.mark.parametrize("reaped", [True, False], ids=["gone", "zombie"])
+def test_killed_owner_is_taken_over(engine, enrol, run, process, reaped):
+    enrol()
+    owner = process(HOLD)
+    owner.stdout.readline()
+    os.kill(owner.pid, signal.SIGKILL)
+    if reaped:
+        owner.wait()
+    else:
+        os.waitid(os.P_PID, owner.pid, os.WEXITED | os.WNOWAIT)
+    result = transitions.begin(engine, "node1", "manage", run)
+    assert (result["previous_state"], result["provision_state"]) == ("verifying", "verifying")
+    assert result["node"]["lock"]["run_id"] == "own"
+    failed, began = transitions.history(engine, "node1")[1:]
+    assert (failed["event"], failed["from_state"], failed["to_state"]) == ("fail", "verifying", "enroll")
+    assert f"pid {owner.pid}" in failed["error"] and "died in state verifying" in failed["error"]
+    assert (began["who"], began["event"]) == (f"bob@{run['host']}", "manage")
+
+
+def test_refused_verb_leaves_nothing_of_the_dead(engine, enrol, run, process):
+    enrol()
+    owner = process(HOLD)
+    owner.stdout.readline()
+    owner.kill()
+    owner.wait()
+    with pytest.raises(BaremetalError, match="deploy is not possible in state enroll.*manage"):
+        transitions.begin(engine, "node1", "deploy", run)
+    node = nodes.get(engine, "node1")
+    assert (node["provision_state"], node["lock"]) == ("enroll", None)
+    assert f"pid {owner.pid}" in node["last_error"]
+
+
+def test_check_mode_foresees_the_take_over_and_writes_nothing(engine, enrol, run, process):
+    enrol()
+    owner = process(HOLD)
+    owner.stdout.readline()
+    owner.kill()
+    owner.wait()
+    before = nodes.get(engine, "node1")
+    assert transitions.begin(engine, "node1", "manage", run, check_mode=True)["provision_state"] == "verifying"
+    assert nodes.get(engine, "node1") == before
+
+
+def test_pid_used_again_is_another_process(run):
+    assert _process.is_running(run["pid"], run["start_time"])
+    assert not _process.is_running(run["pid"], run["start_time"] + 1)
+
+
+@pytest.mark.parametrize(("age", "dead"), [(0, False), (59, False), (61, True), (-30, False)])
+def test_owner_on_another_host_lives_by_its_heartbeat(run, age, dead):
+    beat = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=age)
+    lock = types.SimpleNamespace(host="elsewhere.example.com", pid=run["pid"], start_time=run["start_time"], heartbeat=beat.isoformat())
+    assert locks.is_dead(lock, now()) is dead
+
+
+RACE = """
+sys.stdin.readline()
+won = []
+for number in range(20):
+    try:
+        transitions.begin(engine, f"node{number}", "manage", controller)
+        won.append(str(number))
+    except BaremetalError as error:
+        assert "another run works on the node" in str(error), str(error)
+print(" ".join(won), flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_one_winner_for_every_node(engine, enrol, process):
+    for number in range(20):
+        enrol(f"node{number}")
+    runs = [process(RACE) for dummy in range(6)]
+    for child in runs:
+        child.stdin.write("go\n")
+        child.stdin.flush()
+    won = {child.pid: child.stdout.readline().split() for child in runs}
+    assert sorted(int(number) for numbers in won.values() for number in numbers) == list(range(20))
+    for pid, numbers in won.items():
+        for number in numbers:
+            assert nodes.get(engine, f"node{number}")["lock"]["pid"] == pid
+            assert len(transitions.history(engine, f"node{number}")) == 1
+
+
+BEAT = """
+transitions.begin(engine, "node1", "manage", controller)
+worker = os.fork()
+if worker == 0:
+    heartbeat.INTERVAL = 1
+    heartbeat.start(url, controller)
+    heartbeat.start(url, controller)
+    os._exit(0)
+os.waitpid(worker, 0)
+print("beats", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_one_heartbeat_keeps_the_lease_and_ends_with_the_run(engine, enrol, process):
+    enrol()
+    owner = process(BEAT)
+    assert owner.stdout.readline() == "beats\n"
+    first = nodes.get(engine, "node1")["lock"]["heartbeat"]
+    assert wait_for(lambda: nodes.get(engine, "node1")["lock"]["heartbeat"] > first)
+    processes = _beating(owner)
+    assert len(processes) == 1
+    # Nothing of the run is held open: a pipe that stays open would hang whoever reads it.
+    targets = [os.readlink(f"/proc/{processes[0]}/fd/{name}") for name in os.listdir(f"/proc/{processes[0]}/fd")]
+    assert not [target for target in targets if target.startswith("pipe:")], targets
+    owner.kill()
+    owner.wait()
+    assert wait_for(lambda: not _alive(processes[0]))
+
+
+def _alive(pid):
+    try:
+        return _process.is_running(pid, _process.process_start_time(pid))
+    except OSError:
+        return False
+
+
+def _beating(owner):
+    """Processes that are a detached fork of a run: same command line, another session."""
+    mine = open(f"/proc/{owner.pid}/cmdline", "rb").read()
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit() and int(name) != owner.pid:
+            try:
+                same = open(f"/proc/{name}/cmdline", "rb").read() == mine
+            except OSError:
+                continue
+            if same and _alive(int(name)):
+                found.append(int(name))
+    return found

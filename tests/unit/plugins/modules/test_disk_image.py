@@ -1,0 +1,236 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""disk_image on real block devices: loop devices full of old data, everything but the machine's identity real."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import gzip
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.devices import list_disks
+from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.interlock import verify
+from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
+from ansible_collections.rackwright.baremetal.plugins.module_utils._image import publish
+from ansible_collections.rackwright.baremetal.plugins.module_utils._image.deploy import present
+from ansible_collections.rackwright.baremetal.plugins.module_utils._image.job import Job
+from ansible_collections.rackwright.baremetal.plugins.modules.disk_image import TOOLS
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._image.conftest import root, server  # noqa: F401
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._image.image_builders import MIB, make_raw, sha256
+
+PROGRAMS = ("losetup", "sgdisk", "sfdisk", "partx", "wipefs", "blkid", "lsblk")
+MISSING = [program for program in PROGRAMS if not shutil.which(program, path="/usr/sbin:/sbin:/usr/bin:/bin")]
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="loop devices need root"),
+    pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}"),
+    pytest.mark.skipif(not os.path.exists("/dev/loop-control"), reason="the kernel offers no loop devices here"),
+]
+
+PATTERN = b"\xa5"
+SIZE, OTHER_SIZE, IMAGE_SIZE = 128 * MIB, 96 * MIB, 48 * MIB
+MAC = "52:54:00:00:00:01"
+
+
+def run(*arguments):
+    return subprocess.run([str(argument) for argument in arguments], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+class Disk:
+    """A loop device and the file behind it."""
+
+    def __init__(self, path, size):
+        self.path = path
+        path.write_bytes(PATTERN * size)
+        self.device = run("losetup", "--find", "--show", "--partscan", path)
+
+    def content(self):
+        run("blockdev", "--flushbufs", self.device)
+        return pathlib.Path(self.device).read_bytes()
+
+
+@pytest.fixture
+def disks(tmp_path):
+    made = []
+    try:
+        for name, size in (("target", SIZE), ("other", OTHER_SIZE)):
+            made.append(Disk(tmp_path / name, size))
+        yield made
+    finally:
+        for disk in made:
+            run("losetup", "--detach", disk.device)
+
+
+@pytest.fixture
+def record(tmp_path, root):  # noqa: F811
+    """A published image with a real GPT made by sgdisk, some data and large holes."""
+    raw = make_raw(tmp_path / "os.raw", IMAGE_SIZE, [(MIB, 700_000), (20 * MIB, 6_000_000), (40 * MIB + 512, 10)], head=b"")
+    run("sgdisk", "-n", "1:2048:+8M", "-t", "1:ef00", "-n", "2:0:0", raw)
+    made = publish.publish("os", str(raw), sha256(raw), str(root))[1]
+    return dict(made, raw=raw.read_bytes())
+
+
+@pytest.fixture
+def machine(tmp_path, disks):
+    """The tools of the module with this test's disks and a machine made up in files."""
+    net = tmp_path / "sys/class/net/eth0"
+    (net / "device").mkdir(parents=True)
+    (net / "address").write_text(MAC + "\n")
+    dmi = tmp_path / "sys/class/dmi/id"
+    dmi.mkdir(parents=True)
+    (dmi / "product_serial").write_text("M1\n")
+    (tmp_path / "cmdline").write_text("quiet rackwright.nonce=n1\n")
+    mine = {disk.device for disk in disks}
+    return TOOLS._replace(
+        list_disks=lambda: [disk for disk in list_disks(loop=True) if disk["name"] in mine],
+        verify=functools.partial(verify, sysfs=str(tmp_path / "sys"), cmdline=str(tmp_path / "cmdline")),
+    )
+
+
+@pytest.fixture
+def call(server, record, machine, tmp_path):  # noqa: F811
+    """Call the module's work with good options, or with some of them changed."""
+    job = Job(str(tmp_path / "run"))
+
+    def present_with(check_mode=False, **changes):
+        options = {
+            "url": server.url + record["path"], "digest": record["digest"], "manifest_digest": record["manifest_digest"],
+            "root_device": {"size": SIZE / 1024**3}, "interlock": {"nonce": "n1", "serial": "M1", "macs": [MAC]}, "config_drive": None, "wait": True,
+        }
+        return present(dict(options, **changes), machine, check_mode=check_mode, job=job)
+
+    yield present_with
+    if job.status():
+        try:
+            job.join()
+        except BaremetalError:
+            pass
+
+
+def iso():
+    made = bytearray(os.urandom(400_000))
+    made[:0x8000] = bytes(0x8000)
+    # A primary volume descriptor that blkid accepts, with the label of a config drive.
+    made[0x8000:0x8800] = (b"\x01CD001\x01\x00" + b"LINUX".ljust(32) + b"config-2".ljust(32)).ljust(2048, b"\0")
+    made[0x8800:0x9000] = b"\xffCD001\x01".ljust(2048, b"\0")
+    return bytes(made)
+
+
+def test_image_and_config_drive_are_on_the_disk(call, disks, record):
+    target, other = disks
+    drive = iso()
+    result = call(config_drive=base64.b64encode(gzip.compress(drive)).decode())
+    assert result["changed"] is True
+    assert (result["device"], result["digest"], result["bytes_mapped"]) == (target.device, record["digest"], record["manifest"]["mapped_size"])
+    content = target.content()
+    # Everything between the two tables is the image, its holes included: the old pattern is gone.
+    assert content[34 * 512:IMAGE_SIZE - 33 * 512] == record["raw"][34 * 512:IMAGE_SIZE - 33 * 512]
+    assert PATTERN * 512 not in content[:IMAGE_SIZE]
+    # The backup table stands at the end of the disk and nothing is wrong with either.
+    assert content[-512:][:8] == b"EFI PART"
+    assert "No problems found" in run("sgdisk", "--verify", target.device)
+    # Partitions of the image are as they were; the config drive is the last, and reads back.
+    table = run("sfdisk", "--dump", target.device)
+    assert f"{target.device}p1 : start=        2048, size=       16384" in table
+    assert pathlib.Path(result["config_drive"]).read_bytes()[:len(drive)] == drive
+    assert run("blkid", "-p", "-o", "value", "-s", "LABEL", result["config_drive"]) == "config-2"
+    assert hashlib.sha256(other.content()).digest() == hashlib.sha256(PATTERN * OTHER_SIZE).digest()
+    # Within the same boot the same call finds it done.
+    again = call()
+    assert again["changed"] is False
+    assert again["device"] == target.device
+
+
+def test_start_then_join(call, disks, record):
+    started = call(wait=False)
+    assert started["changed"] is True
+    assert started["job"]["state"] in ("running", "finished")
+    assert call(wait=False)["changed"] is False
+    joined = call()
+    assert joined["changed"] is False
+    assert joined["job"]["state"] == "finished"
+    assert disks[0].content()[MIB:IMAGE_SIZE - MIB] == record["raw"][MIB:IMAGE_SIZE - MIB]
+
+
+def test_check_mode_writes_nothing(call, disks, tmp_path):
+    result = call(check_mode=True)
+    assert result["changed"] is True
+    assert result["device"] == disks[0].device
+    assert result["diff"]["before"]["device"] == disks[0].device
+    assert "sha256:" in result["diff"]["after"]["content"]
+    assert disks[0].content() == PATTERN * SIZE
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("changes, what", [
+    ({"interlock": {"nonce": "n2", "serial": "M1", "macs": [MAC]}}, "nonce"),
+    ({"interlock": {"nonce": "n1", "serial": "M2", "macs": [MAC]}}, "serial number expected M2, seen M1"),
+    ({"root_device": {"size": 12}}, "size"),
+    ({"root_device": {"size": "> 0.01"}}, "size"),
+    ({"root_device": {}}, "hints"),
+    ({"digest": "sha256:" + "0" * 64}, "another image"),
+    ({"manifest_digest": "sha256:" + "0" * 64}, "manifest"),
+    ({"url": "http://127.0.0.1:1/x/"}, "cannot be reached"),
+    ({"config_drive": "AAAA"}, "no ISO 9660"),
+    ({"config_drive": "not base64!"}, "base64"),
+])
+def test_what_is_refused_before_anything_is_written(call, disks, changes, what):
+    with pytest.raises(BaremetalError, match=what):
+        call(**changes)
+    assert [disk.content() for disk in disks] == [PATTERN * SIZE, PATTERN * OTHER_SIZE]
+
+
+def test_image_larger_than_the_disk(call, disks, record, root, server, tmp_path):  # noqa: F811
+    raw = make_raw(tmp_path / "large.raw", SIZE + MIB)
+    large = publish.publish("large", str(raw), sha256(raw), str(root))[1]
+    with pytest.raises(BaremetalError, match=f"larger than the disk.*{SIZE + MIB} bytes.*{SIZE} bytes"):
+        call(url=server.url + large["path"], digest=large["digest"], manifest_digest=large["manifest_digest"])
+    assert disks[0].content() == PATTERN * SIZE
+
+
+def test_mounted_disk_is_refused(call, disks, tmp_path):
+    target = disks[0]
+    run("mkfs.ext4", "-q", "-F", target.device)
+    (tmp_path / "mounted").mkdir()
+    run("mount", target.device, tmp_path / "mounted")
+    try:
+        with pytest.raises(BaremetalError, match="in use"):
+            call()
+    finally:
+        run("umount", tmp_path / "mounted")
+    run("e2fsck", "-f", "-n", target.device)
+
+
+def test_bit_flip_leaves_a_disk_that_does_not_boot(call, disks, record, root):  # noqa: F811
+    path = root / record["path"] / "disk.raw.zst"
+    good = path.read_bytes()
+    data = bytearray(good)
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
+    assert call(wait=False)["changed"] is True
+    with pytest.raises(BaremetalError) as raised:
+        call()
+    assert "damaged" in str(raised.value) or "not what was published" in str(raised.value)
+    content = disks[0].content()
+    assert not any(content[:MIB]) and not any(content[-MIB:])
+    assert disks[1].content() == PATTERN * OTHER_SIZE
+    # The same command again, once the cause is gone, is the cure.
+    path.write_bytes(good)
+    assert call()["changed"] is True
+    assert disks[0].content()[MIB:IMAGE_SIZE - MIB] == record["raw"][MIB:IMAGE_SIZE - MIB]
+
+
+def test_config_drive_that_cannot_be_written_leaves_a_disk_that_does_not_boot(call, disks):
+    too_large = bytearray(65 * MIB)
+    too_large[0x8001:0x8006] = b"CD001"
+    with pytest.raises(BaremetalError, match="config drive"):
+        call(config_drive=base64.b64encode(too_large).decode())
+    content = disks[0].content()
+    assert not any(content[:MIB]) and not any(content[-MIB:])

@@ -1,0 +1,208 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The doors netboot and ramdisk_wait: files of a boot server and a registry together."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._door import Call, outcome
+from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import netboot, ramdisk_wait
+from ansible_collections.rackwright.baremetal.plugins.module_utils._lifecycle import transitions
+from ansible_collections.rackwright.baremetal.plugins.module_utils._process import process_start_time
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import nodes, schema
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
+
+NONCE = "9a1f5c0b7d3e4a21"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0fZcXTmTzc0bXyqUcR8bM6nDAHJnUuVHgYPEPfTU+/"
+HYPHENS = "52-54-00-00-02-11"
+
+
+class Site:
+    """A root as the role makes it, a registry with one node, and the doors as the action calls them."""
+
+    def __init__(self, folder):
+        self.root = folder / "root"
+        self.url = f"sqlite:///{folder}/registry.db"
+        self.engine = open_registry(self.url)
+        self.controller = {
+            "run_id": "run-1", "host": "controller", "pid": os.getpid(), "start_time": process_start_time(os.getpid()), "user": "alice"}
+        for name in ("http/node", "http/ramdisk/abc", "dnsmasq/hosts.d", "run", "log"):
+            (self.root / name).mkdir(parents=True)
+        for name in ("vmlinuz", "initrd.img"):
+            (self.root / "http/ramdisk/abc" / name).write_text("x")
+        (self.root / "http/ramdisk/current.json").write_text(
+            json.dumps({"digest": "abc", "kernel": "ramdisk/abc/vmlinuz", "initrd": "ramdisk/abc/initrd.img"}))
+
+    def enrol(self, **more):
+        node = schema.normalise({
+            "name": "node1", "driver": "manual", "address": "192.0.2.11",
+            "ports": [{"address": "52:54:00:00:02:10", "pxe_enabled": False}, {"address": "52:54:00:00:02:11"}], **more})
+        nodes.upsert(self.engine, node, None, same_credential=lambda old, new: True)
+
+    def clean(self):
+        """Take the node to cleaning, held by this run."""
+        for word in ("manage", "done", "provide"):
+            if word == "done":
+                transitions.advance(self.engine, "node1", word, self.controller)
+            else:
+                transitions.begin(self.engine, "node1", word, self.controller)
+
+    @property
+    def state(self):
+        return nodes.get(self.engine, "node1")["provision_state"]
+
+    def call(self, door, check_mode=False, controller=None, **params):
+        defaults = {name: spec.get("default") for name, spec in door.argument_spec.items()}
+        given = {**defaults, "name": "node1", "root": str(self.root), "registry": self.url, **params}
+        call = Call(params=given, check_mode=check_mode, diff=True, node="node1", controller=controller or self.controller)
+
+        def work():
+            call.params.update(door.before(call) or {})
+            result = door.run(call)
+            if door.after:
+                door.after(call, result)
+            return result
+
+        return outcome(call, work)
+
+    def netboot(self, **more):
+        if more.get("state") == "absent":
+            return self.call(netboot.DOOR, **more)
+        return self.call(netboot.DOOR, **{
+            "url": "http://192.0.2.1:8080", "nonce": NONCE, "ssh_public_keys": [KEY], "kernel_arguments": "console=ttyS0", **more})
+
+    def wait(self, **more):
+        return self.call(ramdisk_wait.DOOR, **{"nonce": NONCE, "timeout": 0, **more})
+
+    def beacon(self, **more):
+        (self.root / "log/http.log").write_text(json.dumps({
+            "epoch": time.time(), "client": "192.0.2.11", "mac": HYPHENS, "status": 204, "complete": "OK",
+            "uri": f"/beacon/{HYPHENS}/{NONCE}/ssh?hostkey={KEY.replace(' ', '%20').replace('+', '%2B')}", **more}) + "\n")
+
+
+@pytest.fixture
+def site(tmp_path):
+    return Site(tmp_path)
+
+
+def test_life_of_boot_files(site):
+    site.enrol()
+    predicted = site.netboot(check_mode=True)
+    assert predicted["changed"] is True and not list((site.root / "http/node").iterdir())
+    created = site.netboot()
+    assert created == predicted
+    assert created["boot"] == {
+        "mac": "52:54:00:00:02:11", "address": "192.0.2.11", "nonce": NONCE, "ramdisk_digest": "abc",
+        "script": f"{site.root}/http/node/{HYPHENS}/boot.ipxe"}
+    assert created["diff"]["before"] == "" and "#!ipxe" in created["diff"]["after"]
+    assert site.netboot()["changed"] is False
+    updated = site.netboot(kernel_arguments=["quiet"])
+    assert updated["changed"] is True and "console=ttyS0" in updated["diff"]["before"] and " quiet ||" in updated["diff"]["after"]
+    assert site.netboot(state="absent", check_mode=True)["changed"] is True
+    removed = site.netboot(state="absent")
+    assert removed["changed"] is True and removed["boot"] is None and "192.0.2.11" in removed["diff"]["after"]
+    assert site.netboot(state="absent")["changed"] is False
+    assert site.netboot(state="absent", reservation=False)["changed"] is True
+    assert not list((site.root / "dnsmasq/hosts.d").iterdir())
+
+
+def test_no_registry_is_needed_when_the_task_says_it_all(site):
+    assert site.netboot(registry=None, mac="52:54:00:00:02:12", address="192.0.2.12")["changed"] is True
+
+
+@pytest.mark.parametrize(("enrolled", "params", "message"), [
+    ({}, {"registry": None}, "node1: boot files: nothing says which mac and address"),
+    (None, {}, "node1: registry: the registry has no such node"),
+    ({"ports": []}, {}, "no mac for booting the node"),
+    ({"address": None}, {}, "no address for booting the node"),
+    ({}, {"kernel_arguments": "a\tb"}, "cannot be understood from character 1 on"),
+    ({}, {"kernel_arguments": 7}, "kernel arguments are text"),
+    ({}, {"url": "boot.example.com"}, "URL of the boot server"),
+])
+def test_what_is_refused(site, enrolled, params, message):
+    if enrolled is not None:
+        site.enrol(**enrolled)
+    result = site.netboot(**params)
+    assert result["failed"] and message in result["msg"] and "To do:" in result["msg"] and "\n" not in result["msg"]
+
+
+def test_without_a_ramdisk_nothing_is_written(site):
+    site.enrol()
+    (site.root / "http/ramdisk/current.json").unlink()
+    result = site.netboot()
+    assert result["failed"] and "playbooks/ramdisk.yml" in result["msg"]
+    assert not list((site.root / "dnsmasq/hosts.d").iterdir())
+
+
+def test_waiting_moves_the_node_through_its_wait_state(site):
+    site.enrol()
+    site.clean()
+    site.netboot()
+    site.beacon()
+    result = site.wait()
+    assert result["changed"] is False and result["host_key"] == KEY and result["address"] == "192.0.2.11", result
+    assert [item["stage"] for item in result["stages"]] == ["ssh"]
+    assert site.state == "cleaning"
+    events = [entry["event"] for entry in transitions.history(site.engine, "node1")]
+    assert events[-2:] == ["wait", "resume"]
+
+
+def test_a_node_that_did_not_call_stays_waited_for(site):
+    site.enrol()
+    site.clean()
+    site.netboot()
+    result = site.wait()
+    assert result["failed"] and result["msg"].startswith("node1: ramdisk: no call from the ramdisk"), result
+    assert "nothing at all of this machine" in result["msg"]
+    assert site.state == "clean wait"
+    site.beacon()
+    assert site.wait()["host_key"] == KEY
+    assert site.state == "cleaning"
+
+
+def test_another_run_does_not_wait_for_it(site):
+    site.enrol()
+    site.clean()
+    site.netboot()
+    site.wait()
+    site.beacon()
+    result = site.wait(controller={**site.controller, "run_id": "run-2"})
+    assert result["failed"] and site.state == "clean wait", result
+
+
+def test_a_node_that_no_run_works_on(site):
+    site.enrol()
+    site.netboot()
+    result = site.wait()
+    assert result["failed"] and "Seen: provision state enroll" in result["msg"]
+
+
+def test_a_call_from_another_address_does_not_count(site):
+    site.enrol()
+    site.clean()
+    site.netboot()
+    site.beacon(client="192.0.2.66")
+    assert "came from 192.0.2.66 and not from 192.0.2.11" in site.wait()["msg"]
+
+
+def test_check_mode_neither_waits_nor_moves(site):
+    site.enrol()
+    site.clean()
+    site.netboot()
+    result = site.wait(check_mode=True, timeout=1800)
+    assert result["host_key"] is None and result["changed"] is False and result["stages"] == []
+    assert site.state == "cleaning"
+
+
+def test_without_registry_only_the_logs_count(site):
+    site.enrol()
+    site.netboot()
+    site.beacon()
+    assert site.wait(registry=None, mac="52:54:00:00:02:11")["host_key"] == KEY
+    assert site.state == "enroll"

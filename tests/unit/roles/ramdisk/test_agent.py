@@ -1,0 +1,85 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The agent's script, run with a kernel command line of the test's choice."""
+
+from __future__ import annotations
+
+import http.server
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+AGENT = Path(__file__).resolve().parents[4] / "roles/ramdisk/files/rackwright-ramdisk"
+
+
+@pytest.fixture
+def call(tmp_path):
+    """Run functions of the script, without its last lines that choose one; cat shows our command line."""
+    source = AGENT.read_text(encoding="utf-8")
+    functions = tmp_path / "functions.sh"
+    functions.write_text(source[: source.rindex("case ${1:-} in")])
+
+    def run(line, cmdline=""):
+        (tmp_path / "cmdline").write_text(cmdline + "\n")
+        script = f'. {functions}; cat() {{ command cat {tmp_path}/cmdline; }}; {line}'
+        return subprocess.run(["sh", "-c", script], check=False, capture_output=True, text=True, timeout=60)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("cmdline", "value"),
+    [
+        ("quiet rackwright.nonce=abc console=ttyS0", "abc"),
+        ("rackwright.nonce=old rackwright.nonce=new", "new"),
+        ("xrackwright.nonce=abc rackwright.nonces=abc", ""),
+        ("rackwright.nonce=a=b?c=*", "a=b?c=*"),
+        ("", ""),
+    ],
+)
+def test_arguments_of_the_kernel(call, cmdline, value):
+    assert call("argument rackwright.nonce", cmdline).stdout == value
+
+
+@pytest.mark.parametrize(
+    ("cmdline", "mac"),
+    [
+        ("BOOTIF=01-52-54-00-AB-CD-EF", "52:54:00:ab:cd:ef"),
+        ("BOOTIF=01-52-54-00-ab-cd", ""),
+        ("BOOTIF=", ""),
+        ("", ""),
+    ],
+)
+def test_mac_of_the_nic_that_booted(call, cmdline, mac):
+    assert call("boot_mac", cmdline).stdout == mac
+
+
+def test_fetch_goes_on_until_the_server_answers(call, tmp_path):
+    answers = [500, 404, 200]
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(answers.pop(0))
+            self.end_headers()
+            self.wfile.write(b"key")
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        done = call(f"fetch --retry-delay 1 --output {tmp_path}/got http://127.0.0.1:{server.server_port}/authorized_keys")
+        server.shutdown()
+    assert done.returncode == 0, done.stderr
+    assert answers == []
+    assert (tmp_path / "got").read_text() == "key"
+
+
+def test_an_unknown_verb_is_refused():
+    done = subprocess.run([str(AGENT), "dance"], check=False, capture_output=True, text=True, timeout=10)
+    assert done.returncode == 2
+    assert "usage" in done.stderr

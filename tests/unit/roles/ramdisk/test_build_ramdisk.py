@@ -1,0 +1,112 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+
+import build_ramdisk
+import pytest
+
+DIGEST = "0123456789abcdef" * 4
+OTHER = "fedcba9876543210" * 4
+
+
+def config(tmp_path, digest=DIGEST):
+    work = tmp_path / "work"
+    work.mkdir(exist_ok=True)
+    return {"digest": digest, "root": str(tmp_path / "http"), "work": str(work)}
+
+
+def fake_build(given, work, target):
+    (work / "root").mkdir()
+    for name in ("vmlinuz", "initrd.img", "packages.txt"):
+        (target / name).write_text(name)
+    (target / "ramdisk.json").write_text(json.dumps({"digest": given["digest"]}))
+
+
+def broken_build(given, work, target):
+    (target / "vmlinuz").write_text("half")
+    raise SystemExit("the mirror is gone")
+
+
+def store_of(tmp_path):
+    return sorted(path.name for path in (tmp_path / "http/ramdisk").iterdir() if path.name != ".lock")
+
+
+def current(tmp_path):
+    return json.loads((tmp_path / "http/ramdisk/current.json").read_text())["digest"]
+
+
+def test_a_build_is_complete_and_current(tmp_path, monkeypatch):
+    monkeypatch.setattr(build_ramdisk, "build", fake_build)
+    assert build_ramdisk.publish(config(tmp_path)) is True
+    assert store_of(tmp_path) == [DIGEST[:16], "current.json"]
+    assert current(tmp_path) == DIGEST
+    assert not list((tmp_path / "work").iterdir())
+
+
+def test_a_failed_build_leaves_the_old_one_current(tmp_path, monkeypatch):
+    monkeypatch.setattr(build_ramdisk, "build", fake_build)
+    build_ramdisk.publish(config(tmp_path))
+    monkeypatch.setattr(build_ramdisk, "build", broken_build)
+    with pytest.raises(SystemExit, match="mirror is gone"):
+        build_ramdisk.publish(config(tmp_path, OTHER))
+    assert store_of(tmp_path) == [DIGEST[:16], "current.json"]
+    assert current(tmp_path) == DIGEST
+    assert not list((tmp_path / "work").iterdir())
+
+
+def test_what_a_killed_build_left_is_removed(tmp_path, monkeypatch):
+    left = tmp_path / "http/ramdisk" / f".new-{OTHER[:16]}"
+    left.mkdir(parents=True)
+    (left / "initrd.img").write_text("half")
+    monkeypatch.setattr(build_ramdisk, "build", fake_build)
+    build_ramdisk.publish(config(tmp_path))
+    assert store_of(tmp_path) == [DIGEST[:16], "current.json"]
+
+
+def test_going_back_to_an_earlier_build_builds_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(build_ramdisk, "build", fake_build)
+    build_ramdisk.publish(config(tmp_path))
+    build_ramdisk.publish(config(tmp_path, OTHER))
+    assert current(tmp_path) == OTHER
+    monkeypatch.setattr(build_ramdisk, "build", broken_build)
+    assert build_ramdisk.publish(config(tmp_path)) is False
+    assert current(tmp_path) == DIGEST
+
+
+@pytest.mark.parametrize("releases", [[], ["6.1.0-1-amd64", "6.12.0-1-amd64"]])
+def test_any_number_of_kernels_but_one_is_refused(tmp_path, releases):
+    for release in releases:
+        (tmp_path / "usr/lib/modules" / release).mkdir(parents=True)
+    with pytest.raises(SystemExit, match="exactly one kernel"):
+        build_ramdisk.kernel_release(tmp_path)
+
+
+def test_prune_follows_no_links_out_of_the_root(tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious").write_text("x")
+    root = tmp_path / "root"
+    (root / "usr/share/doc/package").mkdir(parents=True)
+    (root / "usr/share/perl").symlink_to(outside)
+    build_ramdisk.prune(root, ("usr/share/doc", "usr/share/perl*", "not/there/*"))
+    assert list((root / "usr/share").iterdir()) == []
+    assert (outside / "precious").exists()
+
+
+def test_write_replaces_a_link_and_not_its_target(tmp_path):
+    target = tmp_path / "target"
+    target.write_text("host")
+    root = tmp_path / "root"
+    (root / "etc").mkdir(parents=True)
+    (root / "etc/resolv.conf").symlink_to(target)
+    build_ramdisk.write(root, "etc/resolv.conf", "")
+    assert target.read_text() == "host"
+    assert not (root / "etc/resolv.conf").is_symlink()
+
+
+def test_defaults_and_argument_spec_agree(defaults, specification):
+    assert {name: option["default"] for name, option in specification.items()} == defaults

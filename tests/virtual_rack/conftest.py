@@ -1,0 +1,35 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One virtual rack for all tests of this directory; taken down also when they fail."""
+
+from __future__ import annotations
+
+import sys
+import pathlib
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+import rack  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def virtual_rack():
+    try:
+        rack.set_up()
+        yield rack
+    finally:
+        rack.tear_down()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Show what the machines printed last when a test fails."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.when == "call" and report.failed:
+        for node in ("node1", "node2"):
+            report.sections.append((f"console of {node}", rack.console_tail(node)))

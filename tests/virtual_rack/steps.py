@@ -1,0 +1,56 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the tests on the virtual rack share."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+
+import yaml
+
+IMAGE = ("-e", "image=debian-12")
+
+
+def run(rack, *arguments, rc=0, **env):
+    """Run a playbook inside the rack; its output, on one line for each wrapped paragraph."""
+    done = rack.playbook(*arguments, inside=True, check=False, capture=True, **env)
+    print(done.stdout)
+    assert done.returncode == rc, done.stdout[-4000:]
+    return done.stdout
+
+
+def recap(output, host):
+    """The numbers of the play recap of a host."""
+    line = next(line for line in output.splitlines() if re.match(rf"{host}\s+: ok=", line))
+    return {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", line)}
+
+
+def host_tasks(output, host):
+    """Results of a host, skipped ones counted: what the engine's floor is paid for."""
+    return len(re.findall(rf"^(?:ok|changed|skipping|fatal|failed): \[{host}[\] ]", output, re.M))
+
+
+def nodes(rack):
+    """The nodes as the inventory has them."""
+    done = subprocess.run(["ansible-inventory", "--list"], cwd=rack.SITE, env=rack.environment(), capture_output=True, text=True, check=True)
+    # The program marks every text that is no template; the mark is taken off again.
+    listing = json.loads(done.stdout, object_hook=lambda found: found["__ansible_unsafe"] if list(found) == ["__ansible_unsafe"] else found)
+    return {name: facts["baremetal"] for name, facts in listing["_meta"]["hostvars"].items() if "baremetal" in facts}
+
+
+def data_digests(rack):
+    return {node: rack.data_digest(node) for node in ("node1", "node2", "node3")}
+
+
+def enroll(rack, change):
+    """Enrol the hardware file with a change to its nodes."""
+    hardware = yaml.safe_load((rack.RACK / "hardware.yml").read_text())
+    for node in hardware["nodes"]:
+        change(node)
+    changed = rack.SITE / "changed-hardware.yml"
+    changed.write_text(yaml.safe_dump(hardware))
+    run(rack, "enroll.yml", "-e", f"enroll_hardware_file={changed}")

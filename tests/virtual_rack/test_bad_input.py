@@ -1,0 +1,130 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What bad input gets on the virtual rack: a paragraph, the right state, and no disk touched.
+
+The tests follow on each other.
+"""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from steps import IMAGE, data_digests, enroll, nodes, run
+
+
+@pytest.fixture(scope="module")
+def data_before(virtual_rack):
+    run(virtual_rack, "enroll.yml")
+    run(virtual_rack, "provide.yml", "-l", "rack3")
+    return data_digests(virtual_rack)
+
+
+def test_unknown_image(virtual_rack, data_before):
+    output = run(virtual_rack, "deploy.yml", "-l", "rack3", "-e", "image=nothing", rc=2)
+    assert "there is no image nothing" in output and "debian-12" in output
+    assert nodes(virtual_rack)["node1"]["provision_state"] == "available"
+
+
+def test_image_larger_than_the_disk(virtual_rack):
+    enroll(virtual_rack, lambda node: node.setdefault("properties", {}).update(local_gb=1) if node["name"] == "node1" else None)
+    output = run(virtual_rack, "deploy.yml", "-l", "node1", *IMAGE, rc=2)
+    assert "larger than the disk" in output
+    assert nodes(virtual_rack)["node1"]["provision_state"] == "available"
+
+
+def test_wrong_password_and_unreachable_bmc(virtual_rack, tmp_path):
+    wrong = tmp_path / "wrong"
+    wrong.write_text("wrong-password")
+
+    def change(node):
+        if node["name"] == "node1":
+            node["bmc"]["password"] = {"file": str(wrong)}
+        if node["name"] == "node2":
+            node["bmc"]["address"] = "198.51.100.99"
+
+    enroll(virtual_rack, change)
+    output = run(virtual_rack, "deploy.yml", "-l", "rack3", *IMAGE, rc=2)
+    states = nodes(virtual_rack)
+    assert states["node1"]["provision_state"] == states["node2"]["provision_state"] == "deploy failed"
+    assert "password" in states["node1"]["last_error"] and "node1" in states["node1"]["last_error"]
+    assert "198.51.100.99" in states["node2"]["last_error"]
+    assert "Traceback" not in output and "wrong-password" not in output
+
+
+def test_wrong_serial_and_no_matching_disk(virtual_rack, data_before):
+    def change(node):
+        if node["name"] == "node1":
+            node["serial"] = "ANOTHER-MACHINE"
+        if node["name"] == "node2":
+            node["root_device"] = {"serial": "NO-SUCH-DISK"}
+
+    enroll(virtual_rack, change)
+    run(virtual_rack, "deploy.yml", "-l", "rack3", *IMAGE, rc=2)
+    states = nodes(virtual_rack)
+    assert states["node1"]["provision_state"] == states["node2"]["provision_state"] == "deploy failed"
+    assert "ANOTHER-MACHINE" in states["node1"]["last_error"] and "RW-SN-0301" in states["node1"]["last_error"]
+    assert "NO-SUCH-DISK" in states["node2"]["last_error"] and "RW-0302-TARGET" in states["node2"]["last_error"]
+    assert data_digests(virtual_rack) == data_before
+
+
+def test_two_matching_disks_and_damaged_image(virtual_rack, data_before):
+    def change(node):
+        if node["name"] == "node2":
+            node["root_device"] = {"size": ">= 5"}
+
+    enroll(virtual_rack, change)
+    published = next((virtual_rack.BOOT / "http" / "images" / "debian-12").glob("*/disk.raw.zst"))
+    whole = published.read_bytes()
+    with open(published, "r+b") as stream:
+        stream.seek(len(whole) // 2)
+        stream.write(bytes(byte ^ 0xFF for byte in whole[len(whole) // 2:len(whole) // 2 + 16]))
+    try:
+        run(virtual_rack, "deploy.yml", "-l", "rack3", *IMAGE, rc=2)
+    finally:
+        with open(published, "r+b") as stream:
+            stream.write(whole)
+    states = nodes(virtual_rack)
+    assert states["node1"]["provision_state"] == states["node2"]["provision_state"] == "deploy failed"
+    assert "RW-0302-TARGET" in states["node2"]["last_error"] and "RW-0302-DATA" in states["node2"]["last_error"]
+    with open(virtual_rack.RACK / "disks" / "node1" / "target.raw", "rb") as disk:
+        assert not any(disk.read(1 << 20)), "a half-written disk could boot"
+    assert data_digests(virtual_rack) == data_before
+
+
+def test_the_same_command_cures_it(virtual_rack, data_before):
+    enroll(virtual_rack, lambda node: None)
+    run(virtual_rack, "deploy.yml", "-l", "rack3", *IMAGE)
+    assert {nodes(virtual_rack)[name]["provision_state"] for name in ("node1", "node2")} == {"active"}
+    assert data_digests(virtual_rack) == data_before
+
+
+def test_checksum_mismatch(virtual_rack):
+    done = virtual_rack.playbook("publish.yml", "-e", "publish_name=other", "-e", f"publish_checksum=sha256:{'0' * 64}", check=False, capture=True)
+    assert done.returncode == 2
+    assert "checksum" in done.stdout
+    assert not list((virtual_rack.BOOT / "http" / "images").glob("other/*"))
+
+
+def test_passwords_are_nowhere(virtual_rack):
+    secrets = [path.read_text().strip() for path in (virtual_rack.RACK / "secrets").iterdir() if "password" in path.name]
+    assert secrets
+    listing = subprocess.run(["ansible-inventory", "--list"], cwd=virtual_rack.SITE, env=virtual_rack.environment(),
+                             capture_output=True, text=True, check=True).stdout
+    verbose = run(virtual_rack, "provide.yml", "-l", "rack3", "-vvvv", rc=2)
+    registry = (virtual_rack.SITE / "registry.db").read_bytes()
+    processes = subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True).stdout
+    for secret in secrets:
+        assert secret not in listing + verbose + processes
+        assert secret.encode() not in registry
+
+
+def test_undeploy(virtual_rack, data_before):
+    run(virtual_rack, "undeploy.yml", "-l", "rack3")
+    for name in ("node1", "node2"):
+        assert nodes(virtual_rack)[name]["provision_state"] == "available"
+        assert nodes(virtual_rack)[name]["instance"] is None
+    assert data_digests(virtual_rack) == data_before

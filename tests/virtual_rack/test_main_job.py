@@ -1,0 +1,68 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The main job on the virtual rack, from enrolment to a proven deploy.
+
+The tests follow on each other: each one starts where the one before it ended.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from steps import IMAGE, data_digests, host_tasks, nodes, recap, run
+
+
+@pytest.fixture(scope="module")
+def data_before(virtual_rack):
+    return data_digests(virtual_rack)
+
+
+def test_enroll(virtual_rack, data_before):
+    assert recap(run(virtual_rack, "enroll.yml", "--check", "--diff"), "localhost")["changed"] == 1
+    assert nodes(virtual_rack) == {}
+    assert recap(run(virtual_rack, "enroll.yml"), "localhost")["changed"] == 1
+    assert recap(run(virtual_rack, "enroll.yml"), "localhost")["changed"] == 0
+    graph = subprocess.run(["ansible-inventory", "--graph"], cwd=virtual_rack.SITE, env=virtual_rack.environment(),
+                           capture_output=True, text=True, check=True).stdout
+    for group in ("@rack3:", "@rack4:", "@provision_state_enroll:", "@driver_ipmi:", "@driver_redfish:"):
+        assert group in graph
+
+
+def test_provide(virtual_rack):
+    run(virtual_rack, "provide.yml", "-l", "rack3")
+    assert {name: node["provision_state"] for name, node in nodes(virtual_rack).items()} == {
+        "node1": "available", "node2": "available", "node3": "enroll"}
+
+
+def test_check_mode_changes_nothing(virtual_rack):
+    before = nodes(virtual_rack)
+    output = run(virtual_rack, "deploy.yml", "-l", "rack3", *IMAGE, "--check", "--diff")
+    assert "deploying" in output
+    after = nodes(virtual_rack)
+    assert {name: node["provision_state"] for name, node in after.items()} == {name: node["provision_state"] for name, node in before.items()}
+
+
+def test_deploy(virtual_rack, data_before):
+    report = virtual_rack.BUILD / "demo" / "report.json"
+    report.unlink(missing_ok=True)
+    output = run(virtual_rack, "deploy.yml", "-l", "rack3", *IMAGE, RACKWRIGHT_REPORT_FILE=str(report))
+    facts = {node["name"]: node for node in json.loads(report.read_text())["nodes"]}
+    assert set(facts) == {"node1", "node2"}
+    for name, node in facts.items():
+        assert (node["provision_state"], node["image"]) == ("active", "debian-12")
+        assert node["stages"]["image"] > 0 and node["stages"]["first boot"] > 0
+        assert host_tasks(output, name) <= 15
+    assert data_digests(virtual_rack) == data_before
+    assert nodes(virtual_rack)["node3"]["provision_state"] == "enroll"
+
+
+def test_deploy_again_changes_nothing(virtual_rack):
+    output = run(virtual_rack, "deploy.yml", "-l", "rack3", *IMAGE)
+    for node in ("node1", "node2"):
+        assert recap(output, node)["changed"] == 0
+        assert host_tasks(output, node) <= 3
