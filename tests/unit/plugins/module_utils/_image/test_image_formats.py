@@ -96,7 +96,7 @@ def damaged(offset):
     (b"<!DOCTYPE html><html><body>Not found</body></html>", "web page"),
     (b"\n  <html>", "web page"),
     (b"file not found\n", "text file"),
-    (gzip.compress(b"data"), "gzip"),
+    (gzip.compress(b"data", mtime=0), "gzip"),
     (b"\x28\xb5\x2f\xfd" + bytes(1000), "zstd"),
     (b"\xfd7zXZ\x00" + bytes(1000), "xz"),
     (b"KDMV" + bytes(1000), "VMDK"),
