@@ -35,6 +35,8 @@ boot_server_interface: br0
 boot_server_netns: {NETNS}
 boot_server_service_manager: process
 boot_server_manage_packages: false
+# The checkout may be below a home directory that only root can enter.
+boot_server_user: root
 ramdisk_boot_ssh_private_key_file: {KEY}
 ramdisk_kernel: linux-image-cloud-amd64
 ramdisk_install_tools: false

@@ -119,10 +119,17 @@ def remove(rack):
     return True
 
 
+def mount_points():
+    """Return the mount points of this process, each as often as something is mounted on it."""
+    text = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+    return [Path(line.split()[4]) for line in text.splitlines()]
+
+
 def remove_netns_root():
     """Take away /run/netns and the mount that iproute2 makes on it, unless somebody uses it."""
     if not NETNS_ROOT.is_dir() or any(NETNS_ROOT.iterdir()):
         return
-    if os.path.ismount(NETNS_ROOT):
+    # os.path.ismount() does not see a bind mount within one file system.
+    while NETNS_ROOT in mount_points():
         run(["umount", NETNS_ROOT])
     os.rmdir(NETNS_ROOT)

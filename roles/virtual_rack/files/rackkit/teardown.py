@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from pathlib import Path
 
 from . import network, processes
 from .ground import MARKER, RackError, read_file
@@ -64,9 +63,7 @@ def guard(rack, inode):
 
 def mounts_below(directory):
     """Return the mount points at or below a directory."""
-    text = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
-    points = [Path(line.split()[4]) for line in text.splitlines()]
-    return sorted(str(point) for point in points if point == directory or directory in point.parents)
+    return sorted(str(point) for point in network.mount_points() if point == directory or directory in point.parents)
 
 
 def delete_directory(rack):
