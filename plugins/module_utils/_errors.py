@@ -7,7 +7,11 @@
 from __future__ import annotations
 
 
-def _sentence(text):
+def sentence(text):
+    """A text as a sentence that another one may follow: on one line, with a full stop when it ends without punctuation.
+
+    :param text: any object; what its str() gives.
+    """
     text = " ".join(str(text).split())
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
@@ -32,11 +36,11 @@ class BaremetalError(Exception):
 
     def __str__(self):
         where = "".join(f"{part}: " for part in (self.node, self.stage) if part)
-        parts = [where + _sentence(self.what)]
+        parts = [where + sentence(self.what)]
         if self.seen:
-            parts.append("Seen: " + _sentence(self.seen))
+            parts.append("Seen: " + sentence(self.seen))
         if self.cure:
-            parts.append("To do: " + _sentence(self.cure))
+            parts.append("To do: " + sentence(self.cure))
         return " ".join(parts)
 
     def at(self, *, node=None, stage=None):

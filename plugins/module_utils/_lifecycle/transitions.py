@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 
-from .._errors import BaremetalError
+from .._errors import BaremetalError, sentence
 from .._registry import nodes
 from .._registry.store import now
 from .._registry.tables import HISTORY, NODES
@@ -58,7 +58,8 @@ def advance(engine, name, event, controller, *, error=None, check_mode=False):
     """Report an event of the run that holds the node.
 
     :param event: wait, resume, clean, done or fail.
-    :param error: for fail: the paragraph that becomes last_error.
+    :param error: for fail: what becomes last_error. It may be the message of anything, so it is made a sentence first.
+
     A wait state belongs to nobody when its run has died: any run may resume it, under the same nonce.
 
     :returns: dict with previous_state, provision_state, nonce and node.
@@ -76,6 +77,8 @@ def advance(engine, name, event, controller, *, error=None, check_mode=False):
                                  seen=f"state {previous}", cure="begin with a verb, for example deploy")
         state = next_state(previous, event=event, node=name)
         nonce = lock.nonce
+        if event == "fail":
+            error = sentence((error or "").strip() or "no reason was given")
         if not check_mode:
             if state in EVENTS and failure_state(state):
                 locks.acquire(connection, name, controller, state)

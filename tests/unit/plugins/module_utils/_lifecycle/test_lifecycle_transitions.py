@@ -75,6 +75,20 @@ def test_failure_is_recorded_and_releases_the_node(engine, put, run):
     assert transitions.begin(engine, "node1", "deploy", run)["node"]["last_error"] is None
 
 
+@pytest.mark.parametrize(("error", "recorded"), [
+    ("disk on fire", "disk on fire."),
+    ("  template error:\n  'x' is undefined\n", "template error: 'x' is undefined."),
+    ("What now?", "What now?"),
+    (" \n", "no reason was given."),
+])
+def test_last_error_is_a_sentence(engine, put, run, error, recorded):
+    put("available")
+    transitions.begin(engine, "node1", "deploy", run)
+    moved = transitions.advance(engine, "node1", "fail", run, error=error)
+    assert moved["node"]["last_error"] == recorded
+    assert transitions.history(engine, "node1")[-1]["error"] == recorded
+
+
 def test_event_of_a_run_that_does_not_hold_the_node(engine, put, run):
     put("available")
     with pytest.raises(BaremetalError, match="does not hold the node"):
