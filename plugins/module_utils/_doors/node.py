@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from .._disk import hints
 from .._door import Door
 from .._errors import BaremetalError
 from .._lifecycle import guards, locks
@@ -30,6 +31,10 @@ def run(call):
     if twice:
         raise BaremetalError(f"the name {', '.join(twice)} stands more than once in what is to be enrolled", stage="enrolment",
                              cure="give every node a name of its own")
+    # A hint that is not understood would show up in the ramdisk only. Without hints a node can be enrolled all the same.
+    for node in checked:
+        if node.get("root_device"):
+            hints.parse(node["root_device"], node=node["name"])
     # A clear password is encrypted only when it is stored; for the comparison it stays what it is.
     passwords = {node["name"]: (node.get("bmc") or {}).get("password") for node in checked}
     for password in passwords.values():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 
+from .._disk import hints
 from .._door import Door
 from .._errors import BaremetalError
 from .._lifecycle import heartbeat, transitions
@@ -34,7 +35,7 @@ def run(call):
     node = nodes.get(engine, call.node)
     if node["provision_state"] in resting.get(verb, ()):
         return _result(call, _unmoved(node), node["instance"], changed=False)
-    moved = transitions.begin(engine, call.node, verb, call.controller, check_mode=call.check_mode)
+    moved = transitions.begin(engine, call.node, verb, call.controller, check=lambda node: _check_cleaning(node, verb), check_mode=call.check_mode)
     if verb == "provide":
         moved = _skip_cleaning(call, engine, moved)
     _keep_alive(call, moved)
@@ -75,8 +76,14 @@ def _deploy(call, engine):
     return {**_result(call, moved, instance, changed=True), "image": image}
 
 
-def _check_plan(node, image):
-    """Refuse a deploy that cannot end well, before anything is touched."""
+def _check_ramdisk(node, work):
+    """Refuse work that needs the ramdisk on a node that could not boot it, or whose ramdisk would refuse to write.
+
+    What boot server, interlock and root device hints insist on is known now; found out later, it has cost a reboot.
+
+    :param work: what would be done, for the message.
+    :raises BaremetalError: naming all that is missing, or the hint that is not understood.
+    """
     name = node["name"]
     missing = [
         advice for given, advice in (
@@ -86,8 +93,21 @@ def _check_plan(node, image):
             (node["system_uuid"] or node["serial"], "a system_uuid or serial"),
         ) if not given]
     if missing:
-        raise BaremetalError("the registry lacks what a deploy needs", node=name, stage="plan", seen=f"missing: {', '.join(missing)}",
+        raise BaremetalError(f"the registry lacks what a {work} needs", node=name, stage="plan", seen=f"missing: {', '.join(missing)}",
                              cure="add it to the hardware file and enrol the node again")
+    hints.parse(node["root_device"], node=name)
+
+
+def _check_cleaning(node, verb):
+    """Refuse a verb whose way leads through a cleaning that cannot end well."""
+    if verb in ("provide", "undeploy") and node["automated_clean"]:
+        _check_ramdisk(node, "cleaning")
+
+
+def _check_plan(node, image):
+    """Refuse a deploy that cannot end well, before anything is touched."""
+    _check_ramdisk(node, "deploy")
+    name = node["name"]
     disk = node["properties"].get("local_gb")
     if disk and image["virtual_size"] > int(disk) * 1024 ** 3:
         raise BaremetalError(

@@ -16,7 +16,7 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.plugins.module_utils._lifecycle import heartbeat, transitions
 from ansible_collections.rackwright.baremetal.plugins.module_utils._process import process_start_time
-from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import images, nodes
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import images, nodes, schema
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.tables import NODES
 from sqlalchemy import update
@@ -89,6 +89,21 @@ def test_all_records_are_checked_before_one_is_written(do, engine):
     assert nodes.list_nodes(engine) == []
 
 
+@pytest.mark.parametrize(("bad", "said"), [
+    ({"colour": "red"}, "node2: root device: unknown root device hint colour. To do: The hints are: size, .*serial"),
+    ({"name": "/dev/sda"}, "node2: .*hint name .*kernel names.*To do: Use serial or wwn"),
+    ({"serial": "<or>"}, "node2: .*hint serial .*not understood.*To do: Correct root_device"),
+    ({"size": "<in> 5"}, "node2: .*hint size .*not understood"),
+])
+def test_root_device_hints_are_checked_before_one_is_written(do, engine, bad, said):
+    with pytest.raises(BaremetalError, match=said):
+        do(node_door, nodes=[NODE, {"name": "node2", "driver": "manual", "root_device": bad}])
+    assert nodes.list_nodes(engine) == []
+    # Some machines have no disk that anybody knows of yet.
+    for absent in ({}, None):
+        do(node_door, nodes=[{"name": "node2", "driver": "manual", "root_device": absent}])
+
+
 def test_enrolment_does_not_touch_what_another_run_works_on(do, put, engine):
     put("available")
     transitions.begin(engine, "node1", "deploy", {**RUN, "run_id": "other"})
@@ -152,6 +167,45 @@ def test_deploy_that_cannot_end_well_is_refused(do, put, engine, node, image, sa
     refusal.match(said)
     assert "To do: " in str(refusal.value)
     assert nodes.get(engine, "node1") == before
+
+
+LACKING = [
+    ({"ports": []}, "a port with pxe_enabled"),
+    ({"address": None}, "an address"),
+    ({"root_device": None}, "root_device hints"),
+    ({"serial": None}, "a system_uuid or serial"),
+    ({"serial": None, "ports": None}, "a port with pxe_enabled, a system_uuid or serial"),
+]
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+@pytest.mark.parametrize(("verb", "state"), [("provide", "manageable"), ("undeploy", "active")])
+@pytest.mark.parametrize(("node", "said"), LACKING)
+def test_cleaning_that_cannot_end_well_is_not_begun(do, put, engine, node, said, verb, state, check_mode):
+    put(state, **node)
+    before = nodes.get(engine, "node1")
+    with pytest.raises(BaremetalError, match=f"node1: plan: the registry lacks what a cleaning needs. Seen: missing: {said}. To do: add it"):
+        do(provision_state, verb=verb, check_mode=check_mode)
+    assert nodes.get(engine, "node1") == before
+    do(node_door, nodes=[NODE])
+    assert do(provision_state, verb=verb, check_mode=check_mode)["changed"]
+
+
+@pytest.mark.parametrize(("node", "said"), LACKING)
+def test_node_that_is_not_cleaned_needs_nothing_for_it(do, put, node, said):
+    put("manageable", **node, automated_clean=False)
+    assert do(provision_state, verb="provide")["provision_state"] == "available"
+    with pytest.raises(BaremetalError, match=f"lacks what a deploy needs. Seen: missing: {said}"):
+        do(provision_state, verb="deploy", image="debian-12")
+
+
+@pytest.mark.parametrize(("verb", "state"), [("provide", "manageable"), ("deploy", "available")])
+def test_hints_of_an_older_enrolment_are_looked_at_before_the_machine_is_rebooted(do, put, engine, verb, state):
+    put(state)
+    nodes.upsert(engine, schema.normalise({**NODE, "root_device": {"colour": "red"}}), None, same_credential=lambda old, new: old == new)
+    with pytest.raises(BaremetalError, match="node1: root device: unknown root device hint colour"):
+        do(provision_state, verb=verb, image="debian-12")
+    assert nodes.get(engine, "node1")["provision_state"] == state
 
 
 def test_killed_deploy_is_begun_again_by_the_same_command(do, put, engine):
