@@ -13,7 +13,7 @@ PACKAGES := cpio curl dbus dnsmasq-base dosfstools e2fsprogs efibootmgr fdisk gc
   nginx-light openssh-client openssl ovmf parted pkg-config procps python3-dev python3-venv qemu-system-x86 qemu-utils \
   shellcheck udev udhcpc zstd
 
-.PHONY: all apt tools collection demo demo-down test lint sanity unit emulators boot-server rack rack-faults clean
+.PHONY: all apt tools collection demo demo-down test lint sanity unit emulators boot-server rack bench clean
 
 all: test
 
@@ -44,8 +44,13 @@ demo-down:
 test: collection
 	tests/run.sh
 
-lint sanity unit emulators boot-server rack rack-faults: collection
+lint sanity unit emulators boot-server rack: collection
 	tests/run.sh $@
+
+# All benchmarks, or one: make bench BENCH=deploy
+bench: collection
+	set -e; for bench in $(or $(BENCH),$(basename $(notdir $(wildcard benchmarks/*.py)))); do \
+	  $(VENV)/bin/python benchmarks/$$bench.py; done
 
 clean: demo-down
 	rm -rf build $(VENV)

@@ -55,15 +55,12 @@ boot-server() {
 }
 
 rack() {
-    RACKWRIGHT_CHECKOUT=$root pytest -s tests/virtual_rack/test_main_job.py
-}
-
-rack-faults() {
-    RACKWRIGHT_CHECKOUT=$root pytest -s tests/virtual_rack/test_bad_input.py
+    # The main job first, then what bad input gets on the same rack.
+    RACKWRIGHT_CHECKOUT=$root pytest -s -x tests/virtual_rack/test_main_job.py tests/virtual_rack/test_bad_input.py
 }
 
 cd "$tree"
-for check in "${@:-lint sanity unit emulators rack}"; do
+for check in "${@:-lint sanity unit emulators boot-server rack}"; do
     for name in $check; do
         printf '\n=== %s\n' "$name"
         started=$SECONDS

@@ -75,6 +75,16 @@ def say(text):
     print(f"\n=== {text}", flush=True)
 
 
+def playbook_command(name, *arguments, inside=False):
+    """The command line of a playbook of the site; it is printed.
+
+    :param inside: whether it runs in the namespace of the rack.
+    """
+    command = ["ansible-playbook", name, *arguments]
+    print(f"$ {' '.join(command)}", flush=True)
+    return ["ip", "netns", "exec", NETNS, *command] if inside else command
+
+
 def playbook(name, *arguments, inside=False, check=True, capture=False, **env):
     """Run a playbook of the site.
 
@@ -82,11 +92,8 @@ def playbook(name, *arguments, inside=False, check=True, capture=False, **env):
     :param capture: whether the output is returned instead of printed.
     :returns: the CompletedProcess, with stdout where it was captured.
     """
-    command = ["ansible-playbook", name, *arguments]
-    print(f"$ {' '.join(command)}", flush=True)
-    prefix = ["ip", "netns", "exec", NETNS] if inside else []
     return subprocess.run(
-        [*prefix, *command], cwd=SITE, env=environment(**env), check=check, text=True, stdin=subprocess.DEVNULL,
+        playbook_command(name, *arguments, inside=inside), cwd=SITE, env=environment(**env), check=check, text=True, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE if capture else None, stderr=subprocess.STDOUT if capture else None)
 
 

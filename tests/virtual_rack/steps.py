@@ -14,11 +14,16 @@ import yaml
 
 IMAGE = ("-e", "image=debian-12")
 
+# All that the commands of this session printed, for the test that looks for passwords in it.
+printed = []
+
 
 def run(rack, *arguments, rc=0, **env):
-    """Run a playbook inside the rack; its output, on one line for each wrapped paragraph."""
+    """Run a playbook inside the rack and return what it prints."""
     done = rack.playbook(*arguments, inside=True, check=False, capture=True, **env)
-    print(done.stdout)
+    printed.append(done.stdout)
+    if "-vvvv" not in arguments:
+        print(done.stdout)
     assert done.returncode == rc, done.stdout[-4000:]
     return done.stdout
 

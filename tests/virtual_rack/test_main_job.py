@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 
 import pytest
 
@@ -33,8 +34,21 @@ def test_enroll(virtual_rack, data_before):
         assert group in graph
 
 
-def test_provide(virtual_rack):
-    run(virtual_rack, "provide.yml", "-l", "rack3")
+def test_provide_and_the_lock_of_another_run(virtual_rack):
+    first = subprocess.Popen(virtual_rack.playbook_command("provide.yml", "-l", "rack3", inside=True), cwd=virtual_rack.SITE,
+                             env=virtual_rack.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    try:
+        started = time.monotonic()
+        while nodes(virtual_rack)["node1"]["provision_state"] not in ("cleaning", "clean wait"):
+            assert time.monotonic() < started + 60, "the first run does not come so far"
+        for playbook in (("provide.yml",), ("deploy.yml", *IMAGE)):
+            output = run(virtual_rack, playbook[0], "-l", "node1", *playbook[1:], rc=2)
+            assert "node1" in output and "another run works on the node" in output and f"(pid {first.pid})" in output
+            assert "Traceback" not in output
+    finally:
+        output = first.communicate()[0]
+        print(output)
+    assert first.returncode == 0
     assert {name: node["provision_state"] for name, node in nodes(virtual_rack).items()} == {
         "node1": "available", "node2": "available", "node3": "enroll"}
 
@@ -66,3 +80,11 @@ def test_deploy_again_changes_nothing(virtual_rack):
     for node in ("node1", "node2"):
         assert recap(output, node)["changed"] == 0
         assert host_tasks(output, node) <= 3
+
+
+def test_undeploy(virtual_rack, data_before):
+    run(virtual_rack, "undeploy.yml", "-l", "rack3")
+    for name in ("node1", "node2"):
+        assert nodes(virtual_rack)[name]["provision_state"] == "available"
+        assert nodes(virtual_rack)[name]["instance"] is None
+    assert data_digests(virtual_rack) == data_before
