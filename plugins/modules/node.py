@@ -40,7 +40,8 @@ options:
         encrypted with the vault secret of the run.
       - C(ports) is a list of dictionaries with the keys C(address) (MAC), C(pxe_enabled) and C(name). The node boots from the first one that
         is enabled.
-      - C(root_device) holds root device hints, for example the C(serial) of the disk that the system goes to. A hint that is not understood is an error.
+      - C(root_device) holds root device hints, for example the C(serial) of the disk that the system goes to.
+        A hint that is not understood is an error.
       - With O(state=absent) only C(name) matters.
     type: list
     elements: dict

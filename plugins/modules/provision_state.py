@@ -15,8 +15,8 @@ description:
   - Moves a node through Ironic's provision states. State, lock and history change together or not at all.
   - A verb is what an operator asks for. It checks the guards, takes the lock of the node for this run of Ansible and enters the first state on the way.
     A node that a dead run left on its way is taken over. A node that is where the verb leads is left alone.
-  - O(verb=deploy), and any verb that leads through cleaning, needs a port with C(pxe_enabled), an address, a C(system_uuid) or C(serial) and root device hints;
-    a node that lacks one is refused before it is touched.
+  - O(verb=deploy), and any verb that leads through cleaning, needs a port with C(pxe_enabled), an address, a C(system_uuid) or
+    C(serial) and root device hints; a node that lacks one is refused before it is touched.
   - An event is what the run that holds the node reports. The last one, O(event=done) or O(event=fail), lets go of the node.
   - Used by the roles of this collection; playbooks of users rather call those.
 extends_documentation_fragment:

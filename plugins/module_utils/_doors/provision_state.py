@@ -35,7 +35,8 @@ def run(call):
     node = nodes.get(engine, call.node)
     if node["provision_state"] in resting.get(verb, ()):
         return _result(call, _unmoved(node), node["instance"], changed=False)
-    moved = transitions.begin(engine, call.node, verb, call.controller, check=lambda node: _check_cleaning(node, verb), check_mode=call.check_mode)
+    moved = transitions.begin(
+        engine, call.node, verb, call.controller, check=lambda node: _check_cleaning(node, verb), check_mode=call.check_mode)
     if verb == "provide":
         moved = _skip_cleaning(call, engine, moved)
     _keep_alive(call, moved)
