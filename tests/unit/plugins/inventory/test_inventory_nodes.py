@@ -118,6 +118,22 @@ def test_vaulted_hardware_file(site):
     assert "changed=1" in enroll(site, "--vault-password-file", str(site / "vault"))
 
 
+def test_relative_hardware_file_counts_from_where_the_command_is_typed(site):
+    (site / "new").mkdir()
+    (site / "new" / "more.yml").write_text("nodes:\n  - {name: node3, driver: manual}\n")
+    # As the playbooks of examples/site do; the directory of neither playbook is the one meant.
+    (site / "playbooks").mkdir()
+    (site / "playbooks" / "enroll.yml").write_text("- ansible.builtin.import_playbook: rackwright.baremetal.enroll\n")
+
+    def enroll_here(*arguments, **more):
+        return ansible(site, "ansible-playbook", "-i", "inventory", "playbooks/enroll.yml", *arguments, **more)
+
+    assert "changed=1" in enroll_here("-e", "enroll_hardware_file=new/more.yml")
+    assert "changed=1" in enroll_here("--vault-password-file", str(site / "vault"))
+    assert set(listed(site)["baremetal"]["hosts"]) == {"node1", "node2", "node3"}
+    assert f"{site}/more.yml cannot be read" in enroll_here("-e", "enroll_hardware_file=more.yml", fails=True)
+
+
 def test_duplicate_names_both_nodes(site):
     twice = {"nodes": [*HARDWARE["nodes"], {**HARDWARE["nodes"][1], "name": "node3"}]}
     (site / "hardware.yml").write_text(yaml.safe_dump(twice))
