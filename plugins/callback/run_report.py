@@ -14,9 +14,12 @@ author:
 description:
   - After the recap it prints one line per node with its provision state, image, address and the seconds that each stage took.
   - Runs that touch no node print nothing.
+  - In check mode the state is the one that the node is in, followed by the one that it would enter and a mark.
 options:
   report_file:
-    description: File to which the same facts are written as JSON, with the key C(nodes). Nothing is written when not given.
+    description:
+      - File to which the same facts are written as JSON, with the keys C(check_mode) and C(nodes). Nothing is written when not given.
+      - C(provision_state) of a node is always the true one; what check mode foresees is C(predicted_provision_state).
     type: path
     env:
       - name: RACKWRIGHT_REPORT_FILE
@@ -68,7 +71,7 @@ class CallbackModule(CallbackBase):
         collection, dot, module = task.action.rpartition(".")
         if collection in ("", "rackwright.baremetal"):
             entry = self._entries.get(host) or new_entry(host)
-            if note_result(entry, module, result.result, seconds):
+            if note_result(entry, module, result.result, seconds, check_mode=bool(result.task_fields.get("check_mode"))):
                 self._entries[host] = entry
 
     def v2_playbook_on_stats(self, stats):
@@ -82,5 +85,6 @@ class CallbackModule(CallbackBase):
             target = pathlib.Path(path)
             target.parent.mkdir(parents=True, exist_ok=True)
             new = target.with_name(f".{target.name}.new")
-            new.write_text(json.dumps({"nodes": nodes}, indent=2) + "\n", encoding="utf-8")
+            report = {"check_mode": any(entry["check_mode"] for entry in nodes), "nodes": nodes}
+            new.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
             os.replace(new, target)

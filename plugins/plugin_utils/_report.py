@@ -21,22 +21,29 @@ STAGES = {
 
 def new_entry(name):
     """An empty report of one node."""
-    return {"name": name, "provision_state": None, "image": None, "address": None, "error": None, "stages": {}}
+    return {
+        "name": name, "provision_state": None, "predicted_provision_state": None, "check_mode": False, "image": None, "address": None,
+        "error": None, "stages": {},
+    }
 
 
-def note_result(entry, module, result, seconds):
+def note_result(entry, module, result, seconds, *, check_mode=False):
     """Take one result into the report of a node.
 
     :param entry: dict as ``new_entry`` makes it; changed in place.
     :param module: name of the module without its collection.
     :param result: result dict.
     :param seconds: how long the task took on this node.
+    :param check_mode: whether the task only predicted: the node then still is in the state that it was in before.
     :returns: whether the result says anything of the node.
     """
     if module == "provision_state" and result.get("node"):
         node = result["node"]
+        predicted = check_mode and result["provision_state"] != result["previous_state"]
         entry.update(
-            provision_state=result["provision_state"],
+            provision_state=result["previous_state"] if check_mode else result["provision_state"],
+            predicted_provision_state=result["provision_state"] if predicted else None,
+            check_mode=check_mode,
             address=node["address"],
             image=(node["instance"] or {}).get("image"),
             error=node["last_error"],
@@ -59,7 +66,7 @@ def table(entries):
     for entry in sorted(entries, key=lambda entry: entry["name"]):
         times = [entry["stages"].get(stage) for stage in stages]
         rows.append([
-            entry["name"], entry["provision_state"], entry["image"] or "-", entry["address"] or "-",
+            entry["name"], _state(entry), entry["image"] or "-", entry["address"] or "-",
             *("-" if seconds is None else f"{seconds:.1f}" for seconds in times),
             *([f"{sum(seconds or 0 for seconds in times):.1f}"] if stages else []),
         ])
@@ -72,3 +79,12 @@ def table(entries):
     lines += [f"{entry['name']}: {entry['error']}" if not entry["error"].startswith(entry["name"]) else entry["error"]
               for entry in entries if entry["error"]]
     return "\n".join(lines)
+
+
+def _state(entry):
+    words = [entry["provision_state"]]
+    if entry["predicted_provision_state"]:
+        words += ["->", entry["predicted_provision_state"]]
+    if entry["check_mode"]:
+        words.append("(check)")
+    return " ".join(words)
