@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils import _errors
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.driver import open_driver
+from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.emulators import peers
 
 # Appears in no output whatever happens.
@@ -117,6 +118,20 @@ def opened():
     def run(driver, bmc, work):
         with open_driver(driver, bmc) as bmc_open:
             return work(bmc_open)
+
+    return run
+
+
+@pytest.fixture
+def failure(opened):
+    """``failure(driver, bmc)``: the text of the error that reading the power state ends in; it never holds the password."""
+    def run(driver, bmc):
+        with pytest.raises(BaremetalError) as caught:
+            opened(driver, bmc, lambda driver_open: driver_open.get_power())
+        assert caught.value.stage == "BMC connection"
+        assert caught.value.cure
+        assert bmc["password"] not in str(caught.value)
+        return str(caught.value)
 
     return run
 

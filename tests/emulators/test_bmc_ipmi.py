@@ -22,15 +22,6 @@ def nothing_remembered(monkeypatch):
     monkeypatch.setattr(ipmi_session, "_known", {})
 
 
-def failure(opened, bmc):
-    with pytest.raises(BaremetalError) as caught:
-        opened("ipmi", bmc, lambda driver: driver.get_power())
-    assert caught.value.stage == "BMC connection"
-    assert caught.value.cure
-    assert bmc["password"] not in str(caught.value)
-    return str(caught.value)
-
-
 def test_power_goes_on_and_off_and_stays(opened, virtualbmc, machine_off):
     def work(driver):
         return [power.ensure_power(driver, state, timeout=20)["changed"] for state in ("off", "on", "on", "off", "off")]
@@ -96,8 +87,8 @@ def test_suite_is_found_out_and_remembered(opened, virtualbmc, suite17):
         assert tries == (["17", "3", "3"] if suite == 3 else ["17", "17"])
 
 
-def test_demanded_suite_is_not_lowered(opened, virtualbmc):
-    assert "does not speak the cipher suite" in failure(opened, {**virtualbmc, "cipher_suite": 17})
+def test_demanded_suite_is_not_lowered(opened, failure, virtualbmc):
+    assert "does not speak the cipher suite" in failure("ipmi", {**virtualbmc, "cipher_suite": 17})
     # What the failed login left behind does not get in the way of the next one.
     assert opened("ipmi", {**virtualbmc, "cipher_suite": 3}, lambda driver: driver.get_power()) in ("on", "off")
 
@@ -109,30 +100,30 @@ def test_suite_17_is_what_ipmitool_means_by_it(suite17):
 
 
 @pytest.mark.parametrize("suite", [None, 3])
-def test_wrong_password(opened, virtualbmc, suite):
-    assert "does not accept the password" in failure(opened, {**virtualbmc, "password": "not-it", "cipher_suite": suite})
+def test_wrong_password(failure, virtualbmc, suite):
+    assert "does not accept the password" in failure("ipmi", {**virtualbmc, "password": "not-it", "cipher_suite": suite})
 
 
 @pytest.mark.parametrize("peer", ["virtualbmc", "suite17"])
-def test_wrong_user(opened, peer, request):
+def test_wrong_user(failure, peer, request):
     """These BMCs fall silent when they are told a user name that they do not know."""
     begin = time.monotonic()
-    assert "does not let the user nobody in" in failure(opened, {**request.getfixturevalue(peer), "username": "nobody"})
+    assert "does not let the user nobody in" in failure("ipmi", {**request.getfixturevalue(peer), "username": "nobody"})
     assert time.monotonic() - begin < 10
 
 
-def test_nobody_listens(opened, virtualbmc):
+def test_nobody_listens(failure, virtualbmc):
     begin = time.monotonic()
-    assert "does not answer" in failure(opened, {**virtualbmc, "port": free_port(socket.SOCK_DGRAM)})
+    assert "does not answer" in failure("ipmi", {**virtualbmc, "port": free_port(socket.SOCK_DGRAM)})
     assert time.monotonic() - begin < 8
 
 
-def test_unknown_name(opened, virtualbmc):
-    assert "cannot be resolved" in failure(opened, {**virtualbmc, "address": "bmc.invalid"})
+def test_unknown_name(failure, virtualbmc):
+    assert "cannot be resolved" in failure("ipmi", {**virtualbmc, "address": "bmc.invalid"})
 
 
-def test_too_long_a_user_name_is_refused(opened, virtualbmc):
-    assert "no user names longer than 16" in failure(opened, {**virtualbmc, "username": "x" * 17})
+def test_too_long_a_user_name_is_refused(failure, virtualbmc):
+    assert "no user names longer than 16" in failure("ipmi", {**virtualbmc, "username": "x" * 17})
 
 
 def test_session_ends_with_the_work(virtualbmc):

@@ -16,15 +16,6 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._errors impor
 from ansible_collections.rackwright.baremetal.tests.emulators.peers import FAKE_SYSTEMS, HOST, free_port
 
 
-def failure(opened, bmc):
-    with pytest.raises(BaremetalError) as caught:
-        opened("redfish", bmc, lambda driver: driver.get_power())
-    assert caught.value.stage == "BMC connection"
-    assert caught.value.cure
-    assert bmc["password"] not in str(caught.value)
-    return str(caught.value)
-
-
 def test_power_goes_on_and_off_and_stays(opened, redfish, machine_off):
     def work(driver):
         return [power.ensure_power(driver, state, timeout=20)["changed"] for state in ("off", "on", "on", "off", "off")]
@@ -97,11 +88,11 @@ def test_identity_is_the_machine_s(opened, redfish, machine_off):
     assert identity["manufacturer"] == "Sushy Emulator"
 
 
-def test_several_systems_need_a_choice(opened, redfish_fake):
-    message = failure(opened, redfish_fake)
+def test_several_systems_need_a_choice(opened, failure, redfish_fake):
+    message = failure("redfish", redfish_fake)
     assert all(system in message for system in FAKE_SYSTEMS)
     assert opened("redfish", {**redfish_fake, "system_id": FAKE_SYSTEMS[1]}, lambda driver: driver.get_power()) == "off"
-    assert "has no system 42" in failure(opened, {**redfish_fake, "system_id": "42"})
+    assert "has no system 42" in failure("redfish", {**redfish_fake, "system_id": "42"})
 
 
 def test_slow_power_change_and_uefi_mode(opened, redfish_fake):
@@ -128,42 +119,42 @@ def test_deadline_ends_the_wait_and_tells_what_was_seen(opened, redfish_fake):
             opened("redfish", bmc, lambda driver: power.ensure_power(driver, "off", timeout=30))
 
 
-def test_wrong_password_costs_one_failed_login(opened, redfish, redfish_requests):
-    assert "does not accept the user name and password" in failure(opened, {**redfish, "password": "not-it"})
+def test_wrong_password_costs_one_failed_login(failure, redfish, redfish_requests):
+    assert "does not accept the user name and password" in failure("redfish", {**redfish, "password": "not-it"})
     assert len([line for line in redfish_requests() if '" 401 ' in line]) == 1
 
 
-def test_unknown_authority(opened, redfish):
+def test_unknown_authority(opened, failure, redfish):
     bmc = {key: value for key, value in redfish.items() if key != "ca_file"}
-    assert "is not to be trusted" in failure(opened, bmc)
+    assert "is not to be trusted" in failure("redfish", bmc)
     assert opened("redfish", {**bmc, "verify": False}, lambda driver: driver.get_power()) in ("on", "off")
 
 
-def test_certificate_of_another_name(opened, redfish):
-    assert "Hostname mismatch" in failure(opened, {**redfish, "address": "localhost"})
+def test_certificate_of_another_name(failure, redfish):
+    assert "Hostname mismatch" in failure("redfish", {**redfish, "address": "localhost"})
 
 
-def test_unusable_authority_file(opened, redfish, tmp_path):
+def test_unusable_authority_file(failure, redfish, tmp_path):
     (tmp_path / "ca.pem").write_text("not PEM")
     for name in ("ca.pem", "absent.pem"):
-        assert "cannot be used" in failure(opened, {**redfish, "ca_file": str(tmp_path / name)})
+        assert "cannot be used" in failure("redfish", {**redfish, "ca_file": str(tmp_path / name)})
 
 
-def test_refused_port_fails_at_once(opened, redfish):
+def test_refused_port_fails_at_once(failure, redfish):
     begin = time.monotonic()
-    assert "refused the connection" in failure(opened, {**redfish, "port": free_port()})
+    assert "refused the connection" in failure("redfish", {**redfish, "port": free_port()})
     assert time.monotonic() - begin < 2
 
 
-def test_silent_server_fails_after_the_time_out(opened, redfish, monkeypatch):
+def test_silent_server_fails_after_the_time_out(failure, redfish, monkeypatch):
     monkeypatch.setattr(redfish_transport, "CONNECT_TIMEOUT", 1)
     with socket.create_server((HOST, 0)) as server:
         begin = time.monotonic()
-        assert "does not answer" in failure(opened, {**redfish, "port": server.getsockname()[1]})
+        assert "does not answer" in failure("redfish", {**redfish, "port": server.getsockname()[1]})
     assert time.monotonic() - begin < 4
 
 
-def test_web_server_that_is_no_bmc(opened, redfish, web_server):
+def test_web_server_that_is_no_bmc(failure, redfish, web_server):
     plain = {**redfish, "address": f"http://{HOST}", "port": web_server}
-    assert "is not a Redfish service" in failure(opened, plain)
-    assert "no TLS connection" in failure(opened, {**redfish, "port": web_server})
+    assert "is not a Redfish service" in failure("redfish", plain)
+    assert "no TLS connection" in failure("redfish", {**redfish, "port": web_server})
