@@ -10,9 +10,11 @@ import ssl
 import urllib.parse
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import ipmi_session, redfish_errors, redfish_transport
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import ipmi_session, power, redfish_errors, redfish_transport
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import BmcLost
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.driver import DRIVERS, open_driver, refuse_unsupported
+from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import boot_device as boot_device_door
+from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import power as power_door
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -105,9 +107,15 @@ def test_manual_driver_refuses_before_anything_is_sent(power):
 
 @pytest.mark.parametrize("driver", ["redfish", "ipmi"])
 def test_drivers_offer_what_the_doors_take(driver):
-    refuse_unsupported(driver, power=("on", "off", "reset", "soft off"))
-    for device in ("pxe", "disk", "cdrom", "bios", "none"):
-        refuse_unsupported(driver, device=device)
+    states = power_door.DOOR.argument_spec["state"]["choices"]
+    targets = {target for state in states for target in power.TARGETS[state]}
+    assert {*targets, "reset", "soft off"} == DRIVERS[driver].POWER
+    devices = boot_device_door.DOOR.argument_spec["device"]["choices"]
+    assert set(devices) == DRIVERS[driver].BOOT_DEVICES
+    assert power_door.DOOR.argument_spec["boot_device"]["options"]["device"]["choices"] == devices
+    assert [refuse_unsupported(driver, power=targets, device=device) for device in devices] == [None] * len(devices)
+    with pytest.raises(BaremetalError, match="cannot set the boot device floppy. To do: choose one of bios, cdrom, disk"):
+        refuse_unsupported(driver, power=targets, device="floppy")
 
 
 @pytest.mark.parametrize("driver", ["redfish", "ipmi"])

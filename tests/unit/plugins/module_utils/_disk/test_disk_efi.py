@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._disk import efi
@@ -56,10 +57,13 @@ def test_a_firmware_without_records(data):
     assert efi.parse_records(data) == {"order": [], "entries": {}}
 
 
-@given(st.binary())
+@given(st.binary() | st.from_regex(rb"(Boot[0-9a-f]{4}[* ] .*|BootOrder:.*|.*,.*)\n", fullmatch=True))
 def test_any_bytes_can_be_parsed(data):
-    efi.parse_records(data)
-    efi.parse_csv(data)
+    found = efi.parse_records(data)
+    assert all(re.fullmatch("[0-9A-F]{4}", number) and entry["number"] == number for number, entry in found["entries"].items())
+    assert all(number == number.strip() != "" for number in found["order"])
+    csv = efi.parse_csv(data)
+    assert csv is None or (csv[0] and "," not in "".join(csv) and len(csv) == 2)
 
 
 labels = st.text(st.characters(codec="ascii", categories=["L", "N", "Zs"]), min_size=1).map(str.strip).filter(bool)
