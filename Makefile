@@ -12,15 +12,19 @@ PACKAGES := cpio curl dbus dnsmasq-base dosfstools e2fsprogs efibootmgr fdisk gc
   libc6-dev libvirt-clients libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-system libvirt-dev mmdebstrap mtools \
   nginx-light openssh-client openssl ovmf parted pkg-config procps python3-dev python3-venv qemu-system-x86 qemu-utils \
   shellcheck udev udhcpc zstd
+# What podman needs to run a container with a published port; without its recommendations it comes without a network.
+MOLECULE_PACKAGES := iptables netavark podman runc
 
-.PHONY: all apt tools collection demo demo-down test lint sanity unit emulators boot-server rack bench clean
+.PHONY: all apt tools collection demo demo-down test lint sanity unit emulators boot-server rack molecule bench clean
 
 all: test
 
 # Package installation is skipped when everything is there, so that it costs nothing the second time.
+install = dpkg-query -W -f '$${db:Status-Status}\n' $(1) 2>/dev/null | sort | uniq -c | grep -q "^ *$(words $(1)) installed$$" || \
+  { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(1); }
+
 apt:
-	@dpkg-query -W -f '$${db:Status-Status}\n' $(PACKAGES) 2>/dev/null | sort | uniq -c | grep -q "^ *$(words $(PACKAGES)) installed$$" || \
-	  { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(PACKAGES); }
+	@$(call install,$(PACKAGES))
 
 $(VENV)/.ready: requirements.txt tests/requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -46,6 +50,12 @@ test: collection
 
 lint sanity unit emulators boot-server rack: collection
 	tests/run.sh $@
+
+# From here, not from the built collection: molecule finds scenarios below extensions/ only beside a galaxy.yml.
+# The roles they run come from the built collection.
+molecule: collection
+	@$(call install,$(MOLECULE_PACKAGES))
+	extensions/molecule/run.sh
 
 # All benchmarks, or one: make bench BENCH=deploy
 bench: collection
