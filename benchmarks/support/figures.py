@@ -13,13 +13,13 @@ import pathlib
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def figure(metric, value, unit, bar=None):
+def figure(metric, value, unit, limit=None):
     """One measured value.
 
-    :param bar: the most that it may be, in the same unit; None where nothing is promised.
+    :param limit: its bar: the most that it may be, in the same unit; None where nothing is promised.
     :returns: dict with metric, value, unit, bar and ok.
     """
-    return {"metric": metric, "value": round(value, 3), "unit": unit, "bar": bar, "ok": bar is None or value <= bar}
+    return {"metric": metric, "value": round(value, 3), "unit": unit, "bar": limit, "ok": limit is None or value <= limit}
 
 
 def report(name, figures):

@@ -140,7 +140,8 @@ def registry(tmp_path, redfish, monkeypatch):
         "name": "node2", "rack": "rack3", "driver": "redfish", "bmc": bmc, "ports": [{"address": "02:00:00:00:00:02"}],
         "address": "192.0.2.2", "boot_mode": "uefi", "resource_class": "baremetal", "system_uuid": "6695eb01-f6a4-8304-79aa-97f2502e193f"})
     monkeypatch.setenv("NODE2_BMC", PASSWORD)
-    nodes.upsert(open_registry(url), node, credentials.reference({"env": "NODE2_BMC"}), same_credential=lambda old, new: old == new)
+    with open_registry(url).begin() as connection:
+        nodes.upsert(connection, node, credentials.reference({"env": "NODE2_BMC"}), same_credential=lambda old, new: old == new)
     return url
 
 

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import tempfile
+
 from .._disk import hints
 from .._door import Door
 from .._errors import BaremetalError
@@ -17,7 +19,15 @@ from ._options import REGISTRY
 
 def run(call):
     """Enrol, update or remove nodes; every record is checked before the first one is written."""
-    engine = open_registry(call.registry_url)
+    engine = open_registry(call.registry_url, create=not call.check_mode)
+    if engine is not None:
+        return _work(call, engine)
+    # Check mode makes no registry; an empty one, gone again at once, stands in for it.
+    with tempfile.TemporaryDirectory() as directory:
+        return _work(call, open_registry(f"sqlite:///{directory}/registry.db"))
+
+
+def _work(call, engine):
     records = call.params["nodes"]
     for record in records:
         password = (record.get("bmc") or {}).get("password") if isinstance(record.get("bmc"), dict) else None
@@ -41,13 +51,15 @@ def run(call):
         if call.vault_encrypt is None or isinstance(password, dict):
             credentials.reference(password, call.vault_encrypt)
     results = []
-    for node in checked:
-        password = passwords[node["name"]]
-        changed, before, after = nodes.upsert(
-            engine, node, credentials.reference(password, call.vault_encrypt),
-            same_credential=lambda old, new, password=password: _same(call, old, new, password),
-            check=lambda connection, old, changing: _check_change(call, connection, old, changing), check_mode=call.check_mode)
-        results.append({"name": node["name"], "changed": changed, "before": before, "after": after})
+    # One transaction: when a node is refused, nothing of the file is enrolled.
+    with engine.begin() as connection:
+        for node in checked:
+            password = passwords[node["name"]]
+            changed, before, after = nodes.upsert(
+                connection, node, credentials.reference(password, call.vault_encrypt),
+                same_credential=lambda old, new, password=password: _same(call, old, new, password),
+                check=lambda connection, old, changing: _check_change(call, connection, old, changing), check_mode=call.check_mode)
+            results.append({"name": node["name"], "changed": changed, "before": before, "after": after})
     return _result(results)
 
 
@@ -77,12 +89,13 @@ def _check_removal(call, connection, node):
 
 def _remove(call, engine, records):
     results = []
-    for record in records:
-        if not isinstance(record.get("name"), str):
-            raise BaremetalError("a node to be removed has no name", stage="removal", cure="give every node its name")
-        removed = nodes.remove(
-            engine, record["name"], check=lambda connection, node: _check_removal(call, connection, node), check_mode=call.check_mode)
-        results.append({"name": record["name"], "changed": removed, "before": {"enrolled": removed}, "after": {"enrolled": False}})
+    with engine.begin() as connection:
+        for record in records:
+            if not isinstance(record.get("name"), str):
+                raise BaremetalError("a node to be removed has no name", stage="removal", cure="give every node its name")
+            removed = nodes.remove(
+                connection, record["name"], check=lambda connection, node: _check_removal(call, connection, node), check_mode=call.check_mode)
+            results.append({"name": record["name"], "changed": removed, "before": {"enrolled": removed}, "after": {"enrolled": False}})
     return _result(results)
 
 

@@ -136,14 +136,14 @@ def _bracketed(host):
     return f"[{host}]" if host.count(":") > 1 and not host.startswith("[") else host
 
 
-def upsert(engine, node, stored_credential, *, same_credential, check=None, check_mode=False):
-    """Enrol a node, or bring its record to what the hardware file says now.
+def upsert(connection, node, stored_credential, *, same_credential, check=None, check_mode=False):
+    """Enrol a node, or bring its record to what the hardware file says now, inside a transaction of the caller.
 
     :param node: dict as ``schema.normalise`` returns it.
     :param stored_credential: reference to the BMC password as ``credentials.reference`` makes it, or None.
     :param same_credential: function of the old and the new reference; whether they mean the same password.
-    :param check: function of the transaction's connection, the old record (None for a new node) and the set of keys that
-        change; raises BaremetalError when they must not.
+    :param check: function of the connection, the old record (None for a new node) and the set of keys that change;
+        raises BaremetalError when they must not.
     :returns: (changed, before, after): dicts of the fields that enrolment owns; before is {} for a new node.
     :raises BaremetalError: when another node has the same MAC, address, UUID, serial or BMC.
     """
@@ -152,42 +152,41 @@ def upsert(engine, node, stored_credential, *, same_credential, check=None, chec
     if bmc:
         node["bmc"] = {key: value for key, value in bmc.items() if key != "password"}
     details = {key: node.get(key, default) for key, default in _DETAILS.items()}
-    with engine.begin() as connection:
-        old = read(connection, node["name"], for_update=True)
-        _refuse_duplicates(connection, node)
-        flags = {key: node.get(key, old[key] if old else _DETAILS.get(key, False)) for key in _FLAGS}
-        if not flags["maintenance"]:
-            flags["maintenance_reason"] = None
-        details.update({key: value for key, value in flags.items() if key in _DETAILS}, fault=old["fault"] if old else None)
-        after = {
-            **{key: node.get(key) for key in _COLUMNS}, **{key: value for key, value in details.items() if key != "fault"},
-            "maintenance": flags["maintenance"], "ports": node["ports"],
-        }
-        before = {key: old[key] for key in after} if old else {}
-        old_credential = connection.execute(select(NODES.c.credential).where(NODES.c.name == node["name"])).scalar_one_or_none()
-        credential_differs = not same_credential(old_credential, stored_credential)
-        if credential_differs:
-            before = {**before, "bmc_password": "********" if old_credential else None}
-            after = {**after, "bmc_password": "******** (new)" if stored_credential else None}
-        if before == after:
-            return False, before, after
-        if check:
-            check(connection, old, {key for key, value in after.items() if key not in before or before[key] != value})
-        if check_mode:
-            return True, before, after
-        values = {key: node.get(key) for key in _COLUMNS}
-        values.update(details=details, bmc_key=_bmc_key(node), maintenance=flags["maintenance"], updated_at=now())
-        if credential_differs or not old:
-            values["credential"] = stored_credential
-        if old:
-            connection.execute(update(NODES).where(NODES.c.name == node["name"]).values(**values))
-        else:
-            connection.execute(insert(NODES).values(
-                name=node["name"], provision_state="enroll", created_at=values["updated_at"],
-                provision_updated_at=values["updated_at"], **values))
-        connection.execute(delete(PORTS).where(PORTS.c.node == node["name"]))
-        for position, port in enumerate(node["ports"]):
-            connection.execute(insert(PORTS).values(node=node["name"], position=position, **port))
+    old = read(connection, node["name"], for_update=True)
+    _refuse_duplicates(connection, node)
+    flags = {key: node.get(key, old[key] if old else _DETAILS.get(key, False)) for key in _FLAGS}
+    if not flags["maintenance"]:
+        flags["maintenance_reason"] = None
+    details.update({key: value for key, value in flags.items() if key in _DETAILS}, fault=old["fault"] if old else None)
+    after = {
+        **{key: node.get(key) for key in _COLUMNS}, **{key: value for key, value in details.items() if key != "fault"},
+        "maintenance": flags["maintenance"], "ports": node["ports"],
+    }
+    before = {key: old[key] for key in after} if old else {}
+    old_credential = connection.execute(select(NODES.c.credential).where(NODES.c.name == node["name"])).scalar_one_or_none()
+    credential_differs = not same_credential(old_credential, stored_credential)
+    if credential_differs:
+        before = {**before, "bmc_password": "********" if old_credential else None}
+        after = {**after, "bmc_password": "******** (new)" if stored_credential else None}
+    if before == after:
+        return False, before, after
+    if check:
+        check(connection, old, {key for key, value in after.items() if key not in before or before[key] != value})
+    if check_mode:
+        return True, before, after
+    values = {key: node.get(key) for key in _COLUMNS}
+    values.update(details=details, bmc_key=_bmc_key(node), maintenance=flags["maintenance"], updated_at=now())
+    if credential_differs or not old:
+        values["credential"] = stored_credential
+    if old:
+        connection.execute(update(NODES).where(NODES.c.name == node["name"]).values(**values))
+    else:
+        connection.execute(insert(NODES).values(
+            name=node["name"], provision_state="enroll", created_at=values["updated_at"],
+            provision_updated_at=values["updated_at"], **values))
+    connection.execute(delete(PORTS).where(PORTS.c.node == node["name"]))
+    for position, port in enumerate(node["ports"]):
+        connection.execute(insert(PORTS).values(node=node["name"], position=position, **port))
     return True, before, after
 
 
@@ -211,19 +210,18 @@ def _refuse_duplicates(connection, node):
                                  cure=f"correct the hardware file, or remove {other} first")
 
 
-def remove(engine, name, *, check=None, check_mode=False):
-    """Forget a node.
+def remove(connection, name, *, check=None, check_mode=False):
+    """Forget a node, inside a transaction of the caller.
 
-    :param check: function of the transaction's connection and the record; raises BaremetalError when the node must stay.
+    :param check: function of the connection and the record; raises BaremetalError when the node must stay.
     :returns: whether there was one.
     """
-    with engine.begin() as connection:
-        node = read(connection, name, for_update=True)
-        if node is None:
-            return False
-        if check:
-            check(connection, node)
-        if not check_mode:
-            connection.execute(delete(PORTS).where(PORTS.c.node == name))
-            connection.execute(delete(NODES).where(NODES.c.name == name))
+    node = read(connection, name, for_update=True)
+    if node is None:
+        return False
+    if check:
+        check(connection, node)
+    if not check_mode:
+        connection.execute(delete(PORTS).where(PORTS.c.node == name))
+        connection.execute(delete(NODES).where(NODES.c.name == name))
     return True

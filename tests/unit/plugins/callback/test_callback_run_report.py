@@ -50,7 +50,8 @@ def test_state_of_a_real_run_follows_the_node():
 
 def test_report_of_check_mode_tells_what_is(tmp_path):
     engine = open_registry(f"sqlite:///{tmp_path}/registry.db")
-    nodes.upsert(engine, schema.normalise({"name": "node1", "driver": "manual"}), None, same_credential=lambda old, new: old == new)
+    with engine.begin() as connection:
+        nodes.upsert(connection, schema.normalise({"name": "node1", "driver": "manual"}), None, same_credential=lambda old, new: old == new)
     (tmp_path / "nodes.yml").write_text("plugin: rackwright.baremetal.nodes\nregistry: sqlite:///registry.db\n")
     (tmp_path / "ansible.cfg").write_text("[defaults]\ncallbacks_enabled = rackwright.baremetal.run_report\n")
     (tmp_path / "play.yml").write_text(json.dumps([{

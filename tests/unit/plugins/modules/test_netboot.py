@@ -43,7 +43,8 @@ class Site:
         node = schema.normalise({
             "name": "node1", "driver": "manual", "address": "192.0.2.11",
             "ports": [{"address": "52:54:00:00:02:10", "pxe_enabled": False}, {"address": "52:54:00:00:02:11"}], **more})
-        nodes.upsert(self.engine, node, None, same_credential=lambda old, new: True)
+        with self.engine.begin() as connection:
+            nodes.upsert(connection, node, None, same_credential=lambda old, new: True)
 
     def clean(self):
         """Take the node to cleaning, held by this run."""

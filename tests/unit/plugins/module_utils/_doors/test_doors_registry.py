@@ -104,6 +104,19 @@ def test_root_device_hints_are_checked_before_one_is_written(do, engine, bad, sa
         do(node_door, nodes=[{"name": "node2", "driver": "manual", "root_device": absent}])
 
 
+def test_nothing_is_enrolled_when_one_node_is_refused_for_another(do, engine):
+    first = {"name": "node1", "driver": "manual", "ports": [{"address": "52:54:00:00:00:01"}]}
+    with pytest.raises(BaremetalError, match="belongs to node node1 already"):
+        do(node_door, nodes=[first, {**first, "name": "node2"}])
+    assert nodes.list_nodes(engine) == []
+
+
+def test_check_mode_makes_no_registry(do, tmp_path):
+    result = do(node_door, nodes=[{"name": "node1", "driver": "manual"}], check_mode=True)
+    assert result["changed"] and result["nodes"] == [{"name": "node1", "changed": True}]
+    assert not list(tmp_path.glob("*.db"))
+
+
 def test_enrolment_does_not_touch_what_another_run_works_on(do, put, engine):
     put("available")
     transitions.begin(engine, "node1", "deploy", {**RUN, "run_id": "other"})
@@ -202,7 +215,8 @@ def test_node_that_is_not_cleaned_needs_nothing_for_it(do, put, node, said):
 @pytest.mark.parametrize(("verb", "state"), [("provide", "manageable"), ("deploy", "available")])
 def test_hints_of_an_older_enrolment_are_looked_at_before_the_machine_is_rebooted(do, put, engine, verb, state):
     put(state)
-    nodes.upsert(engine, schema.normalise({**NODE, "root_device": {"colour": "red"}}), None, same_credential=lambda old, new: old == new)
+    with engine.begin() as connection:
+        nodes.upsert(connection, schema.normalise({**NODE, "root_device": {"colour": "red"}}), None, same_credential=lambda old, new: old == new)
     with pytest.raises(BaremetalError, match="node1: root device: unknown root device hint colour"):
         do(provision_state, verb=verb, image="debian-12")
     assert nodes.get(engine, "node1")["provision_state"] == state

@@ -49,7 +49,8 @@ def engine(url):
 def enrol(engine):
     def enrol(name="node1", **more):
         node = schema.normalise({"name": name, "driver": "manual", **more})
-        return nodes.upsert(engine, node, None, same_credential=lambda old, new: old == new)
+        with engine.begin() as connection:
+            return nodes.upsert(connection, node, None, same_credential=lambda old, new: old == new)
     return enrol
 
 

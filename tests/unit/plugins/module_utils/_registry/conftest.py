@@ -25,5 +25,6 @@ def engine(url):
 def enrol(engine):
     def enrol(name="node1", credential=None, check_mode=False, **more):
         node = schema.normalise({"name": name, "driver": "manual", **more})
-        return nodes.upsert(engine, node, credential, same_credential=lambda old, new: old == new, check_mode=check_mode)
+        with engine.begin() as connection:
+            return nodes.upsert(connection, node, credential, same_credential=lambda old, new: old == new, check_mode=check_mode)
     return enrol

@@ -91,9 +91,10 @@ def test_flags_stay_until_they_are_named(engine, enrol):
 
 def test_removal(engine, enrol):
     enrol(**FULL)
-    assert nodes.remove(engine, "node1", check_mode=True)
-    assert nodes.remove(engine, "node1")
-    assert not nodes.remove(engine, "node1")
+    with engine.begin() as connection:
+        assert nodes.remove(connection, "node1", check_mode=True)
+        assert nodes.remove(connection, "node1")
+        assert not nodes.remove(connection, "node1")
     assert enrol("node2", **FULL)[0]
 
 
