@@ -8,7 +8,7 @@ COLLECTION := $(COLLECTIONS)/ansible_collections/rackwright/baremetal
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/$(COLLECTIONS)
 
-PACKAGES := cpio curl dbus dnsmasq-base dosfstools e2fsprogs efibootmgr fdisk gcc gdisk ipmitool ipxe ipxe-qemu iproute2 \
+PACKAGES := bmap-tools cpio curl dbus dnsmasq-base dosfstools e2fsprogs efibootmgr fdisk gcc gdisk ipmitool ipxe ipxe-qemu iproute2 \
   libc6-dev libvirt-clients libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-system libvirt-dev mmdebstrap mtools \
   nginx-light openssh-client openssl ovmf parted pkg-config procps python3-dev python3-venv qemu-system-x86 qemu-utils \
   shellcheck udev udhcpc zstd
