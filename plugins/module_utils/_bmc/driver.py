@@ -6,6 +6,10 @@
 
 A driver is a class with these attributes and methods; the instance is one open connection:
 
+``NAME``
+    name of the driver.
+``CAN``
+    frozenset of what it can do beyond power and boot device, in the words of ``refuse_unsupported``.
 ``POWER``
     frozenset of the targets that ``set_power`` takes: ``on``, ``off``, ``reset``, ``soft off``.
 ``BOOT_DEVICES``
@@ -44,10 +48,11 @@ from .redfish import RedfishDriver
 DRIVERS = {"redfish": RedfishDriver, "ipmi": IpmiDriver, "manual": ManualDriver}
 
 
-def refuse_unsupported(driver, *, power=(), device=None):
+def refuse_unsupported(driver, *, power=(), device=None, capability=None):
     """Refuse what a driver cannot do, before anything is sent to the BMC.
 
     :param driver: name of the driver.
+    :param capability: what else the work needs, for example ``virtual media``, or None.
     :param power: targets of ``set_power`` that the work will need.
     :param device: boot device that the work will set, or None.
     :raises BaremetalError: naming what is refused and what the driver offers.
@@ -58,6 +63,10 @@ def refuse_unsupported(driver, *, power=(), device=None):
     for target in power:
         if target not in offers.POWER:
             raise BaremetalError(f"the driver {driver} cannot do power {target}", stage="power", cure=cure or _offer(offers.POWER))
+    if capability is not None and capability not in offers.CAN:
+        able = [name for name, other in sorted(DRIVERS.items()) if capability in other.CAN]
+        raise BaremetalError(f"the driver {driver} has no {capability}", stage=capability,
+                             cure=f"use a BMC with the driver {' or '.join(able)}" if able else "do it by hand")
     if device is not None and device not in offers.BOOT_DEVICES:
         raise BaremetalError(f"the driver {driver} cannot set the boot device {device}", stage="boot device",
                              cure=cure or _offer(offers.BOOT_DEVICES))

@@ -42,6 +42,8 @@ class IpmiDriver:
     the firmware, and many firmwares do not care.
     """
 
+    NAME = "ipmi"
+    CAN = frozenset()
     POWER = frozenset(_POWER)
     BOOT_DEVICES = frozenset(_DEVICES)
     MODE_IS_FIRM = False

@@ -13,6 +13,8 @@ from __future__ import annotations
 class ManualDriver:
     """Offers nothing, so that all work is refused before it begins."""
 
+    NAME = "manual"
+    CAN = frozenset()
     POWER = frozenset()
     BOOT_DEVICES = frozenset()
     MODE_IS_FIRM = False

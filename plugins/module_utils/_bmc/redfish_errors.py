@@ -80,7 +80,12 @@ def _connection_error(url, error):
     )
 
 
-def _not_redfish(url, seen):
+def not_redfish(url, seen):
+    """The error for something that answers and is no Redfish service.
+
+    :param url: base URL of the BMC.
+    :param seen: what it answered.
+    """
     return refused(
         f"what answers at {url} is not a Redfish service", seen=seen,
         cure="check address and port; if the BMC is too old for Redfish, use the driver ipmi",
@@ -102,7 +107,7 @@ def explain(url, error):
             cure="correct the credentials of the BMC; wait before the next try if the BMC locks accounts after wrong passwords",
         )
     if isinstance(error, sushy_errors.ResourceNotFoundError):
-        return _not_redfish(url, error)
+        return not_redfish(url, error)
     if isinstance(error, sushy_errors.HTTPError):
         status = error.status_code
         seen = f"HTTP status {status}" + (f", {error.detail}" if error.detail else "")
@@ -112,8 +117,8 @@ def explain(url, error):
         return BaremetalError(f"the BMC at {url} refused the request", stage=STAGE, seen=seen,
                               cure="look up in the BMC's own log why; a firmware update of the BMC may be due")
     if isinstance(error, sushy_errors.SushyError):
-        return _not_redfish(url, error)
-    return _not_redfish(url, f"an answer that is no Redfish resource ({type(error).__name__})")
+        return not_redfish(url, error)
+    return not_redfish(url, f"an answer that is no Redfish resource ({type(error).__name__})")
 
 
 @contextlib.contextmanager
