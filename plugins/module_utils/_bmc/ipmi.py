@@ -126,8 +126,12 @@ class IpmiDriver:
                               cure="look up in the BMC's own log why; a firmware update of the BMC may be due")
 
     @contextlib.contextmanager
-    def _session(self):
-        """The command object, logged on anew when the BMC dropped the session."""
+    def command(self):
+        """pyghmi's Command, logged on anew when the BMC dropped the session; its errors become BaremetalErrors.
+
+        :returns: a context manager that gives the Command.
+        :raises BaremetalError: when the BMC does not let us in, does not answer or refuses what is asked inside.
+        """
         if self._command is None or self._command.ipmi_session.broken:
             self._open()
         with self._explained():
@@ -135,17 +139,17 @@ class IpmiDriver:
 
     def get_power(self):
         """See driver.py; IPMI knows no state between on and off."""
-        with self._session() as command:
+        with self.command() as command:
             return command.get_power()["powerstate"]
 
     def set_power(self, target):
         """See driver.py."""
-        with self._session() as command:
+        with self.command() as command:
             command.set_power(_POWER[target], wait=False)
 
     def get_boot(self):
         """See driver.py."""
-        with self._session() as command:
+        with self.command() as command:
             boot = command.get_bootdev()
         device = _DEVICE_NAMES.get(boot["bootdev"], str(boot["bootdev"]))
         if device == "none":
@@ -155,7 +159,7 @@ class IpmiDriver:
     def set_boot(self, device, persistent, mode):
         """See driver.py; there is no way to leave the mode's flag out, so None is bios."""
         self._log(f"boot device {device}, persistent {persistent}, mode {mode}")
-        with self._session() as command:
+        with self.command() as command:
             command.set_bootdev(_DEVICES[device], persist=persistent, uefiboot=mode == "uefi")
 
     def _product(self, command):
@@ -169,7 +173,7 @@ class IpmiDriver:
 
     def identity(self):
         """See driver.py: the system GUID, and the first FRU where there is one."""
-        with self._session() as command:
+        with self.command() as command:
             product = self._product(command)
             answer = command.raw_command(netfn=6, command=0x37)
         guid = None
