@@ -139,7 +139,8 @@ class ActionModule(ActionBase):
         if validation.error_messages:
             secrets = secret_values(door.argument_spec, arguments)
             call = Call(params={}, secrets=secrets)
-            raise AnsibleActionFail(call.scrub("; ".join(validation.error_messages)))
+            node = f"{arguments['name']}: " if door.names_node and arguments.get("name") else ""
+            raise AnsibleActionFail(call.scrub(f"{node}{self._name}: {'; '.join(validation.error_messages)}"))
         params = validation.validated_parameters
         call = Call(
             params=params,
