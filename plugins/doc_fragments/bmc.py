@@ -43,6 +43,14 @@ options:
           - With V(redfish), the system that is this node, as the last part of its path or as the whole path.
           - Needed only where the BMC serves several systems.
         type: str
+      system_uuid:
+        description:
+          - UUID that the BMC must tell of the machine, or else nothing is done. Taken from the registry together with the rest.
+          - The BMC must agree in this or in O(bmc.serial), as far as it tells them. With V(ipmi) it is not looked at.
+        type: str
+      serial:
+        description: Serial number (or SKU) that the BMC must tell of the machine, see O(bmc.system_uuid).
+        type: str
       ca_file:
         description:
           - With V(redfish), a file on the host that talks to the BMC with the only certificate authorities to trust, in PEM format.

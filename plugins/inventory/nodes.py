@@ -53,7 +53,7 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
 
 from ..module_utils._errors import BaremetalError
 from ..module_utils._registry import nodes
-from ..module_utils._registry.store import open_registry
+from ..module_utils._registry.store import holds_password, open_registry
 
 _RELATIVE = "sqlite:///"
 
@@ -72,7 +72,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)
         url = _absolute(str(self.get_option("registry")), pathlib.Path(path).parent)
-        if "@" in url and ":" in url.partition("://")[2].rpartition("@")[0]:
+        if holds_password(url):
             raise AnsibleParserError("The registry URL holds a password, and everyone who reads the inventory would see it. "
                                      "Leave it out and put it into the file that PGPASSFILE names.")
         self.inventory.set_variable("all", "baremetal_registry", url)
@@ -84,6 +84,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
             raise AnsibleParserError(str(error)) from error
         for record in records:
             self._add(record)
+        both = sorted({record["name"] for record in records} & {host.name for host in self._members("boot_servers")})
+        if both:
+            raise AnsibleParserError(f"The registry has a node with the name of a boot server: {', '.join(both)}. Give one of them another name.")
+
+    def _members(self, name):
+        group = self.inventory.groups.get(name)
+        return group.get_hosts() if group else []
 
     def _add(self, record):
         name = record["name"]

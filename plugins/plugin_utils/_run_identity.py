@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import getpass
 import os
-import pathlib
 import socket
 import uuid
 
-from ..module_utils._process import process_start_time
+from ..module_utils._process import place, process_start_time
 
 _NAMESPACE = uuid.UUID("5a1f6c0e-6c0b-4b39-9d2c-9b1f0c1a7e55")
 
@@ -23,20 +22,21 @@ def controller_of_worker():
     A worker is a fork of ansible-playbook, so its parent is the run. The id follows from the
     process alone: all tasks of one run agree on it without any shared state.
 
-    :returns: dict with run_id, host, pid, start_time (clock ticks since boot) and user.
+    :returns: dict with run_id, host, place (of the pid), pid, start_time (clock ticks since boot) and user.
     """
     pid = os.getppid()
     host = socket.gethostname()
     start_time = process_start_time(pid)
-    boot_id = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    where = place()
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
         # Containers run under user ids that no passwd entry names.
         user = f"uid {os.getuid()}"
     return {
-        "run_id": str(uuid.uuid5(_NAMESPACE, f"{host}/{boot_id}/{pid}/{start_time}")),
+        "run_id": str(uuid.uuid5(_NAMESPACE, f"{host}/{where}/{pid}/{start_time}")),
         "host": host,
+        "place": where,
         "pid": pid,
         "start_time": start_time,
         "user": user,

@@ -30,7 +30,9 @@ A driver is a class with these attributes and methods; the instance is one open 
 ``set_boot(device, persistent, mode)``
     sets the override of the next boot, or of all boots; mode None leaves the mode alone.
 ``identity()``
-    ``{"system_uuid", "serial", "manufacturer", "model"}``, None for what the BMC does not tell.
+    ``{"system_uuid", "serial", "sku", "manufacturer", "model"}``, None for what the BMC does not tell.
+``IDENTITY_IS_AT_HAND``
+    whether ``identity`` costs nothing; then every opening makes sure that this is the machine that is meant.
 
 Every method raises BaremetalError; a BMC that may answer later raises its subclass BmcLost.
 Private to the collection; may change at any time.
@@ -41,6 +43,7 @@ from __future__ import annotations
 import contextlib
 
 from .._errors import BaremetalError
+from .identity import refuse_other_machine
 from .ipmi import IpmiDriver
 from .manual import ManualDriver
 from .redfish import RedfishDriver
@@ -91,6 +94,8 @@ def open_driver(driver, connection, log=lambda text: None):
         raise BaremetalError(f"there is no driver {driver}", stage="BMC connection", cure=_offer(DRIVERS))
     opened = DRIVERS[driver](connection, log)
     try:
+        if opened.IDENTITY_IS_AT_HAND:
+            refuse_other_machine(opened.identity(), connection.get("system_uuid"), connection.get("serial"))
         yield opened
     finally:
         opened.close()

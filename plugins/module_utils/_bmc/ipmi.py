@@ -47,6 +47,7 @@ class IpmiDriver:
     POWER = frozenset(_POWER)
     BOOT_DEVICES = frozenset(_DEVICES)
     MODE_IS_FIRM = False
+    IDENTITY_IS_AT_HAND = False
 
     def __init__(self, connection, log):
         if ipmi_session.Command is None:
@@ -182,6 +183,7 @@ class IpmiDriver:
         return {
             "system_uuid": guid,
             "serial": product.get("Serial Number") or None,
+            "sku": None,
             "manufacturer": product.get("Manufacturer") or None,
             "model": product.get("Product name") or None,
         }

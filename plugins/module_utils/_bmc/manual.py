@@ -18,6 +18,7 @@ class ManualDriver:
     POWER = frozenset()
     BOOT_DEVICES = frozenset()
     MODE_IS_FIRM = False
+    IDENTITY_IS_AT_HAND = False
 
     def __init__(self, connection, log):
         """There is no connection."""
@@ -35,4 +36,4 @@ class ManualDriver:
 
     def identity(self):
         """Nothing is known out-of-band."""
-        return {"system_uuid": None, "serial": None, "manufacturer": None, "model": None}
+        return {"system_uuid": None, "serial": None, "sku": None, "manufacturer": None, "model": None}

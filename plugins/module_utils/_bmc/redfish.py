@@ -38,6 +38,7 @@ class RedfishDriver:
     POWER = frozenset(_RESETS)
     BOOT_DEVICES = frozenset(_DEVICES)
     MODE_IS_FIRM = True
+    IDENTITY_IS_AT_HAND = True
 
     def __init__(self, connection, log):
         self.service = RedfishService(connection, log)
@@ -142,11 +143,12 @@ class RedfishDriver:
             )
 
     def identity(self):
-        """See driver.py."""
-        system = self._read()
+        """See driver.py; as it was read when the connection was opened."""
+        system = self._system
         return {
             "system_uuid": system.get("UUID") or None,
             "serial": system.get("SerialNumber") or None,
+            "sku": system.get("SKU") or None,
             "manufacturer": system.get("Manufacturer") or None,
             "model": system.get("Model") or None,
         }

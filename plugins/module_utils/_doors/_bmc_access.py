@@ -14,6 +14,7 @@ from .._errors import BaremetalError
 from .._registry import credentials, nodes
 from .._registry.store import open_registry
 from ._options import BMC, NODE, REGISTRY
+from ._registry_access import existing_registry, refuse_other_runs
 
 STAGE = "BMC connection"
 
@@ -46,6 +47,12 @@ def fill_connection(call):
     return {"driver": driver, "bmc": bmc}
 
 
+def fill_connection_for_change(call):
+    """As ``fill_connection``, for doors that change the machine: not while another run works on it."""
+    refuse_other_runs(call)
+    return fill_connection(call)
+
+
 def _from_task(call):
     bmc = call.params.get("bmc")
     return (None, bmc) if bmc else None
@@ -73,12 +80,10 @@ def _from_registry(call):
             seen="no option bmc, no host variable baremetal_bmc, no registry",
             cure="enrol the node and give the registry, or set baremetal_bmc for the host",
         )
-    engine = open_registry(call.registry_url, create=False)
-    if engine is None:
-        raise BaremetalError("there is no registry", stage="registry", seen=call.registry_url,
-                             cure="enrol the node, which makes the registry, or correct the registry's URL")
+    engine = existing_registry(call)
     node = nodes.get(engine, call.node)
     bmc = {key: value for key, value in (node["bmc"] or {}).items() if key in _KEYS}
+    bmc.update(system_uuid=node["system_uuid"], serial=node["serial"])
     reference = nodes.credential(engine, call.node)
     if reference is not None:
         bmc["password"] = credentials.resolve(reference, call)

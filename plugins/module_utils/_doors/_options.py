@@ -25,6 +25,8 @@ BMC = {
             "username": {"type": "str"},
             "password": {"type": "str", "no_log": True},
             "system_id": {"type": "str"},
+            "system_uuid": {"type": "str"},
+            "serial": {"type": "str"},
             "ca_file": {"type": "path"},
             "verify": {"type": "bool"},
             "cipher_suite": {"type": "int", "choices": [3, 17]},

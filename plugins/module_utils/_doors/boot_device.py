@@ -9,7 +9,7 @@ from __future__ import annotations
 from .._bmc.boot import ensure_boot_device
 from .._bmc.driver import refuse_unsupported
 from .._door import Door
-from ._bmc_access import OPTIONS, fill_connection, open_bmc
+from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc
 
 
 def run(call):
@@ -34,5 +34,5 @@ DOOR = Door(
         **OPTIONS,
     },
     run=run,
-    before=fill_connection,
+    before=fill_connection_for_change,
 )

@@ -11,10 +11,12 @@ from .._door import Door
 from .._errors import BaremetalError
 from ._boot_node import fill_boot_port
 from ._options import NODE, REGISTRY
+from ._registry_access import refuse_other_runs
 
 
 def before(call):
-    """Fill in the MAC address and the address that the registry has."""
+    """Fill in the MAC address and the address that the registry has, unless another run works on the node."""
+    refuse_other_runs(call)
     wanted = ("mac", "address") if call.params["state"] == "present" else ("mac",)
     return fill_boot_port(call, wanted)
 

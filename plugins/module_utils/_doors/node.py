@@ -29,10 +29,8 @@ def run(call):
 
 def _work(call, engine):
     records = call.params["nodes"]
-    for record in records:
-        password = (record.get("bmc") or {}).get("password") if isinstance(record.get("bmc"), dict) else None
-        if isinstance(password, str):
-            call.secret(password)
+    for password in _passwords(records):
+        call.secret(password)
     if call.params["state"] == "absent":
         return _remove(call, engine, records)
     checked = [schema.normalise(record) for record in records]
@@ -61,6 +59,17 @@ def _work(call, engine):
                 check=lambda connection, old, changing: _check_change(call, connection, old, changing), check_mode=call.check_mode)
             results.append({"name": node["name"], "changed": changed, "before": before, "after": after})
     return _result(results)
+
+
+def _passwords(found):
+    """Every clear password in a record, also where it stands in the wrong place."""
+    if isinstance(found, dict):
+        if isinstance(found.get("password"), str):
+            yield found["password"]
+        found = list(found.values())
+    if isinstance(found, list):
+        for item in found:
+            yield from _passwords(item)
 
 
 def _same(call, old, new, password):

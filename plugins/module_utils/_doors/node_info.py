@@ -10,13 +10,13 @@ from .._door import Door
 from .._errors import BaremetalError
 from .._lifecycle import transitions
 from .._registry import nodes
-from .._registry.store import open_registry
 from ._options import REGISTRY
+from ._registry_access import existing_registry
 
 
 def run(call):
     """Read node records."""
-    engine = open_registry(call.registry_url)
+    engine = existing_registry(call)
     records = nodes.list_nodes(engine)
     wanted = call.params["names"]
     if wanted is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from .._bmc.driver import refuse_unsupported
 from .._bmc.power import TARGETS, ensure_power
 from .._door import Door
-from ._bmc_access import OPTIONS, fill_connection, open_bmc, record_power_state
+from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc, record_power_state
 
 
 def run(call):
@@ -39,6 +39,6 @@ DOOR = Door(
         **OPTIONS,
     },
     run=run,
-    before=fill_connection,
+    before=fill_connection_for_change,
     after=record_power_state,
 )

@@ -13,8 +13,8 @@ from .._door import Door
 from .._errors import BaremetalError
 from .._lifecycle import heartbeat, transitions
 from .._registry import images, nodes
-from .._registry.store import open_registry
 from ._options import NODE, REGISTRY
+from ._registry_access import existing_registry
 
 # Stands in check mode for what a run would have been given.
 _NO_NONCE = "0" * 16
@@ -22,12 +22,14 @@ _NO_NONCE = "0" * 16
 
 def run(call):
     """Send a verb, or report an event."""
-    engine = open_registry(call.registry_url)
+    engine = existing_registry(call)
     verb, event = call.params["verb"], call.params["event"]
     if event:
         moved = transitions.advance(engine, call.node, event, call.controller, error=call.params["error"], check_mode=call.check_mode)
         if event == "clean":
             moved = _skip_cleaning(call, engine, moved)
+        # A run that took the node over from a dead one has no heartbeat yet.
+        _keep_alive(call, moved)
         return _result(call, moved, moved["node"]["instance"], changed=True)
     if verb == "deploy":
         return _deploy(call, engine)
@@ -122,8 +124,8 @@ def _unmoved(node):
 
 
 def _keep_alive(call, moved):
-    # Not in check mode, and not for a verb that was over at once.
-    if moved["nonce"] and moved["node"]["lock"]:
+    # Not in check mode, and not where nothing is held any more.
+    if not call.check_mode and moved["nonce"] and moved["node"]["lock"]:
         heartbeat.start(call.registry_url, call.controller)
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from .._boot import wait
 from .._door import Door
 from .._errors import BaremetalError
-from .._lifecycle import transitions
+from .._lifecycle import heartbeat, transitions
 from .._lifecycle.states import EVENTS
 from .._registry import nodes
-from .._registry.store import open_registry
 from ._boot_node import fill_boot_port
 from ._options import NODE, REGISTRY
+from ._registry_access import existing_registry
 
 
 def before(call):
@@ -23,7 +23,7 @@ def before(call):
     if not call.params["address"] and call.registry_url:
         filled.update(fill_boot_port(call, ("address",)))
     if call.registry_url and not call.check_mode:
-        engine = open_registry(call.registry_url)
+        engine = existing_registry(call)
         state = nodes.get(engine, call.node)["provision_state"]
         possible = EVENTS.get(state, {})
         if "wait" not in possible and "resume" not in possible:
@@ -33,6 +33,7 @@ def before(call):
         # A node that waits already is waited for again, by the run that holds it and no other.
         again = "wait" not in possible
         transitions.advance(engine, call.node, "resume" if again else "wait", call.controller, check_mode=again)
+        heartbeat.start(call.registry_url, call.controller)
     return filled
 
 
@@ -51,7 +52,7 @@ def run(call):
 def after(call, result):
     """Say in the registry that the work on the node goes on."""
     if call.registry_url and not call.check_mode:
-        transitions.advance(open_registry(call.registry_url), call.node, "resume", call.controller)
+        transitions.advance(existing_registry(call), call.node, "resume", call.controller)
 
 
 DOOR = Door(

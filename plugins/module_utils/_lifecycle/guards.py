@@ -33,9 +33,14 @@ def check_change(node, changed):
 
     :param node: node record before the change.
     :param changed: set of the record's keys that change.
-    :raises BaremetalError: protected changes only in active and rescue, retired in any state but available.
+    :raises BaremetalError: protected changes only in active and rescue, retired in any state but available, the root
+        device only where no instance is on it.
     """
     state = node["provision_state"]
+    if "root_device" in changed and node["root_device"] and state in ("active", "rescue", "error", "deleting"):
+        # Undeploying erases the disk that the hints name, and that must be the one that was written.
+        raise BaremetalError("the root device of a node that carries an instance cannot change", node=node["name"], stage="guards",
+                             seen=f"state {state}", cure="undeploy the node first")
     if "protected" in changed and not node["protected"] and state not in ("active", "rescue"):
         raise BaremetalError("only a node in state active or rescue can be protected", node=node["name"], stage="guards",
                              seen=f"state {state}", cure="deploy the node first; a node without an instance has nothing to protect")

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import datetime
 import secrets
-import socket
 
 from .._errors import BaremetalError
-from .._process import is_running
+from .._process import is_running, place
 from .._registry.store import database_now, now
 from .._registry.tables import LOCKS
 
@@ -32,16 +31,16 @@ def read(connection, node):
     return connection.execute(select(LOCKS).where(LOCKS.c.node == node)).one_or_none()
 
 
-def is_dead(lock, moment, *, host=None):
+def is_dead(lock, moment, *, here=None):
     """Whether the run that holds a lock is no more.
 
-    On the same host its process tells, beyond doubt; on another one only the heartbeat does.
+    Where this process can see the owner's, that tells beyond doubt; from elsewhere only the heartbeat does.
 
     :param lock: lock row.
     :param moment: the present by the clock of the database (``database_now``).
-    :param host: name of the host that asks; default: this one.
+    :param here: place of the process that asks; default: this one's.
     """
-    if lock.host == (host or socket.gethostname()):
+    if lock.place == (here or place()):
         return not is_running(lock.pid, lock.start_time)
     age = datetime.datetime.fromisoformat(moment) - datetime.datetime.fromisoformat(lock.heartbeat)
     return age.total_seconds() > STALE_AFTER
@@ -71,7 +70,7 @@ def refuse(lock, node):
 def acquire(connection, node, controller, stage):
     """Take the lock of a node that nobody holds, or keep the one that this run holds.
 
-    :param controller: dict with run_id, host, pid, start_time and user.
+    :param controller: dict with run_id, host, place, pid, start_time and user.
     :param stage: provision state that the node is in from now on.
     :returns: the nonce of the hold: 16 hexadecimal digits, new with every new hold.
     """
@@ -82,7 +81,7 @@ def acquire(connection, node, controller, stage):
     nonce = secrets.token_hex(8)
     connection.execute(insert(LOCKS).values(
         node=node, stage=stage, nonce=nonce, since=now(), heartbeat=database_now(connection),
-        **{key: controller[key] for key in ("run_id", "host", "pid", "start_time", "user")}))
+        **{key: controller[key] for key in ("run_id", "host", "place", "pid", "start_time", "user")}))
     return nonce
 
 
@@ -90,7 +89,7 @@ def take_over(connection, node, controller):
     """Make the lock of a dead run this run's own; the nonce stays, because a machine may still carry it."""
     connection.execute(update(LOCKS).where(LOCKS.c.node == node).values(
         since=now(), heartbeat=database_now(connection),
-        **{key: controller[key] for key in ("run_id", "host", "pid", "start_time", "user")}))
+        **{key: controller[key] for key in ("run_id", "host", "place", "pid", "start_time", "user")}))
 
 
 def release(connection, node):

@@ -86,8 +86,12 @@ def _initial(op):
     )
 
 
+def _lock_place(op):
+    op.add_column("locks", sa.Column("place", sa.String(128)))
+
+
 # (version, migration), oldest first.
-MIGRATIONS = (("0001", _initial),)
+MIGRATIONS = (("0001", _initial), ("0002", _lock_place))
 
 
 def upgrade(engine):

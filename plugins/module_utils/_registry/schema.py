@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import urllib.parse
+import uuid
+
 from .._errors import BaremetalError, missing_library
 
 try:
@@ -20,14 +23,20 @@ else:
 _TEXT = {"type": ["string", "null"]}
 _BOOLEAN = {"type": ["boolean", "null"]}
 
+# A rack becomes a group of the inventory: these groups have a meaning already.
+_RESERVED_GROUPS = {
+    "anyOf": [{"enum": ["all", "ungrouped", "baremetal", "boot_servers"]}, {"pattern": "^(provision_state|resource_class|driver)_"}],
+}
+
 # JSON schema (draft 2020-12) of one node.
 SCHEMA = {
     "type": "object",
     "additionalProperties": False,
     "required": ["name", "driver"],
     "properties": {
-        "name": {"type": "string", "pattern": r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", "maxLength": 255},
-        "rack": {"type": ["string", "null"], "pattern": r"^[A-Za-z_][A-Za-z0-9_]*$", "not": {"enum": ["all", "ungrouped", "baremetal"]}},
+        "name": {"type": "string", "pattern": r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", "maxLength": 255,
+                 "not": {"enum": ["all", "localhost"]}},
+        "rack": {"type": ["string", "null"], "pattern": r"^[A-Za-z_][A-Za-z0-9_]*$", "not": _RESERVED_GROUPS},
         "driver": {"enum": ["redfish", "ipmi", "manual"]},
         "bmc": {
             "type": ["object", "null"],
@@ -55,11 +64,14 @@ SCHEMA = {
         },
         "address": _TEXT,
         "system_uuid": _TEXT,
-        "serial": _TEXT,
+        "serial": {"type": ["string", "null"], "maxLength": 255},
         "boot_mode": {"enum": ["uefi", "bios", None]},
         "resource_class": {"type": ["string", "null"], "pattern": r"^[A-Za-z0-9_.-]+$"},
         "root_device": {"type": ["object", "null"]},
-        "properties": {"type": ["object", "null"]},
+        "properties": {
+            "type": ["object", "null"],
+            "properties": {"local_gb": {"type": ["integer", "string"], "pattern": "^[0-9]+$"}},
+        },
         "traits": {"type": ["array", "null"], "items": {"type": "string"}},
         "automated_clean": _BOOLEAN,
         "maintenance": _BOOLEAN,
@@ -84,7 +96,7 @@ def normalise(record):
         raise missing_library("jsonschema netaddr", SCHEMA_ERROR)
     name = record.get("name") if isinstance(record, dict) else None
     problems = [
-        f"{'.'.join(str(part) for part in problem.absolute_path) or 'the record'}: {_without_secret(problem)}"
+        f"{'.'.join(str(part) for part in problem.absolute_path) or 'the record'}: {_told(problem)}"
         for problem in sorted(jsonschema.Draft202012Validator(SCHEMA).iter_errors(record), key=lambda problem: list(map(str, problem.absolute_path)))
     ]
     if problems:
@@ -95,20 +107,48 @@ def normalise(record):
         {"address": _mac(port["address"], name), "pxe_enabled": port.get("pxe_enabled", True), "name": port.get("name")}
         for port in node.get("ports", [])
     ]
+    addresses = [port["address"] for port in node["ports"]]
+    twice = sorted({address for address in addresses if addresses.count(address) > 1})
+    if twice:
+        raise BaremetalError(f"the MAC address {', '.join(twice)} stands at more than one port", node=name, stage="enrolment",
+                             cure="give every port its own")
     if node.get("address"):
-        try:
-            node["address"] = str(netaddr.IPAddress(node["address"]))
-        except (netaddr.AddrFormatError, ValueError) as error:
-            raise BaremetalError(f"address {node['address']} is no IP address", node=name, stage="enrolment",
-                                 cure="give the address without a prefix length") from error
+        node["address"] = _checked(
+            node["address"], lambda text: str(netaddr.IPAddress(text, version=4)), name, "address {} is no IPv4 address",
+            "give the address that the node gets while it boots, without a prefix length")
     if node.get("system_uuid"):
-        node["system_uuid"] = node["system_uuid"].lower()
+        node["system_uuid"] = _checked(
+            node["system_uuid"], lambda text: str(uuid.UUID(text)), name, "system_uuid {} is no UUID",
+            "copy it from the firmware setup or from dmidecode -s system-uuid")
+    if node.get("bmc"):
+        # An IPv6 address without brackets has more than one colon and no port.
+        _checked(node["bmc"]["address"], lambda text: text.count(":") > 1 and "://" not in text or _port(text), name,
+                 "bmc.address makes no address", "give a host name, an IP address or https://host:port")
     return node
 
 
-def _without_secret(problem):
-    if "password" in problem.absolute_path:
-        return "must be a string or a reference"
+def _port(text):
+    return urllib.parse.urlsplit(text if "://" in text else f"//{text}").port
+
+
+def _checked(text, parse, name, problem, cure):
+    """What ``parse`` makes of a text, or the error that it is none."""
+    try:
+        return parse(text)
+    except (netaddr.AddrFormatError, ValueError, TypeError) as error:
+        raise BaremetalError(problem.format(text), node=name, stage="enrolment", cure=cure) from error
+
+
+def _told(problem):
+    """What is wrong, without the value where that may be or hold a password."""
+    if problem.validator == "type":
+        wanted = [problem.validator_value] if isinstance(problem.validator_value, str) else problem.validator_value
+        hint = "; put quotes around it" if "string" in wanted and isinstance(problem.instance, (int, float)) else ""
+        return f"must be of type {' or '.join(wanted)}{hint}"
+    if "bmc" in list(problem.absolute_path)[:1] and problem.validator not in ("required", "additionalProperties"):
+        return f"breaks the rule {problem.validator} {problem.validator_value}"
+    if problem.validator == "not":
+        return f"{problem.instance} has a meaning of its own in an inventory"
     return problem.message
 
 
@@ -121,8 +161,5 @@ def _without_none(value):
 
 
 def _mac(text, name):
-    try:
-        return str(netaddr.EUI(text, dialect=netaddr.mac_unix_expanded))
-    except (netaddr.AddrFormatError, ValueError, TypeError) as error:
-        raise BaremetalError(f"port address {text} is no MAC address", node=name, stage="enrolment",
-                             cure="write it as 52:54:00:00:00:01") from error
+    return _checked(text, lambda text: str(netaddr.EUI(text, version=48, dialect=netaddr.mac_unix_expanded)), name,
+                    "port address {} is no MAC address", "write it as 52:54:00:00:00:01")

@@ -69,6 +69,8 @@ def open_registry(url, *, create=True):
     try:
         parsed = make_url(url)
         path = parsed.database if parsed.get_backend_name() == "sqlite" else None
+        if parsed.get_backend_name() == "sqlite" and path in (None, "", ":memory:"):
+            raise ArgumentError("a registry in memory ends with every task")
         if path and not _prepare_file(pathlib.Path(path), create):
             return None
         engine = sqlalchemy.create_engine(parsed, poolclass=NullPool)
@@ -86,6 +88,18 @@ def open_registry(url, *, create=True):
                                   "or that the database server runs") from error
     _engines[key] = engine
     return engine
+
+
+def holds_password(url):
+    """Whether a registry URL names a password, in its authority or among its options.
+
+    :param url: SQLAlchemy URL; one that cannot be parsed counts as one that does.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return True
+    return parsed.password is not None or any("password" in option for option in parsed.query)
 
 
 def _prepare_file(path, create):

@@ -49,6 +49,8 @@ if MetaData is not None:
         Column("node", String(255), ForeignKey("nodes.name", ondelete="CASCADE"), primary_key=True),
         Column("run_id", String(36), nullable=False, index=True),
         Column("host", String(255), nullable=False),
+        # Where the pid means something: boot and pid namespace, see _process.place().
+        Column("place", String(128)),
         Column("pid", Integer, nullable=False),
         Column("start_time", BigInteger, nullable=False),
         Column("user", String(255), nullable=False),

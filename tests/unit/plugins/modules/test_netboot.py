@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._door import Call, outcome
 from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import netboot, ramdisk_wait
 from ansible_collections.rackwright.baremetal.plugins.module_utils._lifecycle import transitions
-from ansible_collections.rackwright.baremetal.plugins.module_utils._process import process_start_time
+from ansible_collections.rackwright.baremetal.plugins.module_utils._process import place, process_start_time
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import nodes, schema
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
 
@@ -31,7 +31,7 @@ class Site:
         self.url = f"sqlite:///{folder}/registry.db"
         self.engine = open_registry(self.url)
         self.controller = {
-            "run_id": "run-1", "host": "controller", "pid": os.getpid(), "start_time": process_start_time(os.getpid()), "user": "alice"}
+            "run_id": "run-1", "host": "controller", "place": place(), "pid": os.getpid(), "start_time": process_start_time(os.getpid()), "user": "alice"}
         for name in ("http/node", "http/ramdisk/abc", "dnsmasq/hosts.d", "run", "log"):
             (self.root / name).mkdir(parents=True)
         for name in ("vmlinuz", "initrd.img"):

@@ -15,7 +15,7 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import
 from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import node_info, provision_state
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.plugins.module_utils._lifecycle import heartbeat, transitions
-from ansible_collections.rackwright.baremetal.plugins.module_utils._process import process_start_time
+from ansible_collections.rackwright.baremetal.plugins.module_utils._process import place, process_start_time
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import images, nodes, schema
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.tables import NODES
@@ -30,7 +30,7 @@ NODE = {
     "name": "node1", "driver": "manual", "ports": [{"address": "52:54:00:00:00:01"}], "address": "192.0.2.1", "serial": "S1",
     "root_device": {"serial": "D1"},
 }
-RUN = {"run_id": "own", "host": socket.gethostname(), "pid": os.getpid(), "start_time": process_start_time(os.getpid()), "user": "bob"}
+RUN = {"run_id": "own", "host": socket.gethostname(), "place": place(), "pid": os.getpid(), "start_time": process_start_time(os.getpid()), "user": "bob"}
 
 
 @pytest.fixture
@@ -115,6 +115,42 @@ def test_check_mode_makes_no_registry(do, tmp_path):
     result = do(node_door, nodes=[{"name": "node1", "driver": "manual"}], check_mode=True)
     assert result["changed"] and result["nodes"] == [{"name": "node1", "changed": True}]
     assert not list(tmp_path.glob("*.db"))
+
+
+@pytest.mark.parametrize("wrong", [
+    [{"address": "192.0.2.1", "password": "canary"}], "canary", {"address": "192.0.2.1", "password": ["canary"]},
+    {"address": ["canary"]}, {"address": "192.0.2.1", "cipher_suite": "canary"}, {"address": "http://[canary"},
+])
+def test_password_in_the_wrong_place_is_not_shown(do, wrong):
+    for record in ({**NODE, "bmc": wrong}, [{**NODE, "bmc": wrong}]):
+        with pytest.raises(BaremetalError) as caught:
+            do(node_door, nodes=[record])
+        assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("more", "said"), [
+    ({"ports": [{"address": 41135040001}]}, "ports.0.address: must be of type string; put quotes around it"),
+    ({"ports": [{"address": "52:54:00:00:00:01"}] * 2}, "stands at more than one port"),
+    ({"ports": [{"address": "52:54:00:ff:fe:00:00:01"}]}, "is no MAC address"),
+    ({"address": "2001:db8::1"}, "is no IPv4 address"),
+    ({"system_uuid": "not a uuid"}, "is no UUID"),
+    ({"serial": "x" * 300}, "serial: .*too long"),
+    ({"properties": {"local_gb": "big"}}, "properties.local_gb: .*does not match"),
+    ({"driver": "ipmi", "bmc": {"address": "10.0.0.1:abc"}}, "bmc.address makes no address"),
+    ({"rack": "boot_servers"}, "rack: boot_servers has a meaning of its own"),
+    ({"rack": "driver_x"}, "rack: driver_x has a meaning of its own"),
+    ({"name": "localhost"}, "name: localhost has a meaning of its own"),
+])
+def test_record_that_cannot_work_is_refused(do, engine, more, said):
+    with pytest.raises(BaremetalError, match=said):
+        do(node_door, nodes=[{**NODE, **more}])
+    assert nodes.list_nodes(engine) == []
+
+
+def test_root_device_of_an_active_node_stays(do, put):
+    put("active")
+    with pytest.raises(BaremetalError, match="root device of a node that carries an instance cannot change.*undeploy"):
+        do(node_door, nodes=[{**NODE, "root_device": {"serial": "D2"}}])
 
 
 def test_enrolment_does_not_touch_what_another_run_works_on(do, put, engine):

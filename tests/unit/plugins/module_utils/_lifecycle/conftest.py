@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._process import process_start_time
+from ansible_collections.rackwright.baremetal.plugins.module_utils._process import place, process_start_time
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import nodes, schema
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
 
@@ -25,12 +25,12 @@ PRELUDE = """
 import sys
 from ansible_collections.rackwright.baremetal.plugins.module_utils._lifecycle import heartbeat, locks, transitions
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
-from ansible_collections.rackwright.baremetal.plugins.module_utils._process import process_start_time
+from ansible_collections.rackwright.baremetal.plugins.module_utils._process import place, process_start_time
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
 import os, socket, time
 url = sys.argv[1]
 engine = open_registry(url)
-controller = {"run_id": f"run-{os.getpid()}", "host": socket.gethostname(), "pid": os.getpid(),
+controller = {"run_id": f"run-{os.getpid()}", "host": socket.gethostname(), "place": place(), "pid": os.getpid(),
               "start_time": process_start_time(os.getpid()), "user": "alice"}
 """
 
@@ -57,7 +57,7 @@ def enrol(engine):
 @pytest.fixture
 def run():
     """Identity of the test's own process as a run."""
-    return {"run_id": "own", "host": socket.gethostname(), "pid": os.getpid(), "start_time": process_start_time(os.getpid()), "user": "bob"}
+    return {"run_id": "own", "host": socket.gethostname(), "place": place(), "pid": os.getpid(), "start_time": process_start_time(os.getpid()), "user": "bob"}
 
 
 @pytest.fixture

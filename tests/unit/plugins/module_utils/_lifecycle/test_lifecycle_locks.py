@@ -98,8 +98,16 @@ def test_pid_used_again_is_another_process(run):
 @pytest.mark.parametrize(("age", "dead"), [(0, False), (59, False), (61, True), (-30, False)])
 def test_owner_on_another_host_lives_by_its_heartbeat(run, age, dead):
     beat = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=age)
-    lock = types.SimpleNamespace(host="elsewhere.example.com", pid=run["pid"], start_time=run["start_time"], heartbeat=beat.isoformat())
+    lock = types.SimpleNamespace(place="another boot", pid=run["pid"], start_time=run["start_time"], heartbeat=beat.isoformat())
     assert locks.is_dead(lock, now()) is dead
+
+
+def test_owner_in_another_pid_namespace_lives_by_its_heartbeat(run):
+    boot, inode = run["place"].split("/")
+    lock = types.SimpleNamespace(place=f"{boot}/{int(inode) + 1}", pid=2 ** 22 + 1, start_time=1, heartbeat=now())
+    assert not locks.is_dead(lock, now())
+    lock.place = run["place"]
+    assert locks.is_dead(lock, now())
 
 
 RACE = """

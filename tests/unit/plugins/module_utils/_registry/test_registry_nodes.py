@@ -111,7 +111,7 @@ def test_unknown_node(engine):
     ({"bmc": {"username": "x"}}, "address"),
     ({"ports": [{"address": "52:54:00:aa:00"}]}, "52:54:00:aa:00 is no MAC address"),
     ({"ports": [{"pxe_enabled": True}]}, "ports.0: .*address"),
-    ({"address": "192.0.2.1/24"}, "192.0.2.1/24 is no IP address"),
+    ({"address": "192.0.2.1/24"}, "192.0.2.1/24 is no IPv4 address"),
     ({"driver": "snmp"}, "snmp"),
     ({"name": "a b"}, "a b"),
     ({"name": None}, "name"),
