@@ -56,7 +56,7 @@ EXAMPLES = r"""
       nonce: 5f0c2a9e
       system_uuid: 4c4c4544-0042-4810-8054-b4c04f4b3532
       macs:
-        - 52:54:00:12:34:56
+        - "52:54:00:12:34:56"
 
 - name: Forget the installed disk
   rackwright.baremetal.efi_boot:

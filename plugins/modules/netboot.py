@@ -106,7 +106,7 @@ EXAMPLES = r"""
 - name: Forget the address of a machine that is gone
   rackwright.baremetal.netboot:
     name: node9
-    mac: 52:54:00:00:02:19
+    mac: "52:54:00:00:02:19"
     state: absent
     reservation: false
   delegate_to: boot
@@ -134,7 +134,7 @@ boot:
       description: Digest of the ramdisk's inputs.
       type: str
   sample:
-    mac: 52:54:00:00:02:11
+    mac: "52:54:00:00:02:11"
     address: 192.0.2.11
     nonce: 9a1f5c0b7d3e4a21
     script: /srv/rackwright/http/node/52-54-00-00-02-11/boot.ipxe

@@ -71,7 +71,7 @@ EXAMPLES = r"""
           password:
             env: BMC_PASSWORD
         ports:
-          - address: 52:54:00:00:00:01
+          - address: "52:54:00:00:00:01"
         address: 192.0.2.11
         serial: SN0001
         root_device:

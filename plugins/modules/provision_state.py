@@ -111,7 +111,7 @@ interlock:
     system_uuid: 8f0c1a52-4a0c-4a3b-9b6e-2f4e4c1f0a12
     serial: SN0001
     macs:
-      - 52:54:00:00:00:01
+      - "52:54:00:00:00:01"
 """
 
 from ..module_utils._door import module_main
