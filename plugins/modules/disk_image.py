@@ -68,6 +68,12 @@ options:
       - With V(false) the work is started and goes on by itself. The same task with V(true) joins it, and returns its result or its failure.
     type: bool
     default: true
+  timeout:
+    description:
+      - With O(wait=true), how many seconds to wait for the end of the work.
+      - When they are over the work is stopped, and the disk does not boot.
+    type: int
+    default: 3600
   state:
     description: V(present) means that the disk carries the image.
     type: str
@@ -90,8 +96,8 @@ EXAMPLES = r"""
       nonce: 5f0c2a9e
       system_uuid: 4c4c4544-0042-4810-8054-b4c04f4b3532
       macs:
-        - 52:54:00:12:34:56
-    config_drive: "{{ {'hostname': inventory_hostname} | rackwright.baremetal.config_drive }}"
+        - "52:54:00:12:34:56"
+    config_drive: "{{ {'hostname': inventory_hostname, 'uuid': '5f0c2a9e-1f53-4d1b-9c3b-2f0f3d1f6a10'} | rackwright.baremetal.config_drive }}"
     wait: false
 
 - name: Wait until it is written
@@ -105,9 +111,10 @@ EXAMPLES = r"""
       nonce: 5f0c2a9e
       system_uuid: 4c4c4544-0042-4810-8054-b4c04f4b3532
       macs:
-        - 52:54:00:12:34:56
-    config_drive: "{{ {'hostname': inventory_hostname} | rackwright.baremetal.config_drive }}"
+        - "52:54:00:12:34:56"
+    config_drive: "{{ {'hostname': inventory_hostname, 'uuid': '5f0c2a9e-1f53-4d1b-9c3b-2f0f3d1f6a10'} | rackwright.baremetal.config_drive }}"
     wait: true
+    timeout: 7200
 """
 
 RETURN = r"""
@@ -194,6 +201,7 @@ def main():
             manifest_digest={"type": "str", "required": True},
             config_drive={"type": "str", "no_log": True},
             wait={"type": "bool", "default": True},
+            timeout={"type": "int", "default": 3600},
             state={"type": "str", "choices": ["present"], "default": "present"},
         ),
         supports_check_mode=True,

@@ -43,7 +43,7 @@ class DiskTools(t.NamedTuple):
 def present(options, tools, check_mode=False, job=None):
     """Make the root disk of this machine carry an image.
 
-    :param options: dict with url, digest, manifest_digest, root_device, interlock, config_drive and wait.
+    :param options: dict with url, digest, manifest_digest, root_device, interlock, config_drive, wait and timeout.
     :param tools: a :class:`DiskTools`.
     :param check_mode: look at everything, write nothing.
     :param job: the :class:`~.job.Job` of this machine.
@@ -70,7 +70,7 @@ def present(options, tools, check_mode=False, job=None):
         started = job.start(identity, lambda report: dict(facts, diff=_diff(facts, image, iso), **_work(image, disk, iso, tools, report)))
     if check_mode or not options["wait"]:
         return {"changed": started, "digest": options["digest"], "job": _job_facts(job.status())}
-    result = dict(job.join(), changed=started, job=_job_facts(job.status()))
+    result = dict(job.join(options["timeout"]), changed=started, job=_job_facts(job.status()))
     if not started:
         result.pop("diff")
     return result

@@ -15,6 +15,7 @@ import contextlib
 import fcntl
 import json
 import os
+import signal
 import time
 import traceback
 
@@ -23,7 +24,17 @@ from .._errors import BaremetalError
 DIRECTORY = "/run/rackwright"
 
 _INTERVAL = 0.2
+# Seconds that a job gets to end after SIGTERM, and again after SIGKILL; a disk that still works needs less.
+_GRACE = 15
 _STAGE = "write the image"
+
+
+class _Stopped(BaseException):
+    """Raised in a job that is told to end."""
+
+
+def _stop(*dummy):
+    raise _Stopped
 
 
 class Job:
@@ -123,6 +134,8 @@ class Job:
             self._save(status)
 
         self._save(status)
+        # Not the signal's own way, which would leave no time to clear what must not boot.
+        signal.signal(signal.SIGTERM, _stop)
         try:
             status.update(state="finished", result=work(report))
         except BaremetalError as error:
@@ -134,24 +147,65 @@ class Job:
                 "cure": "run the same command again; if it fails again, report it as a fault of the collection"})
         self._save(status)
 
-    def join(self):
+    def join(self, timeout=None):
         """Wait for the job to end.
 
+        :param timeout: seconds after which the job is stopped; None for no limit.
         :returns: what its work returned.
-        :raises BaremetalError: when the job failed, or died without a word.
+        :raises BaremetalError: when the job failed, died without a word, or took too long.
         """
+        status = self._wait(timeout)
+        late = status is None
+        if late:
+            status, ended = self._end()
+        if status["state"] == "finished":
+            return status["result"]
+        if late:
+            # What the job said of its end is that it was told to.
+            error = _late(status, timeout, ended)
+        else:
+            error = status["error"] or {
+                "what": "the process that wrote the image was killed before it had finished", "stage": _STAGE,
+                "seen": f"no process {status['pid']} after {status['done']} bytes",
+                "cure": "look at the kernel log (out of memory?), then run the same command again"}
+        # Told once, a failed job makes room: the same command again is a new try.
+        self._save(dict(status, state="failed", told=True))
+        raise BaremetalError(error["what"], stage=error["stage"], seen=error["seen"], cure=error["cure"])
+
+    def _wait(self, seconds):
+        """The status of the job when it has ended; None when it has not within so many seconds (None: for ever)."""
+        begun = time.monotonic()
         while True:
             with self._locked() as descriptor:
                 if descriptor is not None:
-                    status = self.status()
-                    break
+                    return self.status()
+            if seconds is not None and time.monotonic() - begun >= seconds:
+                return None
             time.sleep(_INTERVAL)
-        if status["state"] == "finished":
-            return status["result"]
-        error = status["error"] or {
-            "what": "the process that wrote the image was killed before it had finished", "stage": _STAGE,
-            "seen": f"no process {status['pid']} after {status['done']} bytes",
-            "cure": "look at the kernel log (out of memory?), then run the same command again"}
-        # Told once, a failed job makes room: the same command again is a new try.
-        self._save(dict(status, told=True))
-        raise BaremetalError(error["what"], stage=error["stage"], seen=error["seen"], cure=error["cure"])
+
+    def _end(self):
+        """End the job, if need be by force.
+
+        :returns: its last status, and whether it has ended.
+        """
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            pid = self.status()["pid"]
+            # None in the moment of its start: then it is met by the second signal.
+            if pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+            status = self._wait(_GRACE)
+            if status is not None:
+                return status, True
+        return self.status(), False
+
+
+def _late(status, timeout, ended):
+    seen = "no byte of the image is on the disk"
+    if status["total"]:
+        seen = f"{status['done']} of {status['total']} bytes are on the disk"
+    seen += "; the writer has been stopped" if ended else f"; the writer, process {status['pid']}, hangs in the kernel and cannot be stopped"
+    return {
+        "what": f"the image was not written within {timeout} s", "stage": _STAGE, "seen": seen,
+        "cure": "if network and disk are merely slow, give a larger time-out (write in deploy_timeouts); otherwise look at the boot server, "
+                "at the network and at the machine's kernel log. Then run the same command again"}

@@ -164,6 +164,9 @@ class _Writing:
             try:
                 self._submit(zeroer, self._zero_holes, list(self._holes(work)))
                 self._fetch(work, pool)
+                # Waited for in here, where being told to stop reaches the threads.
+                pool.shutdown()
+                zeroer.shutdown()
             except BaseException as error:
                 # Leaving the pools waits for their threads, which end when they see this.
                 self._fail(error)

@@ -14,12 +14,13 @@ import os
 import pathlib
 import shutil
 import subprocess
+import time
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.devices import list_disks
 from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.interlock import verify
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
-from ansible_collections.rackwright.baremetal.plugins.module_utils._image import publish
+from ansible_collections.rackwright.baremetal.plugins.module_utils._image import publish, writer
 from ansible_collections.rackwright.baremetal.plugins.module_utils._image.deploy import present
 from ansible_collections.rackwright.baremetal.plugins.module_utils._image.job import Job
 from ansible_collections.rackwright.baremetal.plugins.modules.disk_image import TOOLS
@@ -103,6 +104,7 @@ def call(server, record, machine, tmp_path):  # noqa: F811
         options = {
             "url": server.url + record["path"], "digest": record["digest"], "manifest_digest": record["manifest_digest"],
             "root_device": {"size": SIZE / 1024**3}, "interlock": {"nonce": "n1", "serial": "M1", "macs": [MAC]}, "config_drive": None, "wait": True,
+            "timeout": 300,
         }
         return present(dict(options, **changes), machine, check_mode=check_mode, job=job)
 
@@ -225,6 +227,20 @@ def test_bit_flip_leaves_a_disk_that_does_not_boot(call, disks, record, root):  
     path.write_bytes(good)
     assert call()["changed"] is True
     assert disks[0].content()[MIB:IMAGE_SIZE - MIB] == record["raw"][MIB:IMAGE_SIZE - MIB]
+
+
+def test_writing_that_takes_too_long_is_stopped_and_leaves_a_disk_that_does_not_boot(call, disks, monkeypatch):
+    def stuck(stream, size, digest):
+        time.sleep(60)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writer._Writing, "_read", staticmethod(stuck))
+        assert call(wait=False)["changed"] is True
+    with pytest.raises(BaremetalError, match="not written within 2 s.*the writer has been stopped"):
+        call(timeout=2)
+    content = disks[0].content()
+    assert not any(content[:MIB]) and not any(content[-MIB:])
+    assert call()["changed"] is True
 
 
 def test_config_drive_that_cannot_be_written_leaves_a_disk_that_does_not_boot(call, disks):

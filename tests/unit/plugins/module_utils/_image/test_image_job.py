@@ -12,6 +12,7 @@ import time
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
+from ansible_collections.rackwright.baremetal.plugins.module_utils._image import job as job_module
 from ansible_collections.rackwright.baremetal.plugins.module_utils._image.job import Job
 
 ONE, OTHER = {"nonce": "1", "digest": "a"}, {"nonce": "2", "digest": "a"}
@@ -130,3 +131,44 @@ def test_status_file_is_private_and_whole(job, tmp_path):
     path = tmp_path / "run" / "disk_image.json"
     assert path.stat().st_mode & 0o777 == 0o600
     assert json.loads(path.read_text())["identity"] == ONE
+
+
+def test_a_job_that_takes_too_long_is_stopped(job, tmp_path):
+    """It gets to end by itself, so that no disk is left with one end of an image."""
+    def work(report):
+        try:
+            report(3, 9)
+            time.sleep(60)
+        finally:
+            (tmp_path / "ended").touch()
+
+    job.start(ONE, work)
+    until(lambda: job.status()["done"] == 3)
+    with pytest.raises(BaremetalError, match="not written within 0 s.*3 of 9 bytes.*has been stopped.*time-out"):
+        job.join(timeout=0)
+    assert (tmp_path / "ended").exists()
+    # That was told: the same command again is a new try.
+    assert job.start(ONE, lambda report: {"well": True}) is True
+    assert job.join(timeout=60) == {"well": True}
+
+
+def test_a_job_that_does_not_stop_is_killed(job, gate, monkeypatch):
+    monkeypatch.setattr(job_module, "_GRACE", 0.2)
+
+    def work(report):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        return gate(report)
+
+    job.start(ONE, work)
+    until(lambda: job.status()["done"] == 1)
+    with pytest.raises(BaremetalError, match="1 of 2 bytes.*has been stopped"):
+        job.join(timeout=0)
+    gate.open()
+    assert job.start(OTHER, gate) is True
+    job.join()
+
+
+def test_a_job_that_ends_in_time_is_not_stopped(job, gate):
+    job.start(ONE, gate)
+    threading.Timer(0.3, gate.open).start()
+    assert job.join(timeout=30)["pid"] == job.status()["pid"]
