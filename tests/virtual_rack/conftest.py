@@ -22,7 +22,7 @@ def virtual_rack():
         rack.set_up()
         yield rack
     finally:
-        rack.tear_down()
+        assert rack.tear_down()
 
 
 @pytest.hookimpl(hookwrapper=True)

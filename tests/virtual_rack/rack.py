@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,7 @@ SITE = BUILD / "demo" / "site"
 BOOT = BUILD / "boot"
 KEY = BUILD / "demo" / "id_ed25519"
 NETNS = "rackwright"
+NODES = ("node1", "node2", "node3")
 BIN = ROOT / ".venv" / "bin"
 
 # What differs from the example site, because everything is on one machine and inside a namespace.
@@ -122,11 +124,15 @@ def set_up():
 
 
 def tear_down():
-    """Take everything down that runs; what was built stays for the next time."""
+    """Take everything down that runs; what was built stays for the next time.
+
+    :returns: whether all of it went well.
+    """
     if not SITE.exists():
-        return
-    playbook("boot_server.yml", "-e", "boot_server_state=absent", check=False)
-    playbook("virtual_rack.yml", "-e", "virtual_rack_state=absent", check=False)
+        return True
+    done = [playbook("boot_server.yml", "-e", "boot_server_state=absent", check=False),
+            playbook("virtual_rack.yml", "-e", "virtual_rack_state=absent", check=False)]
+    return not any(run.returncode for run in done)
 
 
 def console_tail(node, lines=40):
@@ -139,18 +145,23 @@ def console_tail(node, lines=40):
     return "\n".join(printable.splitlines()[-lines:])
 
 
-def data_digest(node):
-    """sha256 of a node's data disk, which no deploy may touch."""
-    with open(RACK / "disks" / node / "data.raw", "rb") as disk:
-        return hashlib.file_digest(disk, "sha256").hexdigest()
+def disk_digest(node, disk):
+    """sha256 of a disk of a node.
+
+    :param disk: ``target`` or ``data``.
+    """
+    with open(RACK / "disks" / node / f"{disk}.raw", "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def demo():
     """The main job, from nothing to proof."""
     started = time.monotonic()
+    torn_down = True
     report = BUILD / "demo" / "report.json"
     try:
         set_up()
+        data = [disk_digest(node, "data") for node in NODES]
         ready = time.monotonic()
         say("Enrol the hardware")
         playbook("enroll.yml", inside=True)
@@ -164,9 +175,15 @@ def demo():
         say("Deploy rack3 again")
         playbook("deploy.yml", "-l", "rack3", "-e", "image=debian-12", inside=True, RACKWRIGHT_REPORT_FILE=str(report))
         say("The same command once more changes nothing")
-        playbook("deploy.yml", "-l", "rack3", "-e", "image=debian-12", inside=True)
+        again = playbook("deploy.yml", "-l", "rack3", "-e", "image=debian-12", inside=True, capture=True).stdout
+        print(again)
         done = time.monotonic()
+        changed = [int(number) for number in re.findall(r"changed=(\d+)", again)]
+        if changed != [0, 0] or [disk_digest(node, "data") for node in NODES] != data:
+            print("The demo failed: the last command changed something, or a data disk is not what it was.", file=sys.stderr)
+            return 1
     except subprocess.CalledProcessError as error:
+        print(error.stdout or "")
         for node in ("node1", "node2"):
             print(f"\n--- console of {node}\n{console_tail(node)}")
         print(f"\nThe demo failed in: {' '.join(map(str, error.cmd))}", file=sys.stderr)
@@ -174,21 +191,24 @@ def demo():
     finally:
         if os.environ.get("KEEP") != "1":
             say("Take the rack down (KEEP=1 keeps it)")
-            tear_down()
+            torn_down = tear_down()
+    if not torn_down:
+        return 1
     # The collection is there only since it was built.
     sys.path.insert(0, str(BUILD / "collections"))
     from ansible_collections.rackwright.baremetal.plugins.plugin_utils._report import table
     say("What came of it")
     print(table(json.loads(report.read_text())["nodes"]))
-    print(f"\nEach node was cleaned, deployed, proved over SSH, undeployed, deployed again and proved again; once more changed nothing.\n"
+    print(f"\nEach node was cleaned, deployed, proved over SSH, undeployed, deployed again and proved again; once more changed\n"
+          "nothing, and the data disks are what they were.\n"
           f"Set-up {ready - started:.0f} s, main job {done - ready:.0f} s. The facts are in {report.relative_to(ROOT)}.")
     return 0
 
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["down"]:
-        tear_down()
-    elif sys.argv[1:] == ["up"]:
+        sys.exit(0 if tear_down() else 1)
+    if sys.argv[1:] == ["up"]:
         set_up()
     else:
         sys.exit(demo())

@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import pathlib
 import re
 import subprocess
+import threading
 
 import yaml
 
@@ -35,8 +38,18 @@ def recap(output, host):
 
 
 def host_tasks(output, host):
-    """Results of a host, skipped ones counted: what the engine's floor is paid for."""
-    return len(re.findall(rf"^(?:ok|changed|skipping|fatal|failed): \[{host}[\] ]", output, re.M))
+    """Results of a host, skipped and including ones counted: what the engine's floor is paid for."""
+    results = re.findall(rf"^(?:ok|changed|skipping|fatal|failed): \[{host}[\] ]", output, re.M)
+    return len(results) + len(re.findall(rf"^included: .* for .*\b{host}\b", output, re.M))
+
+
+def told(text, node, *facts, stage):
+    """Whether an error is one paragraph that names the node, the stage, what was seen and what to do, and these facts.
+
+    :param stage: regular expression.
+    """
+    shape = rf"{node}: (?:{stage}): [^\n]+ Seen: [^\n]+ To do: [^\n]+"
+    return bool(re.fullmatch(shape, text)) and all(fact in text for fact in facts) and "Traceback" not in text
 
 
 def nodes(rack):
@@ -48,7 +61,37 @@ def nodes(rack):
 
 
 def data_digests(rack):
-    return {node: rack.data_digest(node) for node in ("node1", "node2", "node3")}
+    """sha256 of every node's data disk, which no deploy may touch."""
+    return {node: rack.disk_digest(node, "data") for node in ("node1", "node2", "node3")}
+
+
+def boot_files(rack):
+    """What the boot server has for nodes: paths with their contents."""
+    found = [path for room in ("http/node", "dnsmasq/hosts.d") for path in (rack.BOOT / room).rglob("*") if path.is_file()]
+    return {path: path.read_bytes() for path in found}
+
+
+@contextlib.contextmanager
+def watched_processes():
+    """Collect the arguments of every process that runs in the meantime.
+
+    :returns: a set of command lines that grows.
+    """
+    seen, done = set(), threading.Event()
+
+    def watch():
+        while not done.wait(0.2):
+            for entry in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+                with contextlib.suppress(OSError):
+                    seen.add(entry.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        watcher.join()
 
 
 def enroll(rack, change):

@@ -15,7 +15,7 @@ import time
 
 import pytest
 
-from steps import IMAGE, data_digests, host_tasks, nodes, recap, run
+from steps import IMAGE, boot_files, data_digests, host_tasks, nodes, recap, run
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +54,10 @@ def test_provide_and_the_lock_of_another_run(virtual_rack):
 
 
 def test_check_mode_changes_nothing(virtual_rack):
-    before = nodes(virtual_rack)
+    before = nodes(virtual_rack), boot_files(virtual_rack)
     output = run(virtual_rack, "deploy.yml", "-l", "rack3", *IMAGE, "--check", "--diff")
-    assert "deploying" in output
-    after = nodes(virtual_rack)
-    assert {name: node["provision_state"] for name, node in after.items()} == {name: node["provision_state"] for name, node in before.items()}
+    assert "available -> deploying (check)" in output
+    assert (nodes(virtual_rack), boot_files(virtual_rack)) == before
 
 
 def test_deploy(virtual_rack, data_before):
