@@ -16,6 +16,7 @@ description:
     that may log in to the ramdisk, and the DHCP reservation of its address.
   - With O(state=absent) the script and the keys are withdrawn, so that the node goes on to its next boot device. The reservation
     stays unless O(reservation=false), because an installed system keeps its address.
+  - With O(state=present) both daemons of the boot server must be running, in check mode as well.
   - Each file appears complete or not at all. Nothing is restarted; C(dnsmasq) sees new reservations by itself and is told of changed ones.
   - It does not switch the node on and sets no boot device; M(rackwright.baremetal.power) does.
   - Runs where the files are. When the boot server is not the controller, use C(delegate_to) with the boot server.

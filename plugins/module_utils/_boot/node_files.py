@@ -69,6 +69,22 @@ def current_ramdisk(root):
     return ramdisk
 
 
+def refuse_stopped_daemons(root):
+    """Make sure that the boot server runs: found out by waiting, it looks like a bad cable half an hour later.
+
+    :param root: boot_server_root.
+    :raises BaremetalError: naming what does not run.
+    """
+    # By the names that the role boot_server gives their files.
+    files = {name: f"{root}/run/{name}.pid" for name in ("dnsmasq", "nginx")}
+    stopped = [name for name, pid_file in files.items() if daemons.running(pid_file, f"{root}/{name}/{name}.conf") is None]
+    if stopped:
+        raise BaremetalError(
+            "the boot server does not run, so no node would get an address and a file", stage="boot files",
+            seen=" and ".join(f"no {name} with this configuration by {files[name]}" for name in stopped),
+            cure="run playbooks/boot_server.yml, which starts it, or set root to the boot_server_root of the one that runs")
+
+
 def boot_arguments(url, mac, nonce, extra):
     """All kernel arguments of a boot into the ramdisk.
 

@@ -35,6 +35,7 @@ def run(call):
         raise BaremetalError("address is needed", stage="boot files", cure="give it, or run where the registry is")
     ramdisk = node_files.current_ramdisk(root)
     arguments = node_files.boot_arguments(params["url"], mac, params["nonce"], params["kernel_arguments"])
+    node_files.refuse_stopped_daemons(root)
     changed, old, new = node_files.present(
         root, node=call.node, mac=mac, address=params["address"], nonce=params["nonce"], keys=params["ssh_public_keys"],
         url=params["url"], arguments=arguments, ramdisk=ramdisk, check_mode=call.check_mode)

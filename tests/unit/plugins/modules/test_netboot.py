@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
 
 import pytest
@@ -38,6 +39,22 @@ class Site:
             (self.root / "http/ramdisk/abc" / name).write_text("x")
         (self.root / "http/ramdisk/current.json").write_text(
             json.dumps({"digest": "abc", "kernel": "ramdisk/abc/vmlinuz", "initrd": "ramdisk/abc/initrd.img"}))
+
+        self._started = [self._daemon(name) for name in ("dnsmasq", "nginx")]
+
+    def _daemon(self, name):
+        """A process that passes for a daemon of this root."""
+        started = subprocess.Popen(["sh", "-c", "read end", "sh", f"{self.root}/{name}/{name}.conf"], stdin=subprocess.PIPE)
+        (self.root / f"run/{name}.pid").write_text(f"{started.pid}\n")
+        return started
+
+    def stop(self, number):
+        with self._started[number] as daemon:
+            daemon.stdin.close()
+
+    def end(self):
+        for number in range(len(self._started)):
+            self.stop(number)
 
     def enrol(self, **more):
         node = schema.normalise({
@@ -89,7 +106,9 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path):
-    return Site(tmp_path)
+    made = Site(tmp_path)
+    yield made
+    made.end()
 
 
 def test_life_of_boot_files(site):
@@ -139,6 +158,19 @@ def test_without_a_ramdisk_nothing_is_written(site):
     result = site.netboot()
     assert result["failed"] and "playbooks/ramdisk.yml" in result["msg"]
     assert not list((site.root / "dnsmasq/hosts.d").iterdir())
+
+
+@pytest.mark.parametrize(("number", "name"), [(0, "dnsmasq"), (1, "nginx")])
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_a_stopped_daemon_is_noticed_before_a_node_waits_for_it(site, number, name, check_mode):
+    site.enrol()
+    site.stop(number)
+    result = site.netboot(check_mode=check_mode)
+    assert result["failed"] and result["msg"].startswith("node1: boot files: the boot server does not run"), result
+    assert f"{site.root}/run/{name}.pid" in result["msg"] and "boot_server.yml" in result["msg"]
+    assert not list((site.root / "dnsmasq/hosts.d").iterdir())
+    # What is withdrawn needs nobody to serve it.
+    assert not site.netboot(state="absent").get("failed")
 
 
 def test_waiting_moves_the_node_through_its_wait_state(site):
