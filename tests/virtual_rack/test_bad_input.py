@@ -88,7 +88,7 @@ def test_damaged_image(virtual_rack, data_before):
     for name in ("node1", "node2"):
         node = nodes(virtual_rack)[name]
         assert node["provision_state"] == "deploy failed"
-        assert told(node["last_error"], name, stage="write the image")
+        assert told(node["last_error"], name, stage="verify the image")
         with open(virtual_rack.RACK / "disks" / name / "target.raw", "rb") as disk:
             assert not any(disk.read(1 << 20)), "a half-written disk could boot"
     assert data_digests(virtual_rack) == data_before

@@ -27,6 +27,9 @@ except ImportError as error:
 # enough that some frames in flight on every core fit in any machine's memory.
 FRAME_SIZE = 4 * 1024 * 1024
 
+# What to do about an image that is not what was published.
+PUBLISH_AGAIN = "publish the image again; if it happens again, look at the boot server's disk and memory and at the network"
+
 _SKIPPABLE_MAGIC = 0x184D2A5E
 _SEEKABLE_MAGIC = 0x8F92EAB1
 
@@ -75,7 +78,7 @@ def decompress(data, raw_size):
         seen = f"a frame of {announced} bytes where {raw_size} belong"
     except zstandard.ZstdError as error:
         seen = str(error)
-    raise BaremetalError("a frame of the published image is damaged", seen=seen)
+    raise BaremetalError("a frame of the published image is damaged", stage="verify the image", seen=seen, cure=PUBLISH_AGAIN)
 
 
 def render_table(frames):

@@ -33,7 +33,6 @@ _MAP_LIMIT = 256 * 1024 * 1024
 # Holes up to this length inside a frame are written as zeros together with their neighbours:
 # one larger write is cheaper than two writes and a zeroing request.
 _BRIDGE = 128 * 1024
-_PUBLISH_AGAIN = "publish the image again; if it happens again, look at the boot server's disk and memory and at the network"
 
 
 class Image(t.NamedTuple):
@@ -80,7 +79,7 @@ def _verify(data, expected, what):
     actual = f"sha256:{hashlib.sha256(data).hexdigest()}"
     if actual != expected:
         raise BaremetalError(f"{what} is not the one that was published", stage="verify the image",
-                             seen=f"{actual} where {expected} belongs", cure=_PUBLISH_AGAIN)
+                             seen=f"{actual} where {expected} belongs", cure=seekable.PUBLISH_AGAIN)
 
 
 def check_size(image, size, device):
@@ -226,7 +225,7 @@ class _Writing:
             stream.open()
             if stream.size not in (None, manifest["compressed_size"]):
                 raise BaremetalError("the published image has another size than its manifest says", stage="fetch the image",
-                                     seen=f"{stream.size} bytes where {manifest['compressed_size']} belong", cure=_PUBLISH_AGAIN)
+                                     seen=f"{stream.size} bytes where {manifest['compressed_size']} belong", cure=seekable.PUBLISH_AGAIN)
             for item, frame in zip(work, frames):
                 data = self._read(stream, frame.compressed, digest)
                 if item.ranges:
@@ -238,7 +237,7 @@ class _Writing:
             self._read(stream, manifest["seek_table_size"], digest)
         if f"sha256:{digest.hexdigest()}" != manifest["compressed_digest"]:
             raise BaremetalError("the image was damaged on its way or on the boot server", stage="verify the image",
-                                 seen=f"sha256:{digest.hexdigest()} for the whole stream where {manifest['compressed_digest']} belongs", cure=_PUBLISH_AGAIN)
+                                 seen=f"sha256:{digest.hexdigest()} for the whole stream where {manifest['compressed_digest']} belongs", cure=seekable.PUBLISH_AGAIN)
 
     def _frames(self, count):
         """The seek table, fetched from the end of the file."""
@@ -248,19 +247,19 @@ class _Writing:
             table = bytearray(size)
             if stream.readinto(table) != size:
                 raise BaremetalError("the published image is cut off", stage="fetch the seek table",
-                                     seen=f"no {manifest['compressed_size']} bytes", cure=_PUBLISH_AGAIN)
+                                     seen=f"no {manifest['compressed_size']} bytes", cure=seekable.PUBLISH_AGAIN)
         _verify(table, manifest["seek_table_digest"], "the seek table of the image")
         frames = seekable.parse_table(bytes(table))
         if len(frames) != count:
             raise BaremetalError("seek table and manifest contradict each other", stage="fetch the seek table",
-                                 seen=f"{len(frames)} frames, not {count}", cure=_PUBLISH_AGAIN)
+                                 seen=f"{len(frames)} frames, not {count}", cure=seekable.PUBLISH_AGAIN)
         return frames
 
     @staticmethod
     def _read(stream, size, digest):
         data = bytearray(size)
         if stream.readinto(data) != size:
-            raise BaremetalError("the published image is cut off", stage="fetch the image", seen=f"it ends after {stream.position} bytes", cure=_PUBLISH_AGAIN)
+            raise BaremetalError("the published image is cut off", stage="fetch the image", seen=f"it ends after {stream.position} bytes", cure=seekable.PUBLISH_AGAIN)
         digest.update(data)
         return data
 
@@ -274,7 +273,7 @@ class _Writing:
             end = min((part.last + 1) * blockmap.BLOCK_SIZE - item.start, item.raw_size)
             if hashlib.sha256(view[start:end]).hexdigest() != part.digest:
                 raise BaremetalError("a part of the image is not what was published", stage="verify the image",
-                                     seen=f"a wrong checksum for blocks {part.first}-{part.last} of {blockmap.BLOCK_SIZE} bytes", cure=_PUBLISH_AGAIN)
+                                     seen=f"a wrong checksum for blocks {part.first}-{part.last} of {blockmap.BLOCK_SIZE} bytes", cure=seekable.PUBLISH_AGAIN)
             # What lies between ranges was not verified: it is zero because it is made so here.
             buffer[filled:start] = bytes(start - filled)
             buffer[start:end] = view[start:end]
