@@ -18,6 +18,10 @@ TOOL_PATH = os.pathsep.join(
 )
 
 
+class CommandTimeout(BaremetalError):
+    """A program that did not end in time."""
+
+
 def find_tool(name):
     """Return the full path of the program O(name), or None when it is not installed."""
     return shutil.which(name, path=TOOL_PATH)
@@ -28,8 +32,8 @@ def run(argv, *, node=None, stage=None, timeout=120, ok=(0,), stdin=None):
 
     argv: program name and arguments. timeout: seconds. ok: exit codes that count as success.
     stdin: bytes for its standard input. Output is read in the C locale.
-    Raises BaremetalError when the program is missing, takes too long or fails; the text then
-    carries the last lines that the program wrote.
+    Raises BaremetalError when the program is missing, takes too long (CommandTimeout) or fails;
+    the text then carries the last lines that the program wrote.
     """
     program = find_tool(argv[0])
     command = " ".join(argv)
@@ -53,7 +57,7 @@ def run(argv, *, node=None, stage=None, timeout=120, ok=(0,), stdin=None):
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise BaremetalError(
+        raise CommandTimeout(
             "%s did not end within %d seconds" % (command, timeout),
             node=node,
             stage=stage,

@@ -18,7 +18,7 @@ import re
 import tempfile
 
 from .._errors import BaremetalError
-from .commands import find_tool, run
+from .commands import CommandTimeout, find_tool, run
 from .devices import GIB, list_disks
 from .hints import select
 from .interlock import same_uuid
@@ -33,6 +33,8 @@ INSTANCE_DATA = "/run/cloud-init/instance-data-sensitive.json"
 ROOT_SLACK = 100 * MIB
 # The rest is what a file system needs for itself: inode tables, journal, group descriptors.
 FILE_SYSTEM_SHARE = 0.9
+# Seconds for cloud-init to tell what it does.
+STATUS_TIMEOUT = 30
 # sysfs counts in units of 512 bytes, whatever the disk's sectors are (block/genhd.c).
 SYSFS_SECTOR = 512
 
@@ -45,9 +47,23 @@ def wait_for_cloud_init(timeout, *, runner=run):
     """
     if find_tool("cloud-init") is None:
         return None, None
-    argv = ["cloud-init", "status", "--wait", "--long"]
+    argv = ["cloud-init", "status", "--long"]
     # 1 is an error, 2 a recoverable one; both are told by the text.
-    text = runner(argv, stage=STAGE, timeout=timeout, ok=(0, 1, 2)).decode("utf-8", "replace")
+    options = {"stage": STAGE, "ok": (0, 1, 2)}
+    try:
+        text = runner(argv + ["--wait"], timeout=timeout, **options).decode("utf-8", "replace")
+    except CommandTimeout:
+        try:
+            seen = " ".join(runner(argv, timeout=STATUS_TIMEOUT, **options).decode("utf-8", "replace").split())
+        except BaremetalError as error:
+            seen = error.what
+        raise BaremetalError(
+            "cloud-init was still at work %d seconds after the login" % timeout,
+            stage=STAGE,
+            seen=seen[-400:] or "nothing",
+            cure="If the user data has that much to do, give a larger time-out (cloud_init in deploy_timeouts). "
+            "Otherwise look at /var/log/cloud-init-output.log there: often it waits for a network or a package mirror.",
+        ) from None
     state = re.search(r"^status: *(.+)$", text, re.MULTILINE)
     return (state.group(1).strip() if state else "unknown"), " ".join(text.split())
 

@@ -11,6 +11,7 @@ import pathlib
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._disk import proof
+from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.commands import CommandTimeout
 from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.devices import GIB
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 
@@ -114,10 +115,27 @@ def test_cloud_init_is_waited_for(monkeypatch):
         return b"....\nstatus: done\nextended_status: done\n"
 
     assert proof.wait_for_cloud_init(42, runner=runner)[0] == "done"
-    assert calls[0][0] == ["cloud-init", "status", "--wait", "--long"]
+    assert calls[0][0] == ["cloud-init", "status", "--long", "--wait"]
     assert calls[0][1]["timeout"] == 42
     monkeypatch.setattr(proof, "find_tool", lambda name: None)
     assert proof.wait_for_cloud_init(42, runner=runner) == (None, None)
+
+
+@pytest.mark.parametrize("told", ["status: running\ndetail: apt-get update", None])
+def test_cloud_init_that_takes_too_long(monkeypatch, told):
+    """It is nobody's disk error; the cure names the variable that the operator can set."""
+    def runner(argv, **options):
+        if "--wait" in argv or told is None:
+            raise CommandTimeout("%s did not end" % " ".join(argv), cure="Look at the disk")
+        return told.encode()
+
+    monkeypatch.setattr(proof, "find_tool", lambda name: "/usr/bin/" + name)
+    with pytest.raises(BaremetalError) as raised:
+        proof.wait_for_cloud_init(7, runner=runner)
+    text = str(raised.value)
+    assert text.startswith("proof: cloud-init was still at work 7 seconds after the login. Seen: ")
+    assert (told or "cloud-init status --long did not end").split()[-1] in text
+    assert "cloud_init in deploy_timeouts" in text and "disk" not in text
 
 
 def test_metadata_as_cloud_init_consumed_it(machine):
