@@ -147,7 +147,7 @@ def test_refused_port_fails_at_once(failure, redfish):
 
 
 def test_silent_server_fails_after_the_time_out(failure, redfish, monkeypatch):
-    monkeypatch.setattr(redfish_transport, "CONNECT_TIMEOUT", 1)
+    monkeypatch.setattr(redfish_transport, "HANDSHAKE_TIMEOUT", 1)
     with socket.create_server((HOST, 0)) as server:
         begin = time.monotonic()
         assert "does not answer" in failure("redfish", {**redfish, "port": server.getsockname()[1]})

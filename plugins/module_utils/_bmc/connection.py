@@ -24,6 +24,10 @@ class BmcLost(BaremetalError):
         super().__init__(what, **{"stage": STAGE, **context})
 
 
+class BmcUnreachable(BmcLost):
+    """No connection came about at all: time-out, refused, no route. The run's breaker remembers it."""
+
+
 def refused(what, **context):
     """The error for a connection that will not work until somebody changes something.
 

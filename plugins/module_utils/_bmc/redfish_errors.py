@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What sushy's and requests' exceptions mean, for a person.
+"""What the exceptions of a connection, and a BMC's refusals, mean for a person.
 
 Private to the collection; may change at any time.
 """
@@ -10,74 +10,58 @@ Private to the collection; may change at any time.
 from __future__ import annotations
 
 import contextlib
+import http.client
 import socket
 import ssl
 
-try:
-    import requests.exceptions
-    from sushy import exceptions as sushy_errors
-except ImportError:
-    sushy_errors = None
-
 from .._errors import BaremetalError
 from .connection import STAGE, BmcLost, refused
+from .redfish_transport import PinMismatch, TransportError
 
-# 409: busy with another change. 429: too many requests. The 5xx: the BMC itself is not well.
-_LATER = (409, 429)
-
-
-def _causes(error):
-    """The error and everything it came from, wrapped arguments included."""
-    seen = []
-    queue = [error]
-    while queue:
-        item = queue.pop(0)
-        if isinstance(item, BaseException) and item not in seen:
-            seen.append(item)
-            queue += [item.__cause__, item.__context__, getattr(item, "reason", None), *item.args]
-    return seen
+# What a BMC says when its table of sessions is full. Dell: RAC0218 (Integrated Dell Remote Access Controller message
+# reference). SessionLimitExceeded: Base registry (DSP2065) and HPE. On Dell a request with basic authentication takes a
+# place in that table as well.
+SESSION_TABLE_FULL = ("RAC0218", "SessionLimitExceeded", "MaxSessions", "maximum number of user sessions")
 
 
-def _first(causes, *kinds):
-    return next((cause for cause in causes if isinstance(cause, kinds)), None)
+class RedfishRefusal(BaremetalError):
+    """The BMC understood a request and said no.
+
+    :param status: HTTP status.
+    :param messages: what the BMC said, as ``message_list`` returns it.
+    """
+
+    def __init__(self, what, *, status, messages, **context):
+        super().__init__(what, **{"stage": STAGE, **context})
+        self.status = status
+        self.messages = messages
+
+    def says(self, *names):
+        """Whether one of the BMC's messages has one of these names in its MessageId or text."""
+        return says(self.messages, *names)
 
 
-def _connection_error(url, error):
-    causes = _causes(error)
-    bad_certificate = _first(causes, ssl.SSLCertVerificationError)
-    if bad_certificate:
-        return refused(
-            f"the certificate of the BMC at {url} is not to be trusted",
-            seen=bad_certificate.verify_message or bad_certificate,
-            cure="set ca_file of the BMC to the authority that signed the certificate, and check that the address "
-                 "is one of the names in it; only for a BMC that cannot have a proper certificate, set verify to false",
-        )
-    tls = _first(causes, ssl.SSLError)
-    if tls:
-        return refused(
-            f"no TLS connection with the BMC at {url} came about", seen=tls.reason or tls,
-            cure="check that the port is the one that serves HTTPS and that the BMC speaks TLS 1.2 or newer",
-        )
-    if _first(causes, ConnectionRefusedError):
-        return BmcLost(
-            f"the BMC at {url} refused the connection", seen="nothing listens on that port",
-            cure="check address and port, and that the BMC's Redfish or HTTPS service is switched on",
-        )
-    if _first(causes, socket.gaierror):
-        return refused(
-            f"the name of the BMC at {url} cannot be resolved", seen=_first(causes, socket.gaierror).strerror,
-            cure="correct the address of the BMC, or the name service of the controller",
-        )
-    if _first(causes, requests.exceptions.ConnectTimeout, requests.exceptions.ReadTimeout, TimeoutError):
-        return BmcLost(
-            f"the BMC at {url} does not answer", seen="the connection timed out",
-            cure="check that the address is right, that the BMC has power and network, and that no firewall is in between",
-        )
-    cause = next((item for item in causes if isinstance(item, OSError) and item.strerror), causes[-1])
-    return BmcLost(
-        f"the connection with the BMC at {url} failed", seen=getattr(cause, "strerror", None) or cause,
-        cure="check address and port, and that they belong to a BMC with Redfish",
-    )
+def says(messages, *names):
+    """Whether one of the messages has one of these names in its MessageId or text."""
+    return any(name in f"{message['id']} {message['text']}" for message in messages for name in names)
+
+
+def message_list(body):
+    """The messages of an error body, whatever form a maker gave them.
+
+    :param body: the parsed JSON, or None.
+    :returns: list of dicts with ``id`` and ``text``, both strings.
+    """
+    error = body.get("error", body) if isinstance(body, dict) else {}
+    if not isinstance(error, dict):
+        return [{"id": "", "text": str(error)}]
+    found = error.get("@Message.ExtendedInfo") or []
+    # Dell sends a single object where a list belongs (quirk R34).
+    found = [found] if isinstance(found, dict) else found if isinstance(found, list) else []
+    messages = [{"id": str(item.get("MessageId") or ""), "text": str(item.get("Message") or "")} for item in found if isinstance(item, dict)]
+    if not messages and (error.get("code") or error.get("message")):
+        messages = [{"id": str(error.get("code") or ""), "text": str(error.get("message") or "")}]
+    return messages
 
 
 def not_redfish(url, seen):
@@ -92,49 +76,74 @@ def not_redfish(url, seen):
     )
 
 
+def not_let_in(url, seen):
+    """The error for credentials that the BMC does not take."""
+    return refused(
+        f"the BMC at {url} does not accept the user name and password", seen=seen,
+        cure="correct the credentials of the BMC; wait before the next try if the BMC locks accounts after wrong passwords")
+
+
+def table_full(url, seen):
+    """The error for a BMC whose table of sessions is full."""
+    return BmcLost(
+        f"the BMC at {url} has no session left", seen=seen,
+        cure="end forgotten sessions in the BMC's web interface, or wait until they time out (often 30 minutes); "
+             "find out which program leaves them open")
+
+
 def explain(url, error):
-    """The BaremetalError for an exception of sushy or of the HTTP library below it.
+    """The BaremetalError for an exception of redfish_transport.py.
 
     :param url: base URL of the BMC.
     :param error: the exception.
     :returns: a BaremetalError; BmcLost when a later try may succeed.
     """
-    if isinstance(error, sushy_errors.ConnectionError):
-        return _connection_error(url, error)
-    if isinstance(error, sushy_errors.AccessError):
+    if isinstance(error, PinMismatch):
         return refused(
-            f"the BMC at {url} does not accept the user name and password", seen=f"HTTP status {error.status_code}",
-            cure="correct the credentials of the BMC; wait before the next try if the BMC locks accounts after wrong passwords",
-        )
-    if isinstance(error, sushy_errors.ResourceNotFoundError):
-        return not_redfish(url, error)
-    if isinstance(error, sushy_errors.HTTPError):
-        status = error.status_code
-        seen = f"HTTP status {status}" + (f", {error.detail}" if error.detail else "")
-        if status in _LATER or status >= 500:
-            return BmcLost(f"the BMC at {url} cannot answer now", seen=seen,
-                           cure="try again in a minute; if it stays so, reset the BMC")
-        return BaremetalError(f"the BMC at {url} refused the request", stage=STAGE, seen=seen,
-                              cure="look up in the BMC's own log why; a firmware update of the BMC may be due")
-    if isinstance(error, sushy_errors.SushyError):
-        return not_redfish(url, error)
+            f"the certificate of the BMC at {url} is not the one that is pinned", seen=f"sha256 fingerprint {error.seen}",
+            cure="find out whether the BMC was exchanged, reset or given a new certificate, or whether somebody sits in between; "
+                 "then correct fingerprint of the BMC")
+    if isinstance(error, TransportError):
+        return not_redfish(url, error.reason)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return refused(
+            f"the certificate of the BMC at {url} is not to be trusted", seen=getattr(error, "verify_message", None) or error,
+            cure="set ca_file of the BMC to the authority that signed the certificate, and check that the address "
+                 "is one of the names in it; for a BMC that cannot have a proper certificate, set fingerprint to its sha256 fingerprint")
+    if isinstance(error, ssl.SSLError):
+        return refused(
+            f"no TLS connection with the BMC at {url} came about", seen=getattr(error, "reason", None) or error,
+            cure="check that the port is the one that serves HTTPS and that the BMC speaks TLS 1.2 or newer; for a BMC that "
+                 "only knows older TLS, set tls_min_version of the BMC to 1.0")
+    if isinstance(error, socket.gaierror):
+        return refused(
+            f"the name of the BMC at {url} cannot be resolved", seen=error.strerror,
+            cure="correct the address of the BMC, or the name service of the controller")
+    if isinstance(error, TimeoutError):
+        return BmcLost(
+            f"the BMC at {url} does not answer", seen="the answer did not come, or not whole, in time",
+            cure="try again; if it stays so, reset the BMC")
+    if isinstance(error, OSError):
+        return BmcLost(
+            f"the connection with the BMC at {url} failed", seen=error.strerror or error,
+            cure="try again in a minute; if it stays so, check that address and port belong to a BMC with Redfish")
+    if isinstance(error, http.client.HTTPException):
+        return not_redfish(url, f"an answer that is no HTTP ({type(error).__name__})")
     return not_redfish(url, f"an answer that is no Redfish resource ({type(error).__name__})")
 
 
 @contextlib.contextmanager
-def explained(url, *passed):
-    """Turn every exception that sushy lets out of the block into a BaremetalError.
+def explained(url):
+    """Turn every exception that a BMC can cause in the block into a BaremetalError.
 
     :param url: base URL of the BMC.
-    :param passed: exception classes that the caller deals with.
 
-    sushy hands out what its parsers stumble over as it is: bodies that are not JSON are ValueErrors,
-    JSON that is not Redfish gives attribute, key and type errors.
+    Bodies that are not JSON are ValueErrors, JSON that is not Redfish gives attribute, key and type errors.
     """
     try:
         yield
-    except passed:
+    except BaremetalError:
         raise
-    except (sushy_errors.SushyError, requests.exceptions.RequestException,
+    except (OSError, http.client.HTTPException, PinMismatch, TransportError,
             ValueError, AttributeError, KeyError, TypeError) as error:
         raise explain(url, error) from error

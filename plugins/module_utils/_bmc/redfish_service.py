@@ -4,28 +4,21 @@
 
 """A Redfish service as documents: read, change, run an action, follow a task; nothing is believed unread.
 
-sushy's connector carries the requests (redfish_transport.py); what it carries is plain JSON, because what
-boards send is not always what sushy's resource classes insist on. Specification: DSP0266.
+What boards send is not always what a class for each resource would insist on, so a resource is plain JSON here.
+redfish_transport.py carries the requests. Specification: DSP0266.
 Private to the collection; may change at any time.
 """
 
 from __future__ import annotations
 
+import base64
 import time
 import urllib.parse
 
-try:
-    from sushy import exceptions as sushy_errors
-except ImportError as error:
-    sushy_errors = None
-    IMPORT_ERROR = error
-else:
-    IMPORT_ERROR = None
-
-from .._errors import BaremetalError, missing_library
-from .connection import STAGE, BmcLost, refused, required
-from .redfish_errors import explained, not_redfish
-from .redfish_transport import base_url, connector, tls_context
+from .._errors import BaremetalError
+from .connection import BmcLost, refused, required
+from .redfish_errors import SESSION_TABLE_FULL, RedfishRefusal, explained, message_list, not_let_in, not_redfish, table_full
+from .redfish_transport import TOTAL_TIMEOUT, Connector, base_url
 
 ROOT = "/redfish/v1/"
 SYSTEMS = "/redfish/v1/Systems"
@@ -37,49 +30,16 @@ _TRANSIENT = (
     "InvalidOperationForSystemState",  # HPE: just after a power change
     "DuringSystemPOST",  # HPE: UnableToModifyDuringSystemPOST
 )
-_TRANSIENT_TRIES = 6
+# Dell iDRAC10 refuses On so for up to 60 s after the machine went off (quirk R20).
+_TRANSIENT_CONFLICT = "ActionParameterValueConflict"
+_TRANSIENT_TRIES = 7
 _TRANSIENT_PAUSE = 10.0  # seconds
 
-# TaskState (DSP2046, Task); everything else, and what no standard knows ("New" of Dell), still runs.
+# TaskState (DSP2046, Task) and Dell's JobState; everything else, and what no standard knows ("New" of Dell), still runs.
 _TASK_GOOD = ("Completed",)
-_TASK_BAD = ("Exception", "Killed", "Cancelled", "Suspended", "Interrupted")
+_TASK_BAD = ("Exception", "Killed", "Cancelled", "Suspended", "Interrupted", "Failed", "CompletedWithErrors")
 _TASK_POLL = 2.0  # seconds
-
-
-class RedfishRefusal(BaremetalError):
-    """The BMC understood a request and said no.
-
-    :param status: HTTP status.
-    :param messages: what the BMC said, as ``message_list`` returns it.
-    """
-
-    def __init__(self, what, *, status, messages, **context):
-        super().__init__(what, **{"stage": STAGE, **context})
-        self.status = status
-        self.messages = messages
-
-    def says(self, *names):
-        """Whether one of the BMC's messages has one of these names in its MessageId or text."""
-        texts = [f"{message['id']} {message['text']}" for message in self.messages]
-        return any(name in text for text in texts for name in names)
-
-
-def message_list(body):
-    """The messages of an error body, whatever form a maker gave them.
-
-    :param body: the parsed JSON, or None.
-    :returns: list of dicts with ``id`` and ``text``, both strings.
-    """
-    error = body.get("error", body) if isinstance(body, dict) else {}
-    if not isinstance(error, dict):
-        return [{"id": "", "text": str(error)}]
-    found = error.get("@Message.ExtendedInfo") or []
-    # Dell sends a single object where a list belongs.
-    found = [found] if isinstance(found, dict) else found if isinstance(found, list) else []
-    messages = [{"id": str(item.get("MessageId") or ""), "text": str(item.get("Message") or "")} for item in found if isinstance(item, dict)]
-    if not messages and (error.get("code") or error.get("message")):
-        messages = [{"id": str(error.get("code") or ""), "text": str(error.get("message") or "")}]
-    return messages
+_FRESH_TASK_TRIES = 3
 
 
 def path_of(link):
@@ -91,13 +51,15 @@ def path_of(link):
 class Answer:
     """What a BMC answered to a change.
 
-    ``body`` is the parsed JSON or {}; ``task`` is the path of the task that does the work, or None.
+    ``body`` is the parsed JSON or {}; ``task`` is the path of the task that does the work, or None; ``location`` is
+    the path in the Location header, which names what a POST has made, or None.
     """
 
-    def __init__(self, status, body, task):
+    def __init__(self, status, body, task, location=None):
         self.status = status
         self.body = body
         self.task = task
+        self.location = location
 
 
 class RedfishService:
@@ -109,21 +71,22 @@ class RedfishService:
     :param connection: the ``bmc`` dict with a clear password.
     :param log: called with lines for a person who looks closer.
     :param sleep: for tests.
+    :param clock: for tests.
+    :param connector: for tests, what sends the requests.
     :raises BaremetalError: when the address or the TLS settings cannot be used. Nothing is sent yet.
     """
 
-    def __init__(self, connection, log, sleep=time.sleep):
-        if sushy_errors is None:
-            raise missing_library("sushy", IMPORT_ERROR)
+    def __init__(self, connection, log, sleep=time.sleep, clock=time.monotonic, connector=None):
         required(connection, "redfish", "address", "username", "password")
         self.url = base_url(connection)
         self.log = log
         self._sleep = sleep
+        self._clock = clock
         self._system_id = connection.get("system_id")
         self._system_path = None
-        verify = connection.get("verify")
-        self._connector = connector(self.url, tls_context(connection.get("ca_file"), True if verify is None else verify))
-        self._connector.set_http_basic_auth(str(connection["username"]), str(connection["password"]))
+        self._connector = connector or Connector(self.url, connection)
+        account = f"{connection['username']}:{connection['password']}".encode()
+        self._credentials = {"Authorization": f"Basic {base64.b64encode(account).decode()}"}
         self._etags = {}
 
     def close(self):
@@ -142,7 +105,9 @@ class RedfishService:
         body = self._json(response, path)
         if "@odata.id" not in body and "@odata.type" not in body:
             raise not_redfish(self.url, "JSON without an @odata.id")
-        self._etags[path] = response.headers.get("ETag") or body.get("@odata.etag") or None
+        # An empty one, quoted or not, is none (quirk R58).
+        tags = [str(tag) for tag in (response.headers.get("ETag"), body.get("@odata.etag")) if tag and str(tag).strip('W/"')]
+        self._etags[path] = list(dict.fromkeys(tags))
         return body
 
     def find(self, path):
@@ -184,8 +149,9 @@ class RedfishService:
         for _unused in range(100):
             if not isinstance(page, dict):
                 break
-            paths += [path for path in map(path_of, page.get("Members") or []) if path]
-            page = self.find(page.get("Members@odata.nextLink"))
+            found = page.get("Members")
+            paths += [path for path in map(path_of, found if isinstance(found, list) else ()) if path]
+            page = self.find(_next_page(page))
         return list(dict.fromkeys(paths))
 
     def root(self):
@@ -250,8 +216,9 @@ class RedfishService:
     def patch(self, path, body):
         """Change properties of a resource. Whether they were taken, only reading it again tells.
 
-        Tried with the entity tag that was last read, a fresh one, that one made strong, ``*`` and none, in this
-        order, as long as the BMC answers 412 or 428 (DSP0266, 7.3: boards disagree on what they compare).
+        Tried with the entity tag that was last read, a fresh one (that of the header, then that of the body), made
+        strong, without quotes, ``*`` and none, in this order, as long as the BMC answers 412 or 428 (DSP0266,
+        "Protecting against mid-air collisions": boards disagree on what they compare).
 
         :returns: an Answer.
         :raises RedfishRefusal: when the BMC says no.
@@ -270,14 +237,14 @@ class RedfishService:
         raise last
 
     def _entity_tags(self, path):
-        known = self._etags.get(path)
-        yield known
+        yield next(iter(self._etags.get(path) or ()), None)
         # The resource may have changed since, or was never read.
         self.get(path)
-        fresh = self._etags.get(path)
-        yield fresh
-        if fresh and fresh.startswith("W/"):
-            yield fresh[2:]
+        fresh = self._etags[path]
+        yield from fresh
+        for tag in fresh:
+            yield tag.removeprefix("W/")
+            yield tag.removeprefix("W/").strip('"')
         yield "*"
         yield None
 
@@ -302,11 +269,9 @@ class RedfishService:
         :param resource: JSON object.
         :param action: for example ``ComputerSystem.Reset``; OEM actions are found as well.
         """
-        actions = resource.get("Actions") if isinstance(resource.get("Actions"), dict) else {}
-        oem = actions.get("Oem") if isinstance(actions.get("Oem"), dict) else {}
-        for offered in (actions, oem):
+        for offered in _actions(resource):
             entry = offered.get(f"#{action}")
-            if isinstance(entry, dict) and isinstance(entry.get("target"), str):
+            if isinstance(entry, dict) and isinstance(entry.get("target"), str) and entry["target"].startswith("/"):
                 return entry["target"]
         return None
 
@@ -317,14 +282,13 @@ class RedfishService:
 
         :returns: list of strings; None when the BMC does not tell.
         """
-        actions = resource.get("Actions") if isinstance(resource.get("Actions"), dict) else {}
-        entry = actions.get(f"#{action}")
+        entry = _actions(resource)[0].get(f"#{action}")
         if not isinstance(entry, dict):
             return None
         values = entry.get(f"{parameter}@Redfish.AllowableValues")
-        if values is None and entry.get("@Redfish.ActionInfo"):
-            info = self.find(entry["@Redfish.ActionInfo"]) or {}
-            for candidate in info.get("Parameters") or []:
+        if values is None and isinstance(entry.get("@Redfish.ActionInfo"), str):
+            parameters = (self.find(entry["@Redfish.ActionInfo"]) or {}).get("Parameters")
+            for candidate in parameters if isinstance(parameters, list) else ():
                 if isinstance(candidate, dict) and candidate.get("Name") == parameter:
                     values = candidate.get("AllowableValues")
         return [str(value) for value in values] if isinstance(values, list) else None
@@ -338,7 +302,7 @@ class RedfishService:
         """
         target = self.target(resource, name)
         if target is None:
-            offered = sorted(key.lstrip("#") for key in (resource.get("Actions") or {}) if key.startswith("#"))
+            offered = sorted(key.lstrip("#") for key in _actions(resource)[0] if key.startswith("#"))
             raise BaremetalError(f"the BMC does not offer {name}", stage=stage, seen=f"offered: {', '.join(offered) or 'no action'}",
                                  cure="update the firmware of the BMC, or do it by hand in its web interface")
         return self.post(target, body)
@@ -357,79 +321,102 @@ class RedfishService:
         """
         if not answer.task:
             return "none"
-        waited = 0.0
-        seen = "nothing yet"
+        begin = self._clock()
+        seen, missed = None, 0
         while True:
+            pause = _TASK_POLL
             try:
-                task = self.find(answer.task)
+                task = self._task(answer.task)
             except BmcLost as error:
                 # A BMC that updates itself goes away in between.
                 task, seen = {}, error.what
             if task is None:
-                return "vanished"
-            state = str(task.get("TaskState") or "")
+                # A job that was just made may not be shown yet (quirk R26).
+                if seen or missed == _FRESH_TASK_TRIES:
+                    return "vanished"
+                task, pause = {}, _TRANSIENT_PAUSE
+                missed += 1
+            state = str(task.get("TaskState") or task.get("JobState") or "")
             if state:
                 seen = f"task state {state}" + (f", {task['PercentComplete']} %" if task.get("PercentComplete") is not None else "")
             if state in _TASK_GOOD:
                 return "completed"
             if state in _TASK_BAD:
-                messages = "; ".join(message["text"] or message["id"] for message in message_list({"@Message.ExtendedInfo": task.get("Messages")}))
-                raise BaremetalError(f"{what} failed", stage=stage, seen=f"{seen}{': ' + messages if messages else ''}",
+                said = message_list({"@Message.ExtendedInfo": task.get("Messages")}) or [{"id": "", "text": str(task.get("Message") or "")}]
+                said = "; ".join(filter(None, (message["text"] or message["id"] for message in said)))
+                raise BaremetalError(f"{what} failed", stage=stage, seen=f"{seen}{': ' + said if said else ''}",
                                      cure="look at the event log of the BMC for the cause")
-            if waited >= timeout:
-                raise BaremetalError(f"{what} did not end within {timeout} s", stage=stage, seen=seen,
+            if self._clock() - begin >= timeout:
+                raise BaremetalError(f"{what} did not end within {timeout} s", stage=stage, seen=seen or "nothing yet",
                                      cure="look at the task in the BMC's web interface; a larger timeout helps if it merely is slow")
-            self._sleep(_TASK_POLL)
-            waited += _TASK_POLL
+            self._sleep(pause)
+
+    def _task(self, path):
+        """A task, or the task monitor that a Location header named (DSP0266, "Asynchronous operations").
+
+        A monitor answers 202 as long as the work runs, and then what the request itself would have been answered.
+
+        :returns: dict with ``TaskState`` as far as it is known; None when there is no such thing (any more).
+        """
+        try:
+            response = self._request("get", path)
+        except RedfishRefusal as error:
+            if error.status in (404, 410):
+                return None
+            raise
+        body = self._json(response, path, empty=True)
+        if response.status == 202:
+            return {"TaskState": "Running", **body}
+        is_task = "TaskState" in body or "JobState" in body or str(body.get("@odata.type", "")).startswith(("#Task.", "#Job."))
+        return body if is_task else {"TaskState": "Completed"}
 
     # Requests
 
-    def _change(self, method, path, body, headers):
-        for attempt in range(1, _TRANSIENT_TRIES + 1):
-            try:
-                response = self._request(method, path, body, headers)
-                break
-            except RedfishRefusal as error:
-                if attempt == _TRANSIENT_TRIES or not error.says(*_TRANSIENT):
-                    raise
-                self.log(f"{method} {path}: {error.seen}; again in {_TRANSIENT_PAUSE:.0f} s")
-                self._sleep(_TRANSIENT_PAUSE)
+    def _change(self, method, path, body, headers, timeout=None):
+        response = self._request(method, path, body, headers, timeout)
         self._etags.pop(path, None)
         answer = self._json(response, path, empty=True)
+        location = _location(response)
         task = None
-        if response.status_code == 202:
+        if response.status == 202:
             task = path_of(answer) if str(answer.get("@odata.type", "")).startswith("#Task.") else None
-            task = task or urllib.parse.urlsplit(response.headers.get("Location") or "").path or None
-        return Answer(response.status_code, answer, task)
+            task = task or location
+        return Answer(response.status, answer, task, location)
 
-    def _request(self, method, path, body=None, headers=None):
+    def _request(self, method, path, body=None, headers=None, timeout=None):
+        """Send a request; one that is refused for the moment is sent again."""
+        for attempt in range(1, _TRANSIENT_TRIES + 1):
+            response = self._send(method, path, body, headers, timeout)
+            if response.status < 400:
+                return response
+            refusal = self._refusal(method, path, response)
+            if attempt == _TRANSIENT_TRIES or not isinstance(refusal, RedfishRefusal) or not _is_for_the_moment(refusal, body):
+                raise refusal
+            self.log(f"{refusal.seen}; again in {_TRANSIENT_PAUSE:.0f} s")
+            self._sleep(_TRANSIENT_PAUSE)
+        return None
+
+    def _send(self, method, path, body, headers, timeout):
         self.log(f"{method.upper()} {path}")
-        arguments = {} if body is None else {"data": body}
-        if headers:
-            arguments["headers"] = headers
-        with explained(self.url, sushy_errors.HTTPError):
-            try:
-                return getattr(self._connector, method)(path, **arguments)
-            except sushy_errors.AccessError as error:
-                if error.status_code == 401:
-                    raise self._not_let_in(error) from error
-                raise self._refusal(method, path, error) from error
-            except sushy_errors.HTTPError as error:
-                raise self._refusal(method, path, error) from error
+        with explained(self.url):
+            return self._connector.request(
+                method.upper(), path, body, {**self._credentials, **(headers or {})}, timeout or TOTAL_TIMEOUT)
 
-    def _not_let_in(self, error):
-        return refused(
-            f"the BMC at {self.url} does not accept the user name and password", seen=f"HTTP status {error.status_code}",
-            cure="correct the credentials of the BMC; wait before the next try if the BMC locks accounts after wrong passwords")
-
-    def _refusal(self, method, path, error):
-        status = error.status_code
-        messages = message_list({"error": getattr(error, "body", None) or {}})
+    def _refusal(self, method, path, response):
+        status = response.status
+        try:
+            messages = message_list(response.json())
+        except ValueError:
+            messages = []
         said = "; ".join(dict.fromkeys(message["text"] or message["id"] for message in messages))
         seen = f"{method.upper()} {path}: HTTP status {status}" + (f", {said}" if said else "")
+        if status == 401:
+            return not_let_in(self.url, seen)
         refusal = RedfishRefusal(
             f"the BMC at {self.url} refused the request", status=status, messages=messages, seen=seen,
             cure="look up in the BMC's own log why; a firmware update of the BMC may be due")
+        if refusal.says(*SESSION_TABLE_FULL):
+            return table_full(self.url, seen)
         if method == "get" and (status in (409, 429) or status >= 500) and status != 501 and not refusal.says(*_TRANSIENT):
             return BmcLost(f"the BMC at {self.url} cannot answer now", seen=seen, cure="try again in a minute; if it stays so, reset the BMC")
         return refusal
@@ -449,3 +436,34 @@ class RedfishService:
                     return {}
                 raise TypeError(path)
         return body
+
+
+def _next_page(page):
+    """The path of a collection's next page, which some give as a link object or with their host name in it."""
+    link = page.get("Members@odata.nextLink")
+    link = link.get("@odata.id") if isinstance(link, dict) else link
+    try:
+        parts = urllib.parse.urlsplit(link) if isinstance(link, str) else None
+    except ValueError:
+        return None
+    return urllib.parse.urlunsplit(("", "", parts.path, parts.query, "")) if parts and parts.path.startswith("/") else None
+
+
+def _actions(resource):
+    """The actions of a resource by name with their ``#``: (standard, of the maker)."""
+    actions = resource.get("Actions") if isinstance(resource.get("Actions"), dict) else {}
+    return actions, actions.get("Oem") if isinstance(actions.get("Oem"), dict) else {}
+
+
+def _is_for_the_moment(refusal, body):
+    if refusal.status == 409 and isinstance(body, dict) and body.get("ResetType"):
+        return refusal.says(_TRANSIENT_CONFLICT)
+    return refusal.says(*_TRANSIENT)
+
+
+def _location(response):
+    """The path in the Location header of an answer, or None."""
+    try:
+        return urllib.parse.urlsplit(response.headers.get("Location") or "").path or None
+    except ValueError:
+        return None

@@ -2,61 +2,70 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How the Redfish driver speaks HTTP: one TLS context, one connection, one try.
+"""HTTP with a BMC: one TLS policy, one connection, one try, and an end to everything a board may send.
 
+On http.client and not on requests or sushy: a request over a kept connection costs 0.2 ms of processor time instead
+of 0.6 ms, and a deadline can be set for a whole answer, where requests only knows the pause between two bytes.
 Private to the collection; may change at any time.
 """
 
 from __future__ import annotations
 
-import functools
+import hashlib
+import http.client
 import ipaddress
+import json
 import re
+import select
+import socket
 import ssl
+import time
+import typing as t
 import urllib.parse
+import zlib
 
-try:
-    import requests.adapters
-    from sushy.connector import Connector
-except ImportError as error:
-    Connector = None
-    IMPORT_ERROR = error
-else:
-    IMPORT_ERROR = None
-
-from .connection import refused
+from .connection import BmcUnreachable, refused
+from .tls_policy import tls_context
 
 CONNECT_TIMEOUT = 5  # seconds until a BMC that does not answer counts as unreachable
-READ_TIMEOUT = 60  # seconds; some BMCs take half a minute for their first answer after an idle time
-# sushy takes the number for tries, and would repeat a POST (a reset!) that was answered too late.
-ONE_TRY = 1
+HANDSHAKE_TIMEOUT = 15  # seconds; an old BMC computes for some seconds
+READ_TIMEOUT = 60  # seconds without a byte; some BMCs take half a minute for their first answer after an idle time
+TOTAL_TIMEOUT = 120  # seconds for one request and its answer, however the bytes drip in
+LARGEST_ANSWER = 16 * 1024 * 1024  # bytes; the largest attribute registries have 3 MiB
+_REDIRECTS = 3
 
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?")
 
 
-@functools.lru_cache(maxsize=None)
-def tls_context(ca_file, verify):
-    """The TLS context for a BMC, made once per process because loading authorities is slow.
+class TransportError(Exception):
+    """The answer is none that may be read: ``reason`` says why."""
 
-    :param ca_file: path of a PEM file with the only authorities to trust; None for the system's.
-    :param verify: False accepts any certificate.
-    :raises BaremetalError: when the file cannot be used.
-    """
-    try:
-        context = ssl.create_default_context(cafile=ca_file)
-    except OSError as error:
-        raise refused(
-            f"the file with the certificate authorities {ca_file} cannot be used",
-            seen=error, cure="set ca_file of the BMC to a readable file with PEM certificates",
-        ) from error
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+    def __init__(self, reason):
+        super().__init__(reason)
+        self.reason = reason
 
 
-# Made while the parent process imports this file, so that the forked workers find it ready.
-tls_context(None, True)
+class PinMismatch(Exception):
+    """The BMC showed another certificate than the one pinned; ``seen`` is the fingerprint of that."""
+
+    def __init__(self, seen):
+        super().__init__(seen)
+        self.seen = seen
+
+
+class HttpAnswer(t.NamedTuple):
+    """An answer: ``status``, ``headers`` (``get`` does not look at the case) and ``content`` (bytes)."""
+
+    status: int
+    headers: t.Any
+    content: bytes
+
+    def json(self):
+        """The parsed body; ValueError when it is no JSON."""
+        try:
+            return json.loads(self.content)
+        except RecursionError as error:
+            raise ValueError("JSON nested too deeply") from error
 
 
 def base_url(connection):
@@ -94,30 +103,215 @@ def _is_ipv6(host):
     return True
 
 
-def connector(url, context):
-    """sushy's connector with the given TLS context, keep-alive and one try per request.
+class _Timed:
+    """A socket whose reads and writes end when the deadline has passed, whatever trickles in."""
 
-    :param url: base URL of the BMC.
-    :param context: what ``tls_context`` returned.
+    deadline = None
+
+    def _allow(self):
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer took too long")
+        self.settimeout(min(left, READ_TIMEOUT))
+
+    def recv_into(self, *args, **options):
+        if self.deadline is not None:
+            self._allow()
+        return super().recv_into(*args, **options)
+
+    def sendall(self, *args, **options):
+        if self.deadline is not None:
+            self._allow()
+        return super().sendall(*args, **options)
+
+
+class _PlainSocket(_Timed, socket.socket):
+    pass
+
+
+class TlsSocket(_Timed, ssl.SSLSocket):
+    """What a context of tls_policy.py makes."""
+
+
+# Made while the parent process imports this file, so that the forked workers find it ready.
+tls_context({}, TlsSocket)
+
+
+class _Connection(http.client.HTTPConnection):
+    """One TCP connection, with TLS when there is a context."""
+
+    def __init__(self, host, port, context, fingerprint):
+        super().__init__(host, port, blocksize=65536)
+        self.default_port = 80 if context is None else 443
+        if port is None:
+            self.port = self.default_port
+        self._context = context
+        self._fingerprint = fingerprint
+
+    def connect(self):
+        try:
+            raw = socket.create_connection((self.host, self.port), CONNECT_TIMEOUT)
+        except socket.gaierror:
+            raise
+        except OSError as error:
+            raise _unreachable(f"{self.host} port {self.port}", error) from error
+        try:
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._context is None:
+                self.sock = _PlainSocket(raw.family, raw.type, raw.proto, fileno=raw.detach())
+                return
+            raw.settimeout(HANDSHAKE_TIMEOUT)
+            self.sock = self._context.wrap_socket(raw, server_hostname=self.host)
+            if self._fingerprint:
+                seen = hashlib.sha256(self.sock.getpeercert(binary_form=True)).hexdigest()
+                if seen != self._fingerprint:
+                    raise PinMismatch(seen)
+        except BaseException:
+            raw.close()
+            self.close()
+            raise
+
+    def is_stale(self):
+        """Whether the other side has closed the connection since the last answer (or sent what nobody asked for)."""
+        if self.sock is None:
+            return False
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN)
+        return bool(poll.poll(0))
+
+
+def _unreachable(where, error):
+    if isinstance(error, ConnectionRefusedError):
+        return BmcUnreachable(
+            f"the BMC at {where} refused the connection", seen="nothing listens on that port",
+            cure="check address and port, and that the BMC's Redfish or HTTPS service is switched on")
+    if isinstance(error, TimeoutError):
+        return BmcUnreachable(
+            f"the BMC at {where} does not answer", seen="the connection timed out",
+            cure="check that the address is right, that the BMC has power and network, and that no firewall is in between")
+    return BmcUnreachable(
+        f"the BMC at {where} cannot be reached", seen=error.strerror or error,
+        cure="check the address of the BMC and the controller's route to it")
+
+
+class Connector:
+    """Sends requests to one BMC over one kept connection.
+
+    :param url: what ``base_url`` returned.
+    :param policy: the ``bmc`` dict: ``ca_file``, ``verify``, ``fingerprint`` and ``tls_min_version`` of it count.
+    :raises BaremetalError: when the TLS policy cannot be used. Nothing is sent yet.
+
+    Neither a proxy, nor authorities, nor a .netrc of the environment has a say in who the BMC is.
     """
-    result = Connector(
-        url, verify=context.verify_mode != ssl.CERT_NONE, server_side_retries=ONE_TRY, server_side_retries_delay=1,
-        default_request_timeout=READ_TIMEOUT, connect_timeout=CONNECT_TIMEOUT)
-    session = result._session
-    # Neither a proxy nor authorities nor a .netrc of the environment has a say in who the BMC is.
-    session.trust_env = False
-    session.mount("https://", _adapter(context))
-    # sushy asks for a new TCP connection, with a new handshake, for every request.
-    session.headers.pop("Connection", None)
-    return result
+
+    def __init__(self, url, policy):
+        parts = urllib.parse.urlsplit(url)
+        self._origin = (parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme])
+        context, fingerprint = tls_context(policy, TlsSocket) if parts.scheme == "https" else (None, None)
+        self._connection = _Connection(parts.hostname, parts.port, context, fingerprint)
+        self._encoding = "identity"
+
+    def close(self):
+        """Close the TCP connection."""
+        self._connection.close()
+
+    def request(self, method, path, body=None, headers=None, timeout=TOTAL_TIMEOUT):
+        """Send one request.
+
+        :param method: for example ``GET``.
+        :param path: path on this BMC, with its query.
+        :param body: None; a JSON value; or ``(content type, length in bytes, file object)`` for an upload.
+        :param headers: dict, the credentials among them.
+        :param timeout: seconds for all of it.
+        :returns: an HttpAnswer, whatever its status.
+        :raises TransportError: for an answer that may not be read: too large, cut off, a redirect elsewhere.
+        :raises OSError, ssl.SSLError, http.client.HTTPException: what went wrong on the way.
+
+        A redirect is followed on the same host and port only, and with a change only where the method stays.
+        """
+        deadline = time.monotonic() + timeout
+        # An iLO answers 406 to a plain encoding and wants gzip (quirk R45); ETags are stable only without.
+        for _unused in range(_REDIRECTS + 1):
+            answer = self._once(method, path, body, headers, deadline)
+            if answer.status == 406 and self._encoding == "identity":
+                self._encoding = "gzip"
+                answer = self._once(method, path, body, headers, deadline)
+            if answer.status not in (301, 302, 303, 307, 308) or not answer.headers.get("Location"):
+                return answer
+            path = self._redirected(method, path, answer)
+        raise TransportError(f"more than {_REDIRECTS} redirects")
+
+    def _redirected(self, method, path, answer):
+        target = str(answer.headers.get("Location"))
+        try:
+            parts = urllib.parse.urlsplit(urllib.parse.urljoin(f"{self._origin[0]}://{self._host()}{path}", target))
+            origin = (parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme))
+        except ValueError as error:
+            raise TransportError("a redirect to what is no URL") from error
+        if origin != self._origin:
+            raise TransportError(f"a redirect to {parts.scheme}://{parts.netloc.rpartition('@')[2]}, which is not followed")
+        if method != "GET" and answer.status not in (307, 308):
+            raise TransportError(f"a redirect (HTTP status {answer.status}) of a change")
+        return urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
+
+    def _host(self):
+        host = self._origin[1]
+        return f"[{host}]:{self._origin[2]}" if ":" in host else f"{host}:{self._origin[2]}"
+
+    def _once(self, method, path, body, headers, deadline):
+        headers = {"Accept": "application/json", "Accept-Encoding": self._encoding, "OData-Version": "4.0", **(headers or {})}
+        if isinstance(body, tuple):
+            headers["Content-Type"], headers["Content-Length"], body = body[0], str(body[1]), body[2]
+        elif body is not None:
+            headers["Content-Type"] = "application/json"
+            body = json.dumps(body).encode()
+        connection = self._connection
+        if connection.is_stale():
+            connection.close()
+        is_reused = connection.sock is not None
+        try:
+            return self._exchange(method, path, body, headers, deadline)
+        except (ConnectionResetError, BrokenPipeError):
+            # A board that drops a kept connection (quirks R48, R58) has read nothing of a GET that matters.
+            if not is_reused or method != "GET":
+                raise
+            return self._exchange(method, path, body, headers, deadline)
+
+    def _exchange(self, method, path, body, headers, deadline):
+        connection = self._connection
+        try:
+            if connection.sock is None:
+                connection.connect()
+            connection.sock.deadline = deadline
+            connection.request(method, urllib.parse.quote(path, safe="/:?#[]@!$&'()*+,;=%~-._"), body, headers)
+            response = connection.getresponse()
+            return HttpAnswer(response.status, response.headers, _content(response))
+        except BaseException:
+            # The rest of this answer must not be taken for the next one.
+            connection.close()
+            raise
 
 
-def _adapter(context):
-    class Adapter(requests.adapters.HTTPAdapter):
-        def init_poolmanager(self, *args, **kwargs):
-            super().init_poolmanager(*args, ssl_context=context, **kwargs)
+def _content(response):
+    length = response.length
+    if length is not None and length > LARGEST_ANSWER:
+        raise TransportError(f"an answer of {length} bytes, where {LARGEST_ANSWER} are the most")
+    content = response.read(LARGEST_ANSWER + 1)
+    if len(content) > LARGEST_ANSWER:
+        raise TransportError(f"an answer of more than {LARGEST_ANSWER} bytes")
+    if length is not None and len(content) < length:
+        raise TransportError(f"an answer that was cut off after {len(content)} of {length} bytes")
+    if response.headers.get("Content-Encoding", "").lower() == "gzip":
+        content = _unzipped(content)
+    return content
 
-        def cert_verify(self, conn, url, verify, cert):
-            """The context decides; the inherited method would load certifi's authorities into it."""
 
-    return Adapter()
+def _unzipped(content):
+    unzip = zlib.decompressobj(wbits=31)
+    try:
+        plain = unzip.decompress(content, LARGEST_ANSWER + 1)
+    except zlib.error as error:
+        raise TransportError("an answer that is no gzip data although it says so") from error
+    if len(plain) > LARGEST_ANSWER:
+        raise TransportError(f"an answer of more than {LARGEST_ANSWER} bytes")
+    return plain

@@ -6,11 +6,14 @@
 
 from __future__ import annotations
 
+import http.client
+import re
+import socket
 import ssl
 import urllib.parse
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import ipmi_session, power, redfish_errors, redfish_transport
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import power, redfish_errors, redfish_transport
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import BmcLost
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.driver import DRIVERS, open_driver, refuse_unsupported
 from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import boot_device as boot_device_door
@@ -50,46 +53,23 @@ def test_any_address_gives_a_url_or_an_error(address):
     assert urllib.parse.urlsplit(url).hostname
 
 
-def test_tls_context_verifies_and_is_made_once():
-    context = redfish_transport.tls_context(None, True)
-    assert context is redfish_transport.tls_context(None, True)
-    assert context.verify_mode == ssl.CERT_REQUIRED and context.check_hostname
-    assert redfish_transport.tls_context(None, False).verify_mode == ssl.CERT_NONE
-
-
-def test_connector_tries_once_and_heeds_nothing_of_the_environment():
-    connector = redfish_transport.connector("https://192.0.2.1", redfish_transport.tls_context(None, True))
-    assert connector._server_side_retries == 1
-    assert not connector._session.trust_env
-
-
-class Answer:
-    """What requests hands to sushy's errors."""
-
-    def __init__(self, status_code, body=None):
-        self.status_code = status_code
-        self._body = body
-
-    def json(self):
-        if self._body is None:
-            raise ValueError("no JSON")
-        return self._body
-
-
-@pytest.mark.parametrize(("status", "later", "text"), [
-    (401, False, "does not accept"), (403, False, "does not accept"), (404, False, "not a Redfish service"),
-    (409, True, "cannot answer now"), (503, True, "cannot answer now"), (405, False, "refused the request")])
-def test_http_status(status, later, text):
-    sushy_errors = redfish_errors.sushy_errors
-    with pytest.raises(sushy_errors.HTTPError) as caught:
-        sushy_errors.raise_for_response("GET", "https://192.0.2.1/redfish/v1", Answer(status))
-    error = redfish_errors.explain("https://192.0.2.1", caught.value)
-    assert isinstance(error, BmcLost) is later
-    assert text in str(error) and error.cure
+@pytest.mark.parametrize(("error", "later", "text"), [
+    (redfish_transport.TransportError("an answer of 99 bytes"), False, "not a Redfish service"),
+    (http.client.BadStatusLine("SSH-2.0"), False, "no HTTP"),
+    (http.client.RemoteDisconnected("closed"), True, "connection.*failed"),
+    (ssl.SSLCertVerificationError("self-signed"), False, "not to be trusted.*fingerprint"),
+    (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER]"), False, "no TLS connection"),
+    (redfish_transport.PinMismatch("ab" * 32), False, "not the one that is pinned.*abab"),
+    (TimeoutError(), True, "does not answer"), (socket.gaierror(-2, "not known"), False, "cannot be resolved"),
+    (ConnectionResetError(104, "reset"), True, "connection.*failed")])
+def test_what_a_connection_ends_in(error, later, text):
+    told = redfish_errors.explain("https://192.0.2.1", error)
+    assert isinstance(told, BmcLost) is later
+    assert re.search(text, str(told)) and told.cure
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
-def test_whatever_sushy_stumbles_over_is_explained(document):
+def test_whatever_a_parser_stumbles_over_is_explained(document):
     with pytest.raises(BaremetalError):
         with redfish_errors.explained("https://192.0.2.1"):
             document["@odata.id"]["x"].y
@@ -131,44 +111,3 @@ def test_unknown_driver():
     with pytest.raises(BaremetalError, match="no driver snmp.*" + ", ".join(sorted(DRIVERS))):
         with open_driver("snmp", {}):
             pass
-
-
-class Session:
-    """What a login gives."""
-
-    broken = False
-
-
-@pytest.mark.parametrize(("speaks", "asked", "tried"), [
-    ((17, 3), None, [17]), ((3,), None, [17, 3]), ((3,), 3, [3]), ((17,), 17, [17])])
-def test_cipher_suite_is_found_out_once(monkeypatch, speaks, asked, tried):
-    attempts = []
-
-    def login(suite):
-        def attempt(*credentials):
-            attempts.append(suite)
-            if suite not in speaks:
-                raise ipmi_session.SuiteMismatch(suite)
-            assert credentials == ("192.0.2.1", b"operator", b"x", 623)
-            return Session()
-        return attempt
-
-    monkeypatch.setattr(ipmi_session, "_LOGIN", {suite: login(suite) for suite in ipmi_session.SUITES})
-    monkeypatch.setattr(ipmi_session, "_known", {})
-    monkeypatch.setattr(ipmi_session, "Command", lambda **options: type("Command", (), {"ipmi_session": None})())
-    monkeypatch.setattr(Session, "logout", lambda self: None, raising=False)
-    ipmi_session.log_on("192.0.2.1", 623, "operator", "x", asked)
-    assert attempts == tried
-    ipmi_session.log_on("192.0.2.1", 623, "operator", "x", asked)
-    assert attempts == [*tried, tried[-1]]
-
-
-def test_cipher_suite_that_is_not_spoken(monkeypatch):
-    def login(*credentials):
-        raise ipmi_session.SuiteMismatch("no")
-
-    monkeypatch.setattr(ipmi_session, "_LOGIN", {17: login, 3: login})
-    monkeypatch.setattr(ipmi_session, "_known", {})
-    for suite in (None, 17, 3):
-        with pytest.raises(ipmi_session.SuiteMismatch):
-            ipmi_session.log_on("192.0.2.1", 623, "operator", "x", suite)

@@ -1,0 +1,368 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""RedfishService on boards that answer oddly. R and a number: row of docs/bmc-quirks.md."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import BmcLost
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.redfish_errors import message_list
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.redfish_service import Answer, RedfishRefusal, path_of
+from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.board import Clock
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.service_double import Tree, error_body, service_on
+from hypothesis import given
+from hypothesis import strategies as st
+
+SYSTEM = "/redfish/v1/Systems/1"
+TASK = "/redfish/v1/TaskService/Tasks/7"
+RESET = f"{SYSTEM}/Actions/ComputerSystem.Reset"
+
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
+
+
+def board(**more):
+    return Tree({
+        "/redfish/v1/Systems": {"Members": [{"@odata.id": SYSTEM}]},
+        SYSTEM: {"Boot": {}, "Actions": {"#ComputerSystem.Reset": {"target": RESET}}},
+        **more,
+    })
+
+
+def tags(tree):
+    """What If-Match the PATCHes carried."""
+    return [headers.get("If-Match") for path, body, headers in tree.sent("PATCH")]
+
+
+def picky(*taken, status=412):
+    """A board whose PATCH needs one of these entity tags (None: no tag)."""
+    tree = board()
+    tree.on("GET", SYSTEM, lambda tree, body: (200, {"@odata.id": SYSTEM, "@odata.etag": '"body"'}, {"ETag": 'W/"head"'}))
+    tree.on("PATCH", SYSTEM, lambda tree, body: (200 if tree.requests[-1][3].get("If-Match") in taken else status, {}))
+    return tree
+
+
+@pytest.mark.parametrize(("taken", "tried"), [
+    ('W/"head"', ['W/"head"']),
+    ('"body"', ['W/"head"', '"body"']),
+    ('"head"', ['W/"head"', '"body"', '"head"']),  # R55, R58
+    ("head", ['W/"head"', '"body"', '"head"', "head"]),
+    ("*", ['W/"head"', '"body"', '"head"', "head", "body", "*"]),
+    (None, ['W/"head"', '"body"', '"head"', "head", "body", "*", None]),
+])
+@pytest.mark.parametrize("status", [412, 428])
+def test_entity_tag_ladder_r06_r54_r55_r58(taken, tried, status):
+    tree = picky(taken, status=status)
+    service = service_on(tree)
+    service.system()
+    assert service.patch(SYSTEM, {"AssetTag": "x"}).status == 200
+    assert tags(tree) == tried
+
+
+def test_resource_that_was_never_read_is_patched_without_a_tag_first():
+    tree = picky('W/"head"', status=428)
+    service_on(tree).patch(SYSTEM, {})
+    assert tags(tree) == [None, 'W/"head"']
+
+
+def test_tag_that_is_stale_is_read_anew_once():
+    tree = board()
+    count = iter(range(9))
+    tree.on("GET", SYSTEM, lambda tree, body: (200, {"@odata.id": SYSTEM}, {"ETag": f'"{next(count)}"'}))
+    tree.answer("PATCH", SYSTEM, 412)
+    service = service_on(tree)
+    service.system()
+    service.patch(SYSTEM, {})
+    assert tags(tree) == ['"0"', '"1"']
+
+
+@pytest.mark.parametrize("empty", ["", '""', 'W/""'])
+def test_empty_entity_tag_is_none_r58(empty):
+    tree = board()
+    tree.on("GET", SYSTEM, lambda tree, body: (200, {"@odata.id": SYSTEM, "@odata.etag": empty}, {"ETag": empty}))
+    service = service_on(tree)
+    service.system()
+    service.patch(SYSTEM, {})
+    assert tags(tree) == [None]
+
+
+def test_first_patch_refused_and_the_second_taken_r07():
+    tree = board()
+    tree.answer("PATCH", SYSTEM, 412)
+    assert service_on(tree).patch(SYSTEM, {"Boot": {"x": 1}}).status == 200
+    assert tree.resources[SYSTEM]["Boot"] == {"x": 1}
+
+
+def test_ladder_ends_with_the_refusal():
+    tree = picky("nothing")
+    with pytest.raises(RedfishRefusal) as caught:
+        service_on(tree).patch(SYSTEM, {})
+    assert caught.value.status == 412 and caught.value.cure
+
+
+def test_no_tag_on_an_action_and_always_a_body_r21_r39_r42():
+    tree = board()
+    service = service_on(tree)
+    service.action(service.system(), "ComputerSystem.Reset", stage="power")
+    assert tree.changes == [("POST", RESET, {})]
+    assert "If-Match" not in tree.sent("POST")[0][2]
+
+
+@pytest.mark.parametrize(("message", "status"), [
+    ("IDRAC.2.8.SYS518", 503),  # R25
+    ("iLO.2.14.InvalidOperationForSystemState", 400),  # R41
+    ("iLO.2.14.UnableToModifyDuringSystemPOST", 400),  # R40
+])
+@pytest.mark.parametrize("method", ["GET", "PATCH", "POST"])
+def test_refusal_for_the_moment_is_sent_again_r25_r40_r41(message, status, method):
+    tree, clock = board(), Clock()
+    service = service_on(tree, clock=clock)
+    tree.answer(method, SYSTEM, *[(status, error_body(message))] * 3)
+    {"GET": lambda: service.get(SYSTEM), "PATCH": lambda: service.patch(SYSTEM, {}), "POST": lambda: service.post(SYSTEM)}[method]()
+    assert len(tree.sent(method)) == 4 and clock() == 30
+
+
+def test_refusal_for_the_moment_that_stays():
+    tree, clock = board(), Clock()
+    tree.answer("PATCH", SYSTEM, *[(503, error_body("IDRAC.2.8.SYS518", "Data sources are unavailable"))] * 99)
+    with pytest.raises(RedfishRefusal, match="Data sources are unavailable"):
+        service_on(tree, clock=clock).patch(SYSTEM, {})
+    assert clock() == 60
+
+
+def test_power_on_refused_just_after_off_r20():
+    tree = board()
+    service = service_on(tree)
+    tree.answer("POST", RESET, *[(409, error_body("Base.1.12.ActionParameterValueConflict"))] * 2)
+    service.action(service.system(), "ComputerSystem.Reset", {"ResetType": "On"}, stage="power")
+    assert len(tree.changes) == 3
+    tree.answer("POST", SYSTEM, (409, error_body("Base.1.12.ActionParameterValueConflict")))
+    with pytest.raises(RedfishRefusal):
+        service.post(SYSTEM, {"Other": 1})
+
+
+@pytest.mark.parametrize("status", [409, 429, 500, 502, 503, 504])
+def test_reading_that_fails_for_now_is_worth_a_later_try(status):
+    tree = board()
+    tree.answer("GET", SYSTEM, (status, b"<html>busy</html>"))
+    with pytest.raises(BmcLost, match=f"HTTP status {status}"):
+        service_on(tree).system()
+
+
+def test_a_change_is_never_sent_twice():
+    tree = board()
+    tree.answer("POST", RESET, TimeoutError())
+    with pytest.raises(BmcLost, match="does not answer"):
+        service_on(tree).post(RESET, {"ResetType": "ForceRestart"})
+    assert len(tree.changes) == 1
+
+
+@pytest.mark.parametrize("message", ["IDRAC.2.8.RAC0218", "Base.1.12.SessionLimitExceeded"])
+@pytest.mark.parametrize("status", [400, 503])
+def test_full_session_table_is_told(message, status):
+    tree = board()
+    tree.answer("GET", SYSTEM, (status, error_body(message, "The maximum number of user sessions is reached.")))
+    with pytest.raises(BmcLost, match="no session left.*end forgotten sessions"):
+        service_on(tree, system_id="1").system()
+
+
+# Collections
+
+def test_members_over_pages_whatever_form_the_link_has():
+    tree = Tree({
+        "/c": {"Members": [{"@odata.id": "/c/1"}, {"@odata.id": "/c/2"}], "Members@odata.nextLink": "/c?skip=2"},
+        "/c?skip=2": {"Members": [{"@odata.id": "/c/3"}, {"@odata.id": "/c/1"}], "Members@odata.nextLink": {"@odata.id": "/c?skip=3"}},
+        "/c?skip=3": {"Members": [{"@odata.id": "/c/4"}, None, {}], "Members@odata.nextLink": "https://bmc.example.com/c?skip=4"},
+        "/c?skip=4": {"Members": None, "Members@odata.nextLink": "https://["},
+    })
+    assert service_on(tree).members("/c") == ["/c/1", "/c/2", "/c/3", "/c/4"]
+
+
+def test_pages_that_never_end():
+    tree = Tree({"/c": {"Members": [{"@odata.id": "/c/1"}], "Members@odata.nextLink": "/c"}})
+    assert service_on(tree).members("/c") == ["/c/1"]
+    assert len(tree.requests) <= 101
+
+
+def test_expand_is_not_asked_for_and_expanded_members_are_read_themselves():
+    """Generic rule (h): what an expanded collection holds is not believed."""
+    tree = Tree({"/redfish/v1/Systems": {"Members": [{"@odata.id": SYSTEM, "PowerState": "On"}]}, SYSTEM: {"PowerState": "Off"}})
+    assert service_on(tree).system()["PowerState"] == "Off"
+    assert not any("expand" in path for method, path, body, headers in tree.requests)
+
+
+def test_ids_are_discovered():
+    """Generic rule (a); the manager that nothing links to is the only one there is (R58, Huawei 1288H)."""
+    tree = Tree({
+        "/redfish/v1/Systems": {"Members": [{"@odata.id": "/redfish/v1/Systems/437XR1138R2"}]},
+        "/redfish/v1/Systems/437XR1138R2": {"Links": {"Chassis": [{"@odata.id": "/redfish/v1/Chassis/U33"}]}},
+        "/redfish/v1/Managers": {"Members": [{"@odata.id": "/redfish/v1/Managers/BMC7"}]},
+        "/redfish/v1/Managers/BMC7": {"Id": "BMC7"},
+        "/redfish/v1/Chassis/U33": {"Id": "U33"},
+    })
+    service = service_on(tree)
+    assert service.manager()["Id"] == "BMC7"
+    assert service.chassis()["Id"] == "U33"
+
+
+@pytest.mark.parametrize("members", [[], [SYSTEM, "/redfish/v1/Systems/2"]])
+def test_not_one_system(members):
+    tree = Tree({"/redfish/v1/Systems": {"Members": [{"@odata.id": path} for path in members]}})
+    with pytest.raises(BaremetalError, match=f"serves {len(members)} systems.*set system_id"):
+        service_on(tree).system()
+
+
+@pytest.mark.parametrize("system_id", ["9", "/redfish/v1/Systems/9"])
+def test_system_that_is_not_there(system_id):
+    with pytest.raises(BaremetalError, match="has no system"):
+        service_on(board(), system_id=system_id).system()
+
+
+def test_allowed_values_from_the_annotation_and_from_action_info():
+    tree = board(**{"/info": {"Parameters": [None, {"Name": "ResetType", "AllowableValues": ["On", 1]}]}})
+    service = service_on(tree)
+    annotated = {"Actions": {"#A": {"X@Redfish.AllowableValues": ["a"]}}}
+    told = {"Actions": {"#A": {"@Redfish.ActionInfo": "/info"}}}
+    assert service.allowed(annotated, "A", "X") == ["a"]
+    assert service.allowed(told, "A", "ResetType") == ["On", "1"]
+    assert service.allowed(told, "A", "X") is None
+    assert service.allowed({}, "A", "X") is None
+
+
+def test_action_that_is_not_offered_sends_nothing():
+    tree = board()
+    with pytest.raises(BaremetalError, match="does not offer Manager.Reset.*offered: ComputerSystem.Reset"):
+        service_on(tree).action(tree.resources[SYSTEM], "Manager.Reset", stage="reset")
+    assert not tree.requests
+
+
+# Tasks
+
+def wait(tree, answer=None, timeout=60, clock=None):
+    return service_on(tree, clock=clock).wait_task(answer or Answer(202, {}, TASK), timeout=timeout, stage="firmware", what="the update")
+
+
+def states(*found):
+    tree = board(**{TASK: {"TaskState": found[-1]}})
+    tree.answer("GET", TASK, *[(200, {"@odata.id": TASK, "@odata.type": "#Task.v1_4_3.Task", "TaskState": state}) for state in found])
+    return tree
+
+
+@pytest.mark.parametrize("running", ["New", "Starting", "Running", "Pending", "Service", "Downloading", None])
+def test_task_that_runs_and_ends_r29(running):
+    assert wait(states(running, running, "Completed")) == "completed"
+
+
+@pytest.mark.parametrize("state", ["Exception", "Killed", "Cancelled", "Suspended", "Interrupted"])
+def test_task_that_fails(state):
+    tree = states("Running")
+    tree.answer("GET", TASK, (200, {"@odata.id": TASK, "TaskState": state, "Messages": [{"MessageId": "SYS.1", "Message": "No room."}]}))
+    with pytest.raises(BaremetalError, match=f"the update failed.*task state {state}: No room."):
+        wait(tree)
+
+
+def test_task_that_vanished_is_not_judged_r29_r30():
+    tree = board()
+    tree.answer("GET", TASK, (200, {"@odata.id": TASK, "TaskState": "Running"}), (404, {}))
+    assert wait(tree) == "vanished"
+
+
+def test_job_that_is_not_shown_yet_r26():
+    tree = states("Completed")
+    tree._once[("GET", TASK)][:0] = [404, 404]
+    assert wait(tree) == "completed"
+    tree, clock = board(), Clock()
+    assert wait(tree, clock=clock) == "vanished"
+    assert clock() == 30
+
+
+def test_task_of_a_bmc_that_restarts():
+    tree = states("Running", "Completed")
+    tree._once[("GET", TASK)][1:1] = [ConnectionResetError(), 503, TimeoutError()]
+    assert wait(tree) == "completed"
+
+
+def test_task_monitor():
+    tree = board()
+    tree.answer("GET", TASK, (202, None), (202, b"soon"), (204, None))
+    assert wait(tree) == "completed"
+
+
+def test_dell_job_in_place_of_a_task():
+    tree = board()
+    tree.answer("GET", TASK, (200, {"@odata.id": TASK, "JobState": "Scheduled"}), (200, {"@odata.id": TASK, "JobState": "Failed", "Message": "PR10"}))
+    with pytest.raises(BaremetalError, match="JobState|task state Failed: PR10"):
+        wait(tree)
+
+
+def test_task_that_takes_too_long():
+    with pytest.raises(BaremetalError, match="did not end within 60 s.*task state Running"):
+        wait(states("Running"))
+
+
+def test_no_task():
+    assert wait(board(), Answer(200, {}, None)) == "none"
+
+
+@pytest.mark.parametrize(("body", "headers"), [
+    ({"@odata.id": TASK, "@odata.type": "#Task.v1_4_3.Task"}, {"Location": "/redfish/v1/TaskService/TaskMonitors/7"}),  # R51: not the monitor
+    (None, {"Location": TASK}), (None, {"Location": f"https://192.0.2.1{TASK}"})])
+def test_answer_names_its_task(body, headers):
+    tree = board()
+    tree.answer("POST", RESET, (202, body, headers))
+    assert service_on(tree).post(RESET).task == TASK
+
+
+# Whatever comes
+
+@pytest.mark.parametrize(("body", "found"), [
+    ({"error": {"@Message.ExtendedInfo": [{"MessageId": "A.1", "Message": "a"}]}}, [{"id": "A.1", "text": "a"}]),
+    ({"error": {"@Message.ExtendedInfo": {"MessageId": "A.1", "Message": "a"}}}, [{"id": "A.1", "text": "a"}]),  # R34
+    ({"@Message.ExtendedInfo": [{"Message": "a"}]}, [{"id": "", "text": "a"}]),
+    ({"error": {"code": "iLO.0.10", "message": "See"}}, [{"id": "iLO.0.10", "text": "See"}]),
+    ({"error": "no"}, [{"id": "", "text": "no"}]), (None, []), ([], []), ({}, [])])
+def test_messages_in_every_form_r34_r56(body, found):
+    assert message_list(body) == found
+
+
+@given(JSON)
+def test_any_json_is_read_or_refused(document):
+    message_list(document)
+    path_of(document)
+    for method in ("system", "manager", "chassis"):
+        tree = Tree({"/redfish/v1/Systems": document, SYSTEM: document, "/redfish/v1/Managers": document, "/redfish/v1/Chassis": document})
+        try:
+            getattr(service_on(tree, system_id="1"), method)()
+        except BaremetalError:
+            pass
+
+
+@given(st.dictionaries(st.sampled_from(["Actions", "Members", "Members@odata.nextLink", "Links", "TaskState", "Messages", "PercentComplete"]),
+                       JSON | st.dictionaries(st.sampled_from(["#A", "Oem", "@odata.id"]), JSON | st.dictionaries(
+                           st.sampled_from(["target", "@Redfish.ActionInfo", "X@Redfish.AllowableValues"]), JSON))))
+def test_any_resource_is_read_or_refused(resource):
+    tree = Tree({"/redfish/v1/Systems": resource, SYSTEM: resource, TASK: resource})
+    service = service_on(tree)
+    calls = (
+        lambda: service.members("/redfish/v1/Systems"), service.system, lambda: service.allowed(resource, "A", "X"),
+        lambda: service.action(resource, "A", stage="x"), lambda: service.linked(resource, "Links", "Chassis"),
+        lambda: service.wait_task(Answer(202, {}, TASK), timeout=10, stage="x", what="it"))
+    for call in calls:
+        try:
+            call()
+        except BaremetalError:
+            pass
+
+
+@given(st.integers(200, 599), st.binary(max_size=40) | JSON, st.dictionaries(st.sampled_from(["ETag", "Location"]), st.text("aA:/[]\"W?", max_size=9)))
+def test_any_answer_is_taken_or_refused(status, body, headers):
+    tree = board()
+    service = service_on(tree)
+    for method, call in (("GET", service.get), ("PATCH", lambda path: service.patch(path, {})), ("POST", service.post), ("DELETE", service.delete)):
+        tree.answer(method, SYSTEM, (status, body, headers))
+        try:
+            call(SYSTEM)
+        except BaremetalError as error:
+            assert "canary" not in str(error)
