@@ -34,7 +34,7 @@ class RedfishDriver:
     """
 
     NAME = "redfish"
-    CAN = frozenset()
+    CAN = frozenset({"BMC information", "BMC reset", "NMI", "consoles", "event log", "indicator LED", "sensors", "virtual media"})
     POWER = frozenset(_RESETS)
     BOOT_DEVICES = frozenset(_DEVICES)
     MODE_IS_FIRM = True
@@ -54,7 +54,7 @@ class RedfishDriver:
         """See driver.py."""
         self.service.close()
 
-    def _read(self):
+    def system(self):
         """The system's resource, read anew unless it was read when the connection was opened."""
         if not self._is_fresh:
             self._system = self.service.system()
@@ -63,7 +63,7 @@ class RedfishDriver:
 
     def get_power(self):
         """See driver.py."""
-        return {"On": "on", "Off": "off"}.get(self._read().get("PowerState"), "unknown")
+        return {"On": "on", "Off": "off"}.get(self.system().get("PowerState"), "unknown")
 
     def set_power(self, target):
         """See driver.py.
@@ -84,7 +84,7 @@ class RedfishDriver:
 
     def get_boot(self):
         """See driver.py."""
-        boot = self._read().get("Boot")
+        boot = self.system().get("Boot")
         if not isinstance(boot, dict):
             raise BaremetalError("the BMC does not tell its boot device", stage="boot device",
                                  cure="set the boot order in the firmware setup of the machine")
