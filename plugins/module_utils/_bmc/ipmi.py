@@ -29,10 +29,35 @@ PORT = 623
 # RAKP message 1 has room for no more (IPMI 2.0, 13.20).
 _LONGEST_USERNAME = 16
 
+_LOG = "look up in the BMC's own log why; a firmware update of the BMC may be due"
+_USER = "correct the user name, or give the user the privilege level operator or administrator for IPMI over LAN"
+
 # What the collection calls a thing, and what pyghmi calls it.
 _POWER = {"on": "on", "off": "off", "reset": "reset", "soft off": "shutdown"}
 _DEVICES = {"pxe": "network", "disk": "hd", "cdrom": "optical", "bios": "setup", "none": "default"}
 _DEVICE_NAMES = {value: name for name, value in _DEVICES.items()}
+
+
+# K_g has 20 bytes, shorter ones are filled up with zeros (13.31), which is what HMAC does with them.
+_LONGEST_KEY = 20
+
+
+def _key_bytes(text):
+    """K_g as bytes: text as it is, or hexadecimal after ``0x``; None for none.
+
+    :raises BaremetalError: when it is too long, or no hexadecimal number.
+    """
+    if text in (None, ""):
+        return None
+    text = str(text)
+    try:
+        key = bytes.fromhex(text[2:]) if text.lower().startswith("0x") else text.encode()
+    except ValueError:
+        key = b""
+    if not 0 < len(key) <= _LONGEST_KEY:
+        raise refused(f"the key K_g is not one of at most {_LONGEST_KEY} bytes",
+                      cure="set kg_key of the BMC to the key as text, or as hexadecimal digits after 0x")
+    return key
 
 
 class IpmiDriver:
@@ -43,7 +68,16 @@ class IpmiDriver:
     """
 
     NAME = "ipmi"
-    CAN = frozenset()
+    CAN = frozenset({
+        "BMC information",
+        "sensors",
+        "event log",
+        "BMC reset",
+        "indicator LED",
+        "NMI",
+        "consoles",
+        "serial console capture",
+    })
     POWER = frozenset(_POWER)
     BOOT_DEVICES = frozenset(_DEVICES)
     MODE_IS_FIRM = False
@@ -57,6 +91,9 @@ class IpmiDriver:
         self._port = int(connection.get("port") or PORT)
         self._suite = int(connection["cipher_suite"]) if connection.get("cipher_suite") else None
         self._credentials = (str(connection["username"]), str(connection["password"]))
+        self._key = _key_bytes(connection.get("kg_key"))
+        self._privilege = connection.get("privilege_level")
+        self._bridge = None
         self._log = log
         if self._suite not in (None, *ipmi_session.SUITES):
             raise refused(f"the driver ipmi does not know the cipher suite {self._suite}",
@@ -70,27 +107,24 @@ class IpmiDriver:
     def _open(self):
         with self._explained():
             self._command = ipmi_session.log_on(
-                self._address, self._port, *self._credentials, suite=self._suite, log=self._log)
+                self._address, self._port, *self._credentials, suite=self._suite, log=self._log,
+                key=self._key, privilege=self._privilege, bridge=self._bridge)
 
     def close(self):
         """Log off, so that no session stays in the BMC's small table."""
         command, self._command = self._command, None
-        if command is not None and not command.ipmi_session.broken:
-            with contextlib.suppress(pyghmi_errors.PyghmiException, OSError):
-                command.ipmi_session.logout()
+        if command is not None:
+            command.ipmi_session.logout()
 
     @contextlib.contextmanager
     def _explained(self):
         where = f"{self._address} port {self._port}"
         try:
             yield
-        except ipmi_session.SuiteMismatch as error:
-            raise refused(
-                f"the BMC at {where} does not speak the cipher suite asked for", seen=error,
-                cure="set cipher_suite of the BMC to the other one of 17 and 3, or leave it out to have both tried",
-            ) from error
-        except pyghmi_errors.PyghmiException as error:
+        except ipmi_session.SessionError as error:
             raise self._explain(where, error) from error
+        except pyghmi_errors.PyghmiException as error:
+            raise BaremetalError(f"the BMC at {where} refused the command", stage=STAGE, seen=error, cure=_LOG) from error
         except socket.gaierror as error:
             raise refused(
                 f"the name of the BMC at {where} cannot be resolved", seen=error.strerror,
@@ -101,30 +135,27 @@ class IpmiDriver:
                 cure="check the address of the BMC and the controller's route to it") from error
 
     def _explain(self, where, error):
-        text = str(error)
-        # pyghmi has no error classes for these, only texts; no answer at all is the text None.
-        if text in ("None", "", "timeout") or "no longer connected" in text:
-            return BmcLost(
-                f"the BMC at {where} does not answer", seen="no reply to IPMI packets (UDP)",
-                cure="check address and port, that IPMI over LAN is switched on in the BMC, and that no firewall is in between",
-            )
-        if "password" in text.lower() or "integrity check value" in text:
-            return refused(
-                f"the BMC at {where} does not accept the password", seen=text,
-                cure="correct the password of the BMC; wait before the next try if the BMC locks accounts after wrong passwords",
-            )
-        if text == ipmi_session.SILENT or "Unauthorized name" in text or "Invalid role" in text or "privilege level" in text:
-            return refused(
-                f"the BMC at {where} does not let the user {self._credentials[0]} in", seen=text,
-                cure="correct the user name, or give the user the privilege level operator or administrator for IPMI over LAN",
-            )
-        if "Insufficient resources" in text:
-            return BmcLost(
-                f"the BMC at {where} has no session left", seen=text,
-                cure="wait some minutes until forgotten sessions end, find what leaves them open, or reset the BMC",
-            )
-        return BaremetalError(f"the BMC at {where} refused the command", stage=STAGE, seen=text,
-                              cure="look up in the BMC's own log why; a firmware update of the BMC may be due")
+        user = self._credentials[0]
+        what, cure = {
+            "silent": ("does not answer",
+                       "check address and port, that IPMI over LAN is switched on in the BMC, and that no firewall is in between"),
+            "silent name": (f"does not let the user {user} in", _USER),
+            "user": (f"does not let the user {user} in", _USER),
+            "privilege": (f"does not let the user {user} in with the privilege level {self._privilege or 'operator'}", _USER),
+            "password": ("does not accept the password",
+                         "correct the password of the BMC; wait before the next try if the BMC locks accounts after wrong passwords"),
+            "key": ("does not accept the key K_g" if self._key else "wants a key K_g that it was not given",
+                    "set kg_key of the BMC to the BMC's own, or leave it out where the BMC has none"),
+            "suite": ("does not speak the cipher suite asked for",
+                      "set cipher_suite of the BMC to the other one of 17 and 3, or leave it out to have both tried"),
+            "resources": ("has no session left",
+                          "wait some minutes until forgotten sessions end, find what leaves them open, or reset the BMC; some BMCs say so "
+                          "when the cipher suite is switched off, so try the other one of cipher_suite 17 and 3 as well"),
+            "version": ("does not speak IPMI 2.0", "update the firmware of the BMC, or use its Redfish service with the driver redfish"),
+            "other": ("refused the login", _LOG),
+        }[error.kind]
+        make = BmcLost if error.kind in ("silent", "resources") else refused
+        return make(f"the BMC at {where} {what}", seen=error, cure=cure)
 
     @contextlib.contextmanager
     def command(self):
@@ -134,6 +165,7 @@ class IpmiDriver:
         :raises BaremetalError: when the BMC does not let us in, does not answer or refuses what is asked inside.
         """
         if self._command is None or self._command.ipmi_session.broken:
+            self.close()
             self._open()
         with self._explained():
             yield self._command

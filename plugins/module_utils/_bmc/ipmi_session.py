@@ -2,102 +2,381 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Logging on to a BMC with the cipher suite that it really speaks.
+"""One IPMI 2.0 session: logged on with the cipher suite that the BMC really speaks, logged off exactly once.
 
-pyghmi proposes cipher suite 17 (SHA-256) and falls back to suite 3 (SHA-1) only when the BMC says
-no. Some BMCs say yes and then answer with SHA-1 all the same; pyghmi's own server, on which
-virtualbmc is built, is one. pyghmi has no public option for the suite: this file is the one place
-that touches its private ``attemptedhash``. Suites: IPMI 2.0, table 22-20.
+pyghmi parses what boards send (FRU, sensors, events) and is handed this session instead of its own. Its own
+belongs to a thread that does not survive a fork, deadlocks when a packet is lost while many threads log on, has no
+option for the cipher suite, and leaves a half-open session behind a wrong password. This one is a socket and nothing
+else: any thread of any process may have as many as it likes.
+Source: IPMI 2.0 (revision 1.1), sections 13.17 to 13.24 and 22.12 to 22.19.
 Private to the collection; may change at any time.
 """
 
 from __future__ import annotations
 
-import struct
+import hmac
+import os
+import socket
+import time
 
 try:
+    from pyghmi.exceptions import IpmiException
     from pyghmi.ipmi.command import Command
-    from pyghmi.ipmi.private.session import Session
+    from pyghmi.ipmi.private.util import get_ipmi_error
 except ImportError as error:
-    Command = None
-    Session = object
+    Command = get_ipmi_error = None
+    IpmiException = Exception
     IMPORT_ERROR = error
 else:
     IMPORT_ERROR = None
 
-SUITES = (17, 3)
-_SHA256, _SHA1 = 256, 1
+from . import ipmi_packets as packets
 
-# The text of the exception for a BMC that answers until it is told the user name.
-SILENT = "no answer to the user name"
+SUITES = tuple(packets.SUITES)
+
+# Privilege levels (table 22-19 and 13.20), highest first.
+PRIVILEGES = {"administrator": 4, "operator": 3, "user": 2}
+# What a BMC is asked for when nobody says: power and boot device need operator.
+_USUAL = ("administrator", "operator")
+
+# Seconds until the first packet counts as unanswered, for each time that it is sent: 5 s for a BMC that is not there.
+_FIRST_WAITS = (0.7, 1.3, 3.0)
+# Seconds for a step of the login. No step is sent twice, because that upsets some BMCs: the login begins anew.
+_LOGIN_WAITS = (2.0, 2.0, 3.0)
+# Seconds for a command in a session, for each time that it is sent.
+_WAITS = (1.5, 2.0, 3.0, 4.0)
+_CLOSE_WAITS = (0.3, 0.7)
+
+# Completion codes (table 5-2) that say that nothing was done and the same command may work in a moment.
+BUSY = (0xC0, 0xC4, 0xD2)  # node busy, out of space, BMC initialising
+_BUSY_PAUSES = (0.5, 1.0, 2.0, 3.0)  # seconds
+
+# RMCP+ status codes (table 13-15).
+_STATUS_KINDS = {
+    0x01: "resources", 0x0B: "resources",
+    0x04: "suite", 0x05: "suite", 0x10: "suite", 0x11: "suite",
+    0x09: "privilege", 0x0A: "privilege",
+    0x0C: "user", 0x0D: "user",
+    0x0F: "password",
+}
+_STATUS_TEXTS = {
+    0x01: "insufficient resources to create a session", 0x02: "invalid session id", 0x03: "invalid payload type",
+    0x04: "invalid authentication algorithm", 0x05: "invalid integrity algorithm", 0x08: "inactive session id",
+    0x09: "invalid role", 0x0A: "unauthorized role or privilege level requested",
+    0x0B: "insufficient resources to create a session at the requested role", 0x0C: "invalid name length",
+    0x0D: "unauthorized name", 0x0E: "unauthorized GUID", 0x0F: "invalid integrity check value",
+    0x10: "invalid confidentiality algorithm", 0x11: "no cipher suite match", 0x12: "illegal or unrecognized parameter",
+}
+_INTEGRITY_CHECK_FAILED = 0x0F
 
 # The suite that a BMC turned out to need, by (address, port), for the life of this process.
 _known = {}
 
 
-class SuiteMismatch(Exception):
-    """The BMC does not speak the cipher suite that was proposed."""
+class SessionError(IpmiException):
+    """A session that could not be opened or is lost.
 
-
-class _Bounded(Session):
-    """A session that gives up on a BMC that falls silent in the middle of the login.
-
-    pyghmi begins the login anew as often as it takes; a BMC that does not answer at all to a user
-    name it does not know (virtualbmc) would keep it busy for ever.
+    ``kind`` says which: ``silent`` (no answer at all), ``silent name`` (answers until it is told the user name),
+    ``suite``, ``user``, ``password``, ``key`` (K_g), ``privilege``, ``resources``, ``version``, ``other``.
     """
 
-    _logins_left = 3
-
-    def _relog(self):
-        if self._logins_left or self.sessioncontext not in ("EXPECTINGRAKP2", "EXPECTINGRAKP4"):
-            self._logins_left -= 1
-            return super()._relog()
-        self.onlogon({"error": SILENT})
+    def __init__(self, kind, text):
+        super().__init__(text)
+        self.kind = kind
 
 
-class _Suite17(_Bounded):
-    """A session that proposes suite 17 and nothing less."""
+class _StepLost(Exception):
+    """A step of the login was not answered."""
 
-    def __init__(self, *args, **kwargs):
-        self.suite_refused = False
+
+class Session:
+    """An open session; has what pyghmi's Command needs of one.
+
+    :param address: host name or IP address.
+    :param port: UDP port.
+    :param username: bytes.
+    :param password: bytes.
+    :param suites: numbers of the cipher suites that may be used, best first.
+    :param key: K_g as bytes, or None for a BMC without one.
+    :param privilege: ``administrator``, ``operator``, ``user``, or None for what power control needs.
+    :param bridge: ``{"addr", "channel"}`` of the controller behind the BMC that commands are for, or None.
+    :raises SessionError: when the BMC does not let us in.
+    :raises OSError: when the address cannot be used.
+    """
+
+    ipmiversion = 2.0
+
+    def __init__(self, address, port, username, password, *, suites, key=None, privilege=None, bridge=None):
+        self.logged = False
+        self.broken = False
+        self.suite = None
+        self._username = username
+        self._password = password
+        self._key = key or password
+        self._has_key = key is not None
+        self._bridge = bridge
+        self._privileges = [PRIVILEGES[name] for name in ((privilege,) if privilege else _USUAL)]
+        self._sequence = 0
+        self._seal = None
+        self._bmc_id = None
+        self._socket = _connected(address, port)
         try:
-            super().__init__(*args, **kwargs)
-        except struct.error as error:
-            # The digest in the answer has SHA-1's length. What is left of the session must go, or
-            # pyghmi would hand it out for the next login to the same BMC, which then never ends.
-            self._mark_broken(str(error))
-            raise SuiteMismatch(str(error)) from error
+            self._ask_version()
+            self._log_on(list(suites))
+        except BaseException:
+            self.logout()
+            raise
 
-    def _open_rmcpplus_request(self):
-        if self.attemptedhash == _SHA256:
-            return super()._open_rmcpplus_request()
-        self.suite_refused = True
-        self.onlogon({"error": "the BMC refused cipher suite 17"})
+    # Packets
+
+    def _exchange(self, make, unwrap, accept, waits):
+        """Send and wait for the answer.
+
+        :param make: function that gives the packet, called anew for every time that it is sent.
+        :param unwrap: function of a packet that gives ``(payload type, payload)`` or None.
+        :param accept: function of both that gives what is returned, or None for what is no answer.
+        :param waits: seconds for each time.
+        :raises TimeoutError: when there was no answer.
+        """
+        for wait in waits:
+            self._socket.send(make())
+            deadline = time.monotonic() + wait
+            while (left := deadline - time.monotonic()) > 0:
+                self._socket.settimeout(left)
+                try:
+                    packet = self._socket.recv(4096)
+                except TimeoutError:
+                    break
+                content = unwrap(packet)
+                found = accept(*content) if content else None
+                if found is not None:
+                    return found
+        raise TimeoutError
+
+    # Login
+
+    def _ask_version(self):
+        """Get Channel Authentication Capabilities (22.13): whether there is a BMC, and IPMI 2.0 in it."""
+        request = packets.message(6, 0x38, (0x8E, self._privileges[0]), 0)
+
+        def accept(kind, payload):
+            answer = packets.reply(payload) if kind == packets.IPMI else None
+            return answer if answer and answer.command == 0x38 else None
+
+        try:
+            answer = self._exchange(lambda: packets.before_session(request), packets.unwrapped, accept, _FIRST_WAITS)
+        except (TimeoutError, ConnectionRefusedError) as error:
+            raise SessionError("silent", "no reply to IPMI packets (UDP)") from error
+        # A BMC that refuses the question, or the bit for IPMI 2.0 data in it, is asked with what remains.
+        if answer.code == 0 and len(answer.data) > 3 and answer.data[1] & 0x80 and not answer.data[3] & 0x02:
+            raise SessionError("version", "the BMC offers IPMI 1.5 only")
+
+    def _log_on(self, suites):
+        for number, wait in enumerate(_LOGIN_WAITS, start=1):
+            try:
+                self._handshake(suites, wait)
+                break
+            except _StepLost as lost:
+                if number == len(_LOGIN_WAITS):
+                    raise SessionError("silent name" if lost.args[0] == packets.RAKP2 else "silent", "no reply within the login") from lost
+            except ConnectionRefusedError as error:
+                raise SessionError("silent", "no reply within the login") from error
+        self._raise_privilege()
+
+    def _step(self, kind, payload, answer_kind, wait):
+        """A step of the login.
+
+        :returns: the payload of the answer, whose status is 0.
+        """
+        def accept(seen_kind, seen):
+            return seen if seen_kind == answer_kind and len(seen) >= 2 and seen[0] == payload[0] else None
+
+        try:
+            answer = self._exchange(lambda: packets.of_login(kind, payload), packets.unwrapped, accept, (wait,))
+        except TimeoutError as error:
+            raise _StepLost(answer_kind) from error
+        status = answer[1]
+        if status:
+            text = _STATUS_TEXTS.get(status, f"status {status:#04x}")
+            raise SessionError(_STATUS_KINDS.get(status, "other"), f"the BMC says: {text}")
+        return answer
+
+    def _handshake(self, suites, wait):
+        """Open Session and RAKP 1 to 4, from the best suite and the highest privilege level down."""
+        while True:
+            try:
+                return self._try(suites, wait)
+            except SessionError as error:
+                if error.kind == "suite" and len(suites) > 1:
+                    suites.pop(0)
+                elif error.kind in ("privilege", "user") and len(self._privileges) > 1:
+                    # Some BMCs say "unauthorized name" when it is the level that the user may not have.
+                    self._privileges.pop(0)
+                else:
+                    raise
+
+    def _try(self, suites, wait):
+        tag = os.urandom(1)
+        suite = packets.SUITES[suites[0]]
+        own_id = os.urandom(4)
+        answer = self._step(packets.OPEN_SESSION, b"".join((
+            tag, bytes(3), own_id,
+            bytes((0, 0, 0, 8, suite.authentication, 0, 0, 0)),
+            bytes((1, 0, 0, 8, suite.integrity, 0, 0, 0)),
+            bytes((2, 0, 0, 8, suite.confidentiality, 0, 0, 0)),
+        )), packets.OPEN_SESSION_ANSWER, wait)
+        if len(answer) < 36:
+            raise SessionError("other", "the BMC's answer to Open Session is too short")
+        bmc_id = bytes(answer[8:12])
+        # Some BMCs take the proposal and choose another suite all the same.
+        self.suite = next((chosen for number, chosen in packets.SUITES.items() if number in suites and (
+            chosen.authentication, chosen.integrity, chosen.confidentiality) == (answer[16], answer[24], answer[32])), None)
+        if self.suite is None:
+            raise SessionError("suite", f"the BMC chose the algorithms {answer[16]}, {answer[24]}, {answer[32]} instead of suite {suite.number}")
+        self._agree(tag, own_id, bmc_id, wait)
+
+    def _agree(self, tag, own_id, bmc_id, wait):
+        suite = self.suite
+        own_random = os.urandom(16)
+        # The lookup is by name only, so that the level may be lower than the user's.
+        role = bytes((self._privileges[0] | 0x10, len(self._username))) + self._username
+        answer = self._step(
+            packets.RAKP1, tag + bytes(3) + bmc_id + own_random + role[:1] + bytes(2) + role[1:], packets.RAKP2, wait)
+        bmc_random, guid, proof = bytes(answer[8:24]), bytes(answer[24:40]), bytes(answer[40:])
+        expected = packets.code(suite, self._password, own_id, bmc_id, own_random, bmc_random, guid, role)
+        if not hmac.compare_digest(expected, proof):
+            # A RAKP message 3 with an error status ends what is half open (13.22); it is not answered.
+            self._socket.send(packets.of_login(packets.RAKP3, tag + bytes((_INTEGRITY_CHECK_FAILED, 0, 0)) + bmc_id))
+            if len(proof) != len(expected):
+                raise SessionError("suite", f"the BMC's proof has {len(proof)} bytes, which is not suite {suite.number}")
+            raise SessionError("password", "the BMC's proof does not match the password")
+        session_key = packets.code(suite, self._key, own_random, bmc_random, role)
+        proof = packets.code(suite, self._password, bmc_random, own_id, role)
+        answer = self._step(packets.RAKP3, tag + bytes(3) + bmc_id + proof, packets.RAKP4, wait)
+        expected = packets.code(suite, session_key, own_random, bmc_id, guid)[:suite.code_length]
+        if not hmac.compare_digest(expected, bytes(answer[8:8 + suite.code_length])):
+            raise SessionError("key", "the BMC's proof does not match the key K_g")
+        self._seal = packets.Seal(suite, session_key, own_id, bmc_id)
+        self._bmc_id = bmc_id
+        self.logged = True
+
+    def _raise_privilege(self):
+        """Set Session Privilege Level (22.18): a session begins with the level user."""
+        for level in self._privileges:
+            code = self._ask(6, 0x3B, (level,)).code
+            if code == 0:
+                return
+        raise SessionError("privilege", f"completion code {code:#04x} for the privilege level")
+
+    # Commands
+
+    def _ask(self, netfn, command, data, *, lun=0, bridge=None, waits=_WAITS):
+        """One request and its answer.
+
+        :raises SessionError: when there is none; the session is of no use then.
+        """
+        if self.broken or not self.logged:
+            raise SessionError("silent", "the session with the BMC is over")
+        self._sequence = (self._sequence + 1) % 64
+        sequence = self._sequence
+        request = packets.message(netfn, command, data, sequence, lun=lun)
+        if bridge:
+            # Send Message (22.7), tracked by the BMC: it answers that it was sent, then with the answer itself.
+            inner = packets.message(netfn, command, data, sequence, address=bridge["addr"], source=packets.BMC_ADDRESS, lun=lun)
+            request = packets.message(6, 0x34, bytes((0x40 | bridge["channel"],)) + inner, sequence)
+
+        def accept(kind, payload):
+            answer = packets.reply(payload) if kind == packets.IPMI else None
+            if answer is None or answer.sequence != sequence:
+                return None
+            if (answer.netfn, answer.command) == (netfn + 1, command):
+                return answer
+            # The controller behind the BMC cannot be asked; that it was asked is no answer.
+            return answer if bridge and (answer.netfn, answer.command) == (7, 0x34) and answer.code else None
+
+        try:
+            return self._exchange(lambda: self._seal.wrapped(packets.IPMI, request), self._seal.unwrapped, accept, waits)
+        except (TimeoutError, ConnectionRefusedError) as error:
+            self.broken = True
+            raise SessionError("silent", "no reply to a command within the session") from error
+
+    def raw_command(self, netfn, command, bridge_request=(), data=(), delay_xmit=None, retry=True, timeout=None, rslun=0):
+        """A command as pyghmi asks for it.
+
+        :param retry: whether it may be sent again when there is no answer.
+        :param timeout: seconds to wait for the first answer.
+        :param delay_xmit: seconds to wait before it is sent.
+        :returns: dict with ``netfn``, ``command``, ``code``, ``data``, and ``error`` for a code that is not 0.
+        :raises SessionError: when there is no answer.
+        """
+        if delay_xmit:
+            time.sleep(delay_xmit)
+        waits = _WAITS if timeout is None else (timeout, *_WAITS[1:])
+        for pause in (*_BUSY_PAUSES, None):
+            answer = self._ask(netfn, command, bytes(data), lun=rslun, bridge=bridge_request or self._bridge, waits=waits if retry else waits[:1])
+            if answer.code not in BUSY or pause is None:
+                break
+            time.sleep(pause)
+        response = {"netfn": answer.netfn, "command": answer.command, "code": answer.code, "data": answer.data}
+        text = get_ipmi_error(response)
+        if text:
+            response["error"] = text
+        return response
+
+    # End
+
+    def logout(self, sessionok=True):
+        """Close the session (22.19), which frees its place in the BMC's small table, and the socket; never raises."""
+        is_open, self.logged = self.logged and not self.broken, False
+        if is_open:
+            try:
+                self._exchange(self._farewell, self._seal.unwrapped, lambda kind, payload: True, _CLOSE_WAITS)
+            except OSError:
+                pass
+        self.broken = True
+        self._socket.close()
+        return {"success": True}
+
+    def _farewell(self):
+        return self._seal.wrapped(packets.IPMI, packets.message(6, 0x3C, self._bmc_id, 0))
 
 
-class _Suite3(_Bounded):
-    """A session that proposes suite 3 from the beginning."""
+def _connected(address, port):
+    """A socket that hears nobody but the BMC.
 
-    def _initsession(self):
-        super()._initsession()
-        self.attemptedhash = _SHA1
-
-
-def _login_17(*credentials):
-    session = _Suite17.__new__(_Suite17, *credentials)
-    try:
-        session.__init__(*credentials)
-    except Exception as error:
-        if getattr(session, "suite_refused", False):
-            raise SuiteMismatch(str(error)) from error
-        raise
-    return session
+    :raises OSError: when the name does not resolve or there is no route.
+    """
+    problem = None
+    for family, kind, protocol, _name, target in socket.getaddrinfo(address, port, 0, socket.SOCK_DGRAM):
+        opened = socket.socket(family, kind, protocol)
+        try:
+            opened.connect(target)
+            return opened
+        except OSError as error:
+            opened.close()
+            problem = error
+    raise problem
 
 
-_LOGIN = {17: _login_17, 3: _Suite3}
+class OnSession(Command or object):
+    """pyghmi's Command on a session of ours; whatever parses an answer is pyghmi's.
+
+    :param session: an open Session.
+    :param address: the BMC's address, for pyghmi's makers' extensions.
+    """
+
+    def __init__(self, session, address):
+        # What pyghmi's own constructor sets before it logs on.
+        self.ipmi_session = session
+        self.bmc = address
+        self.certverify = None
+        self.onlogon = None
+        self.kwargs = {}
+        self._sdrcachedir = self._sdr = self._oem = self._netchannel = self._ipv6support = None
+        self._oemknown = False
 
 
-def log_on(address, port, username, password, suite=None, log=lambda text: None):
+def log_on(address, port, username, password, suite=None, log=lambda text: None, *, key=None, privilege=None, bridge=None):
     """Log on to a BMC.
 
     :param address: host name or IP address.
@@ -106,27 +385,20 @@ def log_on(address, port, username, password, suite=None, log=lambda text: None)
     :param password: text.
     :param suite: 17 or 3; None tries 17, then 3, and remembers for this process what worked.
     :param log: called with lines for a person who looks closer.
+    :param key: K_g as bytes, or None.
+    :param privilege: ``administrator``, ``operator``, ``user``, or None for what power control needs.
+    :param bridge: see Session.
     :returns: pyghmi's Command; ``ipmi_session.logout()`` ends the session.
-    :raises SuiteMismatch: when the BMC does not speak the suite that was demanded.
-    :raises pyghmi.exceptions.IpmiException: when it does not let us in.
+    :raises SessionError: when the BMC does not let us in.
+    :raises OSError: when the address cannot be used.
     """
-    # As bytes: with text, pyghmi does not find its own sessions again and hangs at the second login.
-    credentials = (address, str(username).encode(), str(password).encode(), port)
-    suites = [suite or _known.get((address, port))]
-    if suites == [None]:
-        suites = SUITES
-    for candidate in suites:
-        log(f"logging on to {address} port {port} with cipher suite {candidate}")
-        try:
-            session = _LOGIN[candidate](*credentials)
-        except SuiteMismatch as error:
-            log(f"cipher suite {candidate}: {error}")
-            if candidate == suites[-1]:
-                raise
-            continue
-        _known[(address, port)] = candidate
-        # Finds the live session of the same credentials and uses it: no packet is sent.
-        command = Command(bmc=address, userid=credentials[1], password=credentials[2], port=port)
-        if command.ipmi_session is not session:
-            session.logout()
-        return command
+    suites = (suite,) if suite else SUITES
+    known = _known.get((address, port))
+    if known in suites:
+        suites = (known, *(number for number in suites if number != known))
+    log(f"logging on to {address} port {port} with cipher suite {' or '.join(map(str, suites))}")
+    session = Session(
+        address, port, str(username).encode(), str(password).encode(), suites=suites, key=key, privilege=privilege, bridge=bridge)
+    _known[(address, port)] = session.suite.number
+    log(f"logged on with cipher suite {session.suite.number}")
+    return OnSession(session, address)
