@@ -28,6 +28,17 @@ class BmcUnreachable(BmcLost):
     """No connection came about at all: time-out, refused, no route. The run's breaker remembers it."""
 
 
+class NotLetIn(BaremetalError):
+    """The BMC does not take the user name or the password."""
+
+    def __init__(self, what, **context):
+        super().__init__(what, **{"stage": STAGE, **context})
+
+
+class NotNow(BaremetalError):
+    """The BMC refused a change for the moment: after a while, the same request may be taken."""
+
+
 def refused(what, **context):
     """The error for a connection that will not work until somebody changes something.
 

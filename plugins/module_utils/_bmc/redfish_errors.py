@@ -15,7 +15,7 @@ import socket
 import ssl
 
 from .._errors import BaremetalError
-from .connection import STAGE, BmcLost, refused
+from .connection import STAGE, BmcLost, NotLetIn, refused
 from .redfish_transport import PinMismatch, TransportError
 
 # What a BMC says when its table of sessions is full. Dell: RAC0218 (Integrated Dell Remote Access Controller message
@@ -78,7 +78,7 @@ def not_redfish(url, seen):
 
 def not_let_in(url, seen):
     """The error for credentials that the BMC does not take."""
-    return refused(
+    return NotLetIn(
         f"the BMC at {url} does not accept the user name and password", seen=seen,
         cure="correct the credentials of the BMC; wait before the next try if the BMC locks accounts after wrong passwords")
 

@@ -12,6 +12,7 @@ Private to the collection; may change at any time.
 from __future__ import annotations
 
 import base64
+import contextlib
 import time
 import urllib.parse
 
@@ -82,10 +83,12 @@ class RedfishService:
         self.log = log
         self._sleep = sleep
         self._clock = clock
+        self.username = str(connection["username"])
+        self._password = str(connection["password"])
         self._system_id = connection.get("system_id")
         self._system_path = None
         self._connector = connector or Connector(self.url, connection)
-        account = f"{connection['username']}:{connection['password']}".encode()
+        account = f"{self.username}:{self._password}".encode()
         self._credentials = {"Authorization": f"Basic {base64.b64encode(account).decode()}"}
         self._etags = {}
 
@@ -256,6 +259,15 @@ class RedfishService:
         # Several boards refuse a POST without a body.
         return self._change("post", path, body or {}, None)
 
+    def upload(self, path, content, *, timeout):
+        """POST a file, once.
+
+        :param content: ``(content type, length in bytes, file object)``, see upload.py.
+        :param timeout: seconds for the file and the answer to it.
+        :returns: an Answer.
+        """
+        return self._change("post", path, content, None, timeout)
+
     def delete(self, path):
         """Delete a resource.
 
@@ -309,14 +321,15 @@ class RedfishService:
 
     # Tasks
 
-    def wait_task(self, answer, *, timeout, stage, what):
+    def wait_task(self, answer, *, timeout, stage, what, until=None):
         """Wait for the task that an Answer named.
 
         A task that has vanished is not judged: whoever asked for the work reads the outcome back.
 
         :param timeout: seconds.
         :param what: the work, for messages, for example ``the firmware update``.
-        :returns: ``completed``, ``vanished``, or ``none`` when there was no task.
+        :param until: function of the task's JSON object that says whether waiting is over although the task runs, or None.
+        :returns: ``completed``, ``vanished``, ``stopped`` by ``until``, or ``none`` when there was no task.
         :raises BaremetalError: when the task failed or did not end in time.
         """
         if not answer.task:
@@ -339,13 +352,17 @@ class RedfishService:
             state = str(task.get("TaskState") or task.get("JobState") or "")
             if state:
                 seen = f"task state {state}" + (f", {task['PercentComplete']} %" if task.get("PercentComplete") is not None else "")
-            if state in _TASK_GOOD:
+            is_over = until is not None and until(task)
+            # A job that has failed may be called completed, with the status telling it (Dell).
+            if state in _TASK_GOOD and task.get("TaskStatus") != "Critical":
                 return "completed"
-            if state in _TASK_BAD:
+            if state in _TASK_GOOD + _TASK_BAD:
                 said = message_list({"@Message.ExtendedInfo": task.get("Messages")}) or [{"id": "", "text": str(task.get("Message") or "")}]
                 said = "; ".join(filter(None, (message["text"] or message["id"] for message in said)))
                 raise BaremetalError(f"{what} failed", stage=stage, seen=f"{seen}{': ' + said if said else ''}",
                                      cure="look at the event log of the BMC for the cause")
+            if is_over:
+                return "stopped"
             if self._clock() - begin >= timeout:
                 raise BaremetalError(f"{what} did not end within {timeout} s", stage=stage, seen=seen or "nothing yet",
                                      cure="look at the task in the BMC's web interface; a larger timeout helps if it merely is slow")
@@ -370,6 +387,37 @@ class RedfishService:
         is_task = "TaskState" in body or "JobState" in body or str(body.get("@odata.type", "")).startswith(("#Task.", "#Job."))
         return body if is_task else {"TaskState": "Completed"}
 
+    @contextlib.contextmanager
+    def session(self, *, stage):
+        """Send the requests of the block with the token of a session, which is good although the password changes.
+
+        The session is deleted at the end of the block, whatever happens in it.
+
+        :param stage: stage for the error.
+        :raises BaremetalError: when the BMC opens no session; nothing else was sent.
+        """
+        login = {"UserName": self.username, "Password": self._password}
+        response = self._request("post", self._sessions(), login)
+        token, place = response.headers.get("X-Auth-Token"), _location(response) or path_of(self._json(response, "", empty=True))
+        if not token or not place:
+            raise BaremetalError("the BMC opened no session", stage=stage, seen=f"HTTP status {response.status} without token or place of the session",
+                                 cure="update the firmware of the BMC, or log in with another account")
+        basic, self._credentials = self._credentials, {"X-Auth-Token": token}
+        try:
+            yield
+        finally:
+            try:
+                self._request("delete", place)
+            except BaremetalError as error:
+                # A BMC that ends the sessions of an account whose password has changed has nothing left to delete.
+                self.log(f"deleting the session: {error}")
+            self._credentials = basic
+
+    def _sessions(self):
+        """The path of the collection of sessions; the service root tells it to everybody (DSP0266, "Session login")."""
+        links = self.root().get("Links")
+        return path_of(links.get("Sessions") if isinstance(links, dict) else None) or f"{ROOT}SessionService/Sessions"
+
     # Requests
 
     def _change(self, method, path, body, headers, timeout=None):
@@ -390,7 +438,9 @@ class RedfishService:
             if response.status < 400:
                 return response
             refusal = self._refusal(method, path, response)
-            if attempt == _TRANSIENT_TRIES or not isinstance(refusal, RedfishRefusal) or not _is_for_the_moment(refusal, body):
+            # What was sent of a file is gone.
+            is_last = attempt == _TRANSIENT_TRIES or isinstance(body, tuple)
+            if is_last or not isinstance(refusal, RedfishRefusal) or not _is_for_the_moment(refusal, body):
                 raise refusal
             self.log(f"{refusal.seen}; again in {_TRANSIENT_PAUSE:.0f} s")
             self._sleep(_TRANSIENT_PAUSE)
