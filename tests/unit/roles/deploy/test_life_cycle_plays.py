@@ -1,0 +1,133 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plays deploy, provide and undeploy on a site of their own, as far as they get without a machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+import yaml
+from ansible_collections.rackwright.baremetal.plugins.module_utils import _errors
+from ansible_collections.rackwright.baremetal.plugins.module_utils._lifecycle import transitions
+from ansible_collections.rackwright.baremetal.plugins.module_utils._process import place, process_start_time
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import images, nodes, schema
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
+
+COLLECTION = pathlib.Path(_errors.__file__).parents[2]
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0fZcXTmTzc0bXyqUcR8bM6nDAHJnUuVHgYPEPfTU+/ operator@example.com"
+IMAGE = {
+    "name": "debian-12", "digest": f"sha256:{'1' * 64}", "manifest_digest": f"sha256:{'2' * 64}", "path": "images/debian-12/1",
+    "virtual_size": 1024 ** 3, "published_at": "2026-01-31T12:00:00+00:00",
+}
+
+
+class Site:
+    """A site with one node that has no BMC, and a boot server that does not run."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.daemons = []
+        self.engine = open_registry(f"sqlite:///{folder}/registry.db")
+        self.controller = {
+            "run_id": "run-1", "host": "controller", "place": place(), "pid": os.getpid(), "start_time": process_start_time(os.getpid()), "user": "alice"}
+        self.variables = {
+            "boot_server_root": str(folder / "boot"), "boot_server_address": "192.0.2.1", "ramdisk_boot_ssh_private_key_file": str(folder / "key")}
+        (folder / "key.pub").write_text(KEY + "\n")
+        (folder / "ansible.cfg").write_text("[defaults]\ninventory = inventory\n")
+        (folder / "inventory").mkdir()
+        (folder / "inventory/nodes.yml").write_text("plugin: rackwright.baremetal.nodes\nregistry: sqlite:///../registry.db\n")
+        images.record(self.engine, IMAGE)
+
+    def enrol(self, *words, **more):
+        """Enrol the node and take it through these verbs and events."""
+        node = schema.normalise({
+            "name": "node1", "driver": "manual", "address": "192.0.2.11", "serial": "S1", "root_device": {"serial": "D1"},
+            "ports": [{"address": "52:54:00:00:02:11"}], **more})
+        with self.engine.begin() as connection:
+            nodes.upsert(connection, node, None, same_credential=lambda old, new: True)
+        for word in words:
+            if word in ("manage", "provide", "deploy", "undeploy"):
+                transitions.begin(self.engine, "node1", word, self.controller, instance={"uuid": "u", "image": "i", "image_digest": "d"})
+            else:
+                transitions.advance(self.engine, "node1", word, self.controller, error="it broke")
+
+    def serve(self):
+        """Make the boot server's directory, with a ramdisk and two processes that pass for its daemons."""
+        root = self.folder / "boot"
+        for name in ("http/node", "http/ramdisk", "dnsmasq/hosts.d", "run"):
+            (root / name).mkdir(parents=True)
+        for name in ("vmlinuz", "initrd"):
+            (root / "http/ramdisk" / name).write_text("x")
+        (root / "http/ramdisk/current.json").write_text(json.dumps({"digest": "1", "kernel": "ramdisk/vmlinuz", "initrd": "ramdisk/initrd"}))
+        for name in ("dnsmasq", "nginx"):
+            daemon = subprocess.Popen(["sh", "-c", "read end", "sh", f"{root}/{name}/{name}.conf"], stdin=subprocess.PIPE)
+            self.daemons.append(daemon)
+            (root / f"run/{name}.pid").write_text(f"{daemon.pid}\n")
+
+    @property
+    def node(self):
+        return nodes.get(self.engine, "node1")
+
+    def play(self, verb, *arguments, fails=True, **variables):
+        """Run the playbook of a verb and return what it printed on one line."""
+        servers = {"boot_servers": {"hosts": {"boot1": {
+            "ansible_connection": "local", "ansible_python_interpreter": sys.executable,
+            **{name: value for name, value in self.variables.items() if name.startswith("boot_server_")}}}}}
+        (self.folder / "inventory/boot_servers.yml").write_text(yaml.safe_dump(servers))
+        (self.folder / "variables.json").write_text(yaml.safe_dump({
+            "image": "debian-12", **{name: value for name, value in self.variables.items() if name.startswith("ramdisk_")}, **variables}))
+        done = subprocess.run(
+            [os.path.join(os.path.dirname(sys.executable), "ansible-playbook"), f"rackwright.baremetal.{verb}", "-e", "@variables.json", *arguments],
+            cwd=self.folder, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
+            env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTION.parents[2]), "ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"),
+                 "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_HOME": str(self.folder / ".ansible")})
+        output = " ".join(done.stdout.split())
+        assert (done.returncode != 0) is fails, done.stdout
+        assert "Traceback" not in output
+        return output
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    for name in ("RACKWRIGHT_REGISTRY", "ANSIBLE_INVENTORY"):
+        monkeypatch.delenv(name, raising=False)
+    made = Site(tmp_path)
+    yield made
+    for daemon in made.daemons:
+        with daemon:
+            daemon.stdin.close()
+
+
+AVAILABLE = ("manage", "done", "provide", "done")
+
+
+def power_tasks(tasks):
+    """All tasks that use the module power, blocks and their rescues included."""
+    for task in tasks or []:
+        if "rackwright.baremetal.power" in task:
+            yield task
+        for part in ("block", "rescue", "always"):
+            yield from power_tasks(task.get(part))
+
+
+def test_every_boot_device_is_asked_for_with_the_boot_mode_of_the_node():
+    """Over IPMI an override without a mode asks for legacy BIOS."""
+    found = [task for path in COLLECTION.glob("roles/*/tasks/*.yml") for task in power_tasks(yaml.safe_load(path.read_text()))
+             if "boot_device" in task["rackwright.baremetal.power"]]
+    assert len(found) >= 3
+    assert not [task["name"] for task in found if "mode" not in task["rackwright.baremetal.power"]["boot_device"]]
+
+
+def test_the_plan_goes_as_far_as_the_bmc(site):
+    site.enrol(*AVAILABLE)
+    site.serve()
+    output = site.play("deploy", "--check", "--diff")
+    assert "#!ipxe" in output and "the driver manual cannot do power off" in output
+    assert site.node["provision_state"] == "available" and not list((site.folder / "boot/http/node").iterdir())
