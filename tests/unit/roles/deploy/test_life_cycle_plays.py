@@ -129,5 +129,5 @@ def test_the_plan_goes_as_far_as_the_bmc(site):
     site.enrol(*AVAILABLE)
     site.serve()
     output = site.play("deploy", "--check", "--diff")
-    assert "#!ipxe" in output and "the driver manual cannot do power off" in output
+    assert "#!ipxe" in output and "the driver manual cannot do power" in output
     assert site.node["provision_state"] == "available" and not list((site.folder / "boot/http/node").iterdir())
