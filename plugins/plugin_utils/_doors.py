@@ -12,8 +12,11 @@ Private to the collection; may change at any time.
 from __future__ import annotations
 
 from ..module_utils._doors import (
+    bmc_info,
     boot_device,
     image,
+    indicator_led,
+    inject_nmi,
     netboot,
     node,
     node_info,
@@ -23,8 +26,11 @@ from ..module_utils._doors import (
 )
 
 DOORS = {
+    "bmc_info": bmc_info.DOOR,
     "boot_device": boot_device.DOOR,
     "image": image.DOOR,
+    "indicator_led": indicator_led.DOOR,
+    "inject_nmi": inject_nmi.DOOR,
     "netboot": netboot.DOOR,
     "node": node.DOOR,
     "node_info": node_info.DOOR,
