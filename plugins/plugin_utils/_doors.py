@@ -23,6 +23,7 @@ from ..module_utils._doors import (
     power,
     provision_state,
     ramdisk_wait,
+    virtual_media,
 )
 
 DOORS = {
@@ -37,4 +38,5 @@ DOORS = {
     "power": power.DOOR,
     "provision_state": provision_state.DOOR,
     "ramdisk_wait": ramdisk_wait.DOOR,
+    "virtual_media": virtual_media.DOOR,
 }

@@ -34,7 +34,16 @@ class RedfishDriver:
     """
 
     NAME = "redfish"
-    CAN = frozenset({"BMC information", "BMC reset", "NMI", "consoles", "event log", "indicator LED", "sensors", "virtual media"})
+    CAN = frozenset({
+        "BMC information",
+        "BMC reset",
+        "NMI",
+        "consoles",
+        "event log",
+        "indicator LED",
+        "sensors",
+        "virtual media",
+    })
     POWER = frozenset(_RESETS)
     BOOT_DEVICES = frozenset(_DEVICES)
     MODE_IS_FIRM = True

@@ -59,8 +59,9 @@ def message_list(body):
     # Dell sends a single object where a list belongs (quirk R34).
     found = [found] if isinstance(found, dict) else found if isinstance(found, list) else []
     messages = [{"id": str(item.get("MessageId") or ""), "text": str(item.get("Message") or "")} for item in found if isinstance(item, dict)]
-    if not messages and (error.get("code") or error.get("message")):
-        messages = [{"id": str(error.get("code") or ""), "text": str(error.get("message") or "")}]
+    # What only the frame says is told where the list says nothing that a person can read.
+    if not any(message["text"] for message in messages) and (error.get("message") or (error.get("code") and not messages)):
+        messages.append({"id": "" if messages else str(error.get("code") or ""), "text": str(error.get("message") or "")})
     return messages
 
 

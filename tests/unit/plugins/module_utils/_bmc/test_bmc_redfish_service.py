@@ -322,6 +322,7 @@ def test_answer_names_its_task(body, headers):
     ({"error": {"@Message.ExtendedInfo": {"MessageId": "A.1", "Message": "a"}}}, [{"id": "A.1", "text": "a"}]),  # R34
     ({"@Message.ExtendedInfo": [{"Message": "a"}]}, [{"id": "", "text": "a"}]),
     ({"error": {"code": "iLO.0.10", "message": "See"}}, [{"id": "iLO.0.10", "text": "See"}]),
+    ({"error": {"message": "a", "@Message.ExtendedInfo": [{"MessageId": "A.1"}]}}, [{"id": "A.1", "text": ""}, {"id": "", "text": "a"}]),
     ({"error": "no"}, [{"id": "", "text": "no"}]), (None, []), ([], []), ({}, [])])
 def test_messages_in_every_form_r34_r56(body, found):
     assert message_list(body) == found
