@@ -20,6 +20,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..module_utils._door import Call, outcome, secret_values
+from ..module_utils._fleet import form
 from ..plugin_utils._doors import DOORS
 from ..plugin_utils._run_identity import controller_of_worker
 
@@ -34,7 +35,7 @@ class _DisplayHandler(logging.Handler):
         self._call = call
 
     def emit(self, record):
-        self._call.log(self.format(record))
+        (form.CURRENT_CALL.get() or self._call).log(self.format(record))
 
 
 def _given(params):
@@ -87,7 +88,8 @@ class ActionModule(ActionBase):
             logger.handlers[:] = [handler]
             logger.propagate = False
         try:
-            return outcome(call, lambda: self._perform(door, call, task_vars))
+            perform = self._perform_fleet if form.wanted(door, call) else self._perform
+            return outcome(call, lambda: perform(door, call, task_vars))
         except AnsibleActionFail:
             raise
         except AnsibleConnectionFailure as error:
@@ -112,16 +114,39 @@ class ActionModule(ActionBase):
         if door.before:
             call.params.update(door.before(call) or {})
         if self._runs_elsewhere() and not door.controller_only:
-            arguments = _given(call.params)
-            result = self._execute_module(
-                module_name=f"rackwright.baremetal.{self._name}", module_args=arguments, task_vars=task_vars)
-            self._remove_tmp_path(self._connection._shell.tmpdir)
-            result.pop("invocation", None)
+            result = self._run_module(call.params, task_vars)
         else:
             result = dict(door.run(call))
         if door.after and not result.get("failed"):
             door.after(call, result)
         return result
+
+    def _perform_fleet(self, door, call, task_vars):
+        calls = form.node_calls(call, lambda name: self._hostvars_of(name, task_vars))
+        results = {}
+        form.prepare(door, calls, results)
+        if self._runs_elsewhere():
+            arguments = form.module_arguments(call, calls, results)
+            answer = self._run_module(arguments, task_vars) if arguments["nodes"] else {"nodes": {}}
+            if set(answer.get("nodes") or {}) != set(arguments["nodes"]):
+                return answer
+            form.take_in(answer, results)
+        else:
+            form.work(door, calls, results, call.warn, call.log)
+        form.record(door, calls, results)
+        return form.summary(call, calls, results)
+
+    def _run_module(self, params, task_vars):
+        result = self._execute_module(
+            module_name=f"rackwright.baremetal.{self._name}", module_args=_given(params), task_vars=task_vars)
+        self._remove_tmp_path(self._connection._shell.tmpdir)
+        result.pop("invocation", None)
+        return result
+
+    def _hostvars_of(self, name, task_vars):
+        """Host variables of a node of the inventory, templated when they are asked for; none for another node."""
+        hostvars = task_vars["hostvars"]
+        return hostvars[name] if name in hostvars else {}
 
     def _runs_elsewhere(self):
         """Whether the task was delegated to a place that only a module reaches."""
@@ -131,7 +156,7 @@ class ActionModule(ActionBase):
 
     def _call(self, door, task_vars):
         arguments = dict(self._task.args)
-        if door.names_node and not arguments.get("name"):
+        if door.names_node and not arguments.get("name") and not (door.fleet and arguments.get("nodes") is not None):
             arguments["name"] = task_vars.get("inventory_hostname")
         if "registry" in door.argument_spec and not arguments.get("registry") and task_vars.get("baremetal_registry"):
             arguments["registry"] = self._templar.template(task_vars["baremetal_registry"])

@@ -17,7 +17,9 @@ from dataclasses import dataclass, field
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.parameters import remove_values
 
+from ._doors._options import FLEET
 from ._errors import BaremetalError
+from ._fleet.form import run_fleet, wanted
 
 
 @dataclass
@@ -28,7 +30,8 @@ class Call:
     concern no single node. ``controller`` identifies the ansible-playbook process that the call
     belongs to: run_id, host, pid, start_time, user. ``hostvars`` holds the host variables whose name starts
     with ``baremetal`` (empty in the module). ``vault_encrypt`` and ``vault_decrypt`` are None
-    where no vault secret is at hand.
+    where no vault secret is at hand. ``shared`` is None, or in the fleet form a dict that the calls of all nodes
+    have together: ``names`` of the nodes, and what was got for all of them at once, see ``once_for_all``.
     """
 
     params: dict
@@ -42,6 +45,20 @@ class Call:
     vault_encrypt: t.Optional[t.Callable[[str], str]] = None
     vault_decrypt: t.Optional[t.Callable[[str], str]] = None
     secrets: set = field(default_factory=set)
+    shared: t.Optional[dict] = None
+
+    def once_for_all(self, what, get):
+        """What is cheaper to get for all nodes of a fleet at once; not for ``run``, which is in many threads.
+
+        :param what: a name for it.
+        :param get: function of a list of node names; what it returns is kept for the other nodes.
+        :returns: what ``get`` returned, for all nodes of the fleet or for this one alone.
+        """
+        if self.shared is None:
+            return get([self.node])
+        if what not in self.shared:
+            self.shared[what] = get(self.shared["names"])
+        return self.shared[what]
 
     @property
     def registry_url(self):
@@ -71,6 +88,9 @@ class Door:
     to fill in, ``after(call, result)`` may record what happened. ``names_node`` says that the
     option ``name`` is the node's name and defaults to the inventory host. ``controller_only`` is for
     work on the registry alone: it is done on the controller whatever the task is delegated to.
+    ``fleet`` says that the capability also takes a list of nodes: the options of doc_fragments/fleet.py are added,
+    and ``run``, called with a Call per node, must be fit for threads. ``before`` then fills in ``driver`` and ``bmc`` and nothing else.
+    ``after_fleet([(call, result), ...])`` replaces ``after`` where recording many nodes at once is cheaper.
     """
 
     argument_spec: dict
@@ -80,6 +100,12 @@ class Door:
     names_node: bool = True
     controller_only: bool = False
     constraints: dict = field(default_factory=dict)
+    fleet: bool = False
+    after_fleet: t.Optional[t.Callable[[list], None]] = None
+
+    def __post_init__(self):
+        if self.fleet:
+            object.__setattr__(self, "argument_spec", {**self.argument_spec, **FLEET})
 
 
 def secret_values(argument_spec, params):
@@ -142,7 +168,7 @@ def module_main(door):
     )
     if door.controller_only:
         module.fail_json(msg="This module works on the registry and runs on the controller alone, through its action plugin.")
-    result = outcome(call, lambda: door.run(call))
+    result = outcome(call, lambda: run_fleet(door, call) if wanted(door, call) else door.run(call))
     if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)

@@ -20,6 +20,7 @@ extends_documentation_fragment:
   - rackwright.baremetal._attributes.controller
   - rackwright.baremetal.node
   - rackwright.baremetal.bmc
+  - rackwright.baremetal.fleet
   - rackwright.baremetal.registry
 attributes:
   check_mode:
@@ -67,6 +68,12 @@ EXAMPLES = r"""
 - name: Take back any override
   rackwright.baremetal.boot_device:
     device: none
+
+- name: Boot a rack from the network, all machines at once in one task
+  rackwright.baremetal.boot_device:
+    device: pxe
+    nodes: "{{ ansible_play_hosts }}"
+  run_once: true
 """
 
 RETURN = r"""
@@ -91,6 +98,25 @@ boot_device:
       description: V(uefi), V(bios), or nothing when the BMC does not tell.
       type: str
       returned: always
+nodes:
+  description: With O(nodes), the result of each node by its name.
+  returned: when O(nodes) was given
+  type: dict
+  sample:
+    node1:
+      changed: true
+      boot_device: {device: pxe, persistent: false, mode: uefi}
+    node2:
+      changed: false
+      failed: true
+      msg: "node2: BMC connection: the BMC at https://192.0.2.12 does not answer. To do: check that the address is right."
+      cause: "BMC connection: the BMC does not answer. To do: check that the address is right."
+failed_nodes:
+  description: With O(nodes), the names of those that failed.
+  returned: when O(nodes) was given
+  type: list
+  elements: str
+  sample: [node2]
 """
 
 from ..module_utils._door import module_main

@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - rackwright.baremetal._attributes.controller
   - rackwright.baremetal.node
   - rackwright.baremetal.bmc
+  - rackwright.baremetal.fleet
   - rackwright.baremetal.registry
 attributes:
   check_mode:
@@ -97,6 +98,12 @@ EXAMPLES = r"""
       password: "{{ vaulted_bmc_password }}"
       ca_file: /etc/ssl/bmc-ca.pem
   delegate_to: bmc-gateway.example.com
+
+- name: Switch on a rack, all machines at once in one task
+  rackwright.baremetal.power:
+    state: "on"
+    nodes: "{{ ansible_play_hosts }}"
+  run_once: true
 """
 
 RETURN = r"""
@@ -126,6 +133,25 @@ boot_device:
       description: V(uefi), V(bios), or nothing when the BMC does not tell.
       type: str
       returned: always
+nodes:
+  description: With O(nodes), the result of each node by its name.
+  returned: when O(nodes) was given
+  type: dict
+  sample:
+    node1:
+      changed: true
+      power_state: "on"
+    node2:
+      changed: false
+      failed: true
+      msg: "node2: BMC connection: the BMC at https://192.0.2.12 does not answer. To do: check that the address is right."
+      cause: "BMC connection: the BMC does not answer. To do: check that the address is right."
+failed_nodes:
+  description: With O(nodes), the names of those that failed.
+  returned: when O(nodes) was given
+  type: list
+  elements: str
+  sample: [node2]
 """
 
 from ..module_utils._door import module_main

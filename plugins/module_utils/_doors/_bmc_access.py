@@ -81,12 +81,13 @@ def _from_registry(call):
             cure="enrol the node and give the registry, or set baremetal_bmc for the host",
         )
     engine = existing_registry(call)
-    node = nodes.get(engine, call.node)
+    node = call.once_for_all("BMCs", lambda names: nodes.bmcs(engine, names)).get(call.node)
+    if node is None:
+        raise nodes.unknown(call.node)
     bmc = {key: value for key, value in (node["bmc"] or {}).items() if key in _KEYS}
     bmc.update(system_uuid=node["system_uuid"], serial=node["serial"])
-    reference = nodes.credential(engine, call.node)
-    if reference is not None:
-        bmc["password"] = credentials.resolve(reference, call)
+    if node["credential"] is not None:
+        bmc["password"] = credentials.resolve(node["credential"], call)
     return node["driver"], bmc
 
 
@@ -101,7 +102,16 @@ def open_bmc(call):
 
 def record_power_state(call, result):
     """Tell the registry, where there is one that knows the node, the power state that the node has now."""
+    record_power_states([(call, result)])
+
+
+def record_power_states(done):
+    """The same for many nodes, in one transaction.
+
+    :param done: list of ``(call, result)``; the calls belong to one task.
+    """
+    call = done[0][0]
     if call.registry_url and not call.check_mode:
         engine = open_registry(call.registry_url, create=False)
         if engine is not None:
-            nodes.set_power_state(engine, call.node, result["power_state"])
+            nodes.set_power_states(engine, {call.node: result["power_state"] for call, result in done})

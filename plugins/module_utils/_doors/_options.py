@@ -33,3 +33,17 @@ BMC = {
         },
     },
 }
+
+FLEET = {
+    "nodes": {"type": "list", "elements": "str"},
+    "bmcs": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "name": {"type": "str", "required": True},
+            "driver": BMC["driver"],
+            **BMC["bmc"]["options"],
+        },
+    },
+    "fail_on": {"type": "str", "choices": ["any", "all"], "default": "any"},
+}

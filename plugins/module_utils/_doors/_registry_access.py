@@ -34,5 +34,11 @@ def refuse_other_runs(call):
         return
     engine = open_registry(call.registry_url, create=False)
     if engine is not None:
-        with engine.begin() as connection:
-            locks.refuse_others(connection, call.node, call.controller)
+        lock = call.once_for_all("other runs", lambda names: _other_runs(engine, names, call.controller)).get(call.node)
+        if lock is not None:
+            raise locks.refuse(lock, call.node)
+
+
+def _other_runs(engine, names, controller):
+    with engine.begin() as connection:
+        return locks.of_others(connection, names, controller)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from .._bmc.driver import refuse_unsupported
 from .._bmc.power import TARGETS, ensure_power
 from .._door import Door
-from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc, record_power_state
+from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc, record_power_state, record_power_states
 
 
 def run(call):
@@ -41,4 +41,6 @@ DOOR = Door(
     run=run,
     before=fill_connection_for_change,
     after=record_power_state,
+    fleet=True,
+    after_fleet=record_power_states,
 )

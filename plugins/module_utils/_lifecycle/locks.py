@@ -14,7 +14,7 @@ import secrets
 
 from .._errors import BaremetalError
 from .._process import is_running, place
-from .._registry.store import database_now, now
+from .._registry.store import among, database_now, now
 from .._registry.tables import LOCKS
 
 try:
@@ -56,6 +56,18 @@ def refuse_others(connection, node, controller):
     if lock is not None and lock.run_id != controller["run_id"] and not is_dead(lock, database_now(connection)):
         raise refuse(lock, node)
     return lock
+
+
+def of_others(connection, nodes, controller):
+    """The locks that other runs, which live, have of some nodes.
+
+    :param nodes: list of names.
+    :returns: dict of lock rows by node.
+    """
+    rows = [row for some in among(LOCKS.c.node, nodes) for row in connection.execute(select(LOCKS).where(some))]
+    foreign = [row for row in rows if row.run_id != controller["run_id"]]
+    moment = database_now(connection) if foreign else None
+    return {row.node: row for row in foreign if not is_dead(row, moment)}
 
 
 def refuse(lock, node):

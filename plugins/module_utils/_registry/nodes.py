@@ -16,7 +16,7 @@ from __future__ import annotations
 import urllib.parse
 
 from .._errors import BaremetalError
-from .store import now
+from .store import among, now
 from .tables import LOCKS, NODES, PORTS
 
 try:
@@ -90,9 +90,30 @@ def get(engine, name):
     with engine.begin() as connection:
         record = read(connection, name)
     if record is None:
-        raise BaremetalError("the registry has no such node", node=name, stage="registry",
-                             cure="enrol it with enroll.yml, or check the name and the registry URL")
+        raise unknown(name)
     return record
+
+
+def unknown(name):
+    """The error for a node that is not enrolled."""
+    return BaremetalError("the registry has no such node", node=name, stage="registry",
+                          cure="enrol it with enroll.yml, or check the name and the registry URL")
+
+
+def bmcs(engine, names):
+    """What is known of the BMCs of some nodes.
+
+    :returns: dict by node, without those that are not enrolled: driver, bmc (without password), credential (the reference to the
+        password, or None), system_uuid, serial.
+    """
+    columns = (NODES.c.name, NODES.c.driver, NODES.c.details, NODES.c.credential, NODES.c.system_uuid, NODES.c.serial)
+    with engine.begin() as connection:
+        rows = [row for some in among(NODES.c.name, names) for row in connection.execute(select(*columns).where(some))]
+    return {
+        row.name: {"driver": row.driver, "bmc": row.details.get("bmc"), "credential": row.credential, "system_uuid": row.system_uuid,
+                   "serial": row.serial}
+        for row in rows
+    }
 
 
 def list_nodes(engine):
@@ -117,8 +138,18 @@ def set_power_state(engine, name, state):
 
     :param state: ``on``, ``off`` or None for unknown.
     """
+    set_power_states(engine, {name: state})
+
+
+def set_power_states(engine, states):
+    """The same for many nodes, in one transaction.
+
+    :param states: dict of power states by node.
+    """
     with engine.begin() as connection:
-        connection.execute(update(NODES).where(NODES.c.name == name).values(power_state=state))
+        for state in set(states.values()):
+            for some in among(NODES.c.name, [name for name, value in states.items() if value == state]):
+                connection.execute(update(NODES).where(some).values(power_state=state))
 
 
 def _bmc_key(node):

@@ -28,6 +28,9 @@ else:
 # Seconds that a writer waits for another one to end.
 _BUSY_TIMEOUT = 30
 
+# SQLite had a limit of 999 before 3.32 (https://www.sqlite.org/limits.html).
+_MOST_VALUES = 900
+
 _engines = {}
 
 
@@ -100,6 +103,14 @@ def holds_password(url):
     except ArgumentError:
         return True
     return parsed.password is not None or any("password" in option for option in parsed.query)
+
+
+def among(column, values):
+    """Conditions that a column has one of many values, each with no more values than every database takes.
+
+    :returns: list of conditions; what they select together is what is asked for.
+    """
+    return [column.in_(values[begin:begin + _MOST_VALUES]) for begin in range(0, len(values), _MOST_VALUES)]
 
 
 def _prepare_file(path, create):

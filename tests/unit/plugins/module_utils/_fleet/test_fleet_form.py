@@ -1,0 +1,278 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The fleet form: a Call per node, the two pools, and failures told once per cause."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._door import Call, Door, module_main
+from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
+from ansible_collections.rackwright.baremetal.plugins.module_utils._fleet import causes, form, pool
+
+SECRET = "canary-s3cret"
+
+
+def make_call(names, **more):
+    params = {"nodes": names, "bmcs": None, "fail_on": "any", "name": None, "bmc": None, "driver": None, "timeout": 5}
+    fields = {key: more.pop(key) for key in list(more) if key in ("check_mode", "diff", "secrets", "warn", "log")}
+    return Call(params={**params, **more}, **fields)
+
+
+def fill(driver="redfish"):
+    return lambda call: {"driver": driver, "bmc": {"address": f"https://{call.node}.example.com:8443", "password": call.secret(SECRET)}}
+
+
+def do(run, names, before=None, after=None, after_fleet=None, **more):
+    door = Door(argument_spec={}, run=run, before=before or fill(), after=after, after_fleet=after_fleet, fleet=True)
+    call = make_call(names, **more)
+    calls, results = form.node_calls(call), {}
+    form.prepare(door, calls, results)
+    form.work(door, calls, results, call.warn, call.log)
+    form.record(door, calls, results)
+    return form.summary(call, calls, results)
+
+
+@pytest.mark.parametrize("driver", ["redfish", "ipmi"])
+def test_results_per_node_and_failures_by_cause(driver):
+    def run(call):
+        if call.node in ("node2", "node4"):
+            raise BaremetalError(f"the BMC at {call.params['bmc']['address']} does not answer", stage="BMC connection", seen=SECRET, cure="look at it")
+        if call.node == "node3":
+            raise KeyError(SECRET)
+        return {"changed": call.node == "node5", "power_state": "on", "password": SECRET}
+
+    told = []
+    result = do(run, ["node5", "node2", "node3", "node4", "node1", "node1"], fill(driver), warn=told.append)
+    assert list(result["nodes"]) == ["node5", "node2", "node3", "node4", "node1"]
+    assert result["failed"] and result["changed"] and result["failed_nodes"] == ["node2", "node3", "node4"]
+    assert result["msg"] == (
+        "3 of 5 nodes failed. (2) node2, node4: BMC connection: the BMC does not answer. To do: look at it. "
+        "(1) node3: unexpected error: KeyError: '********'. To do: if it is a fault of the collection, report it.")
+    assert result["nodes"]["node1"] == {"changed": False, "power_state": "on", "password": "********"} or \
+        result["nodes"]["node1"]["password"].startswith("VALUE_SPECIFIED")
+    assert SECRET not in str(result) and not told
+
+
+@pytest.mark.parametrize(("fail_on", "bad", "failed"), [("any", 1, True), ("all", 1, False), ("all", 3, True), ("any", 0, False)])
+def test_when_the_task_fails(fail_on, bad, failed):
+    names = ["node1", "node2", "node3"]
+
+    def run(call):
+        if call.node in names[:bad]:
+            raise BaremetalError("no")
+        return {}
+
+    told = []
+    result = do(run, names, fail_on=fail_on, warn=told.append)
+    assert result.get("failed", False) == failed
+    assert result["failed_nodes"] == names[:bad]
+    assert bool(told) == (bad > 0 and not failed)
+
+
+def test_no_node_is_no_work():
+    assert do(lambda call: {}, []) == {"changed": False, "nodes": {}, "failed_nodes": []}
+
+
+def test_failure_before_the_work_keeps_the_others(monkeypatch):
+    def before(call):
+        if call.node == "node1":
+            raise BaremetalError("nothing says where the node's BMC is")
+        return fill()(call)
+
+    result = do(lambda call: {"node": call.params["name"]}, ["node1", "node2"], before)
+    assert result["failed_nodes"] == ["node1"] and result["nodes"]["node2"]["node"] == "node2"
+
+
+def test_diffs_of_what_changed_only():
+    def run(call):
+        return {"changed": call.node == "node1", "diff": {"before": {"x": 1}, "after": {"x": 2}}}
+
+    result = do(run, ["node1", "node2"], diff=True)
+    assert result["diff"] == [{"before_header": "node1", "after_header": "node1", "before": {"x": 1}, "after": {"x": 2}}]
+    assert "diff" not in do(run, ["node1"]) and "diff" not in result["nodes"]["node1"]
+
+
+def test_recording_is_for_the_good_ones_and_once():
+    def run(call):
+        if call.node == "node1":
+            raise BaremetalError("no")
+        return {}
+
+    seen = []
+    do(run, ["node1", "node2", "node3"], after_fleet=lambda done: seen.append([call.node for call, _result in done]))
+    do(run, ["node1", "node2", "node3"], after=lambda call, result: seen.append(call.node))
+    assert seen == [["node2", "node3"], "node2", "node3"]
+
+    def fails(done):
+        raise BaremetalError("the disk is full", stage="registry")
+
+    result = do(run, ["node1", "node2", "node3"], after_fleet=fails)
+    assert result["failed_nodes"] == ["node1", "node2", "node3"]
+    assert result["nodes"]["node3"]["msg"] == "node3: registry: the disk is full."
+
+
+def test_options_that_contradict_each_other():
+    for more in ({"name": "node1"}, {"bmc": {"address": "192.0.2.1"}}, {"bmcs": [{"name": "node9"}]}):
+        with pytest.raises(BaremetalError, match="To do"):
+            form.node_calls(make_call(["node1"], **more))
+
+
+def test_bmcs_of_the_task_and_what_is_got_once():
+    call = make_call(["node1", "node2"], bmcs=[
+        {"name": "node1", "driver": "ipmi", "address": "192.0.2.1", "port": None, "password": SECRET}], secrets={SECRET, "other"})
+    calls = form.node_calls(call)
+    assert calls["node1"].params["bmc"] == {"address": "192.0.2.1", "password": SECRET}
+    assert (calls["node1"].params["driver"], calls["node2"].params["driver"]) == ("ipmi", None)
+    assert calls["node1"].secrets == {SECRET, "other"} and calls["node2"].secrets == {"other"}
+    asked = []
+    for node in calls.values():
+        assert node.once_for_all("x", lambda names: asked.append(names) or 7) == 7
+    assert asked == [["node1", "node2"]]
+    assert Call(params={}, node="node3").once_for_all("x", lambda names: names) == ["node3"]
+
+
+def test_module_gets_everything_and_gives_it_back():
+    call = make_call(["node1", "node2", "node3"], fail_on="any")
+    calls, results = form.node_calls(call), {"node2": {"failed": True, "msg": "no"}}
+    for name in calls:
+        calls[name].params.update(fill()(calls[name]))
+    arguments = form.module_arguments(call, calls, results)
+    assert arguments["nodes"] == ["node1", "node3"] and arguments["fail_on"] == "all"
+    assert arguments["bmcs"][1] == {"name": "node3", "driver": "redfish", "address": "https://node3.example.com:8443", "password": SECRET}
+    form.take_in({"nodes": {"node1": {"changed": True}, "node3": {}}, "diff": [
+        {"before_header": "node1", "after_header": "node1", "before": 1, "after": 2}]}, results)
+    assert results["node1"] == {"changed": True, "diff": {"before": 1, "after": 2}} and set(results) == {"node1", "node2", "node3"}
+
+
+def test_warnings_that_are_equal_are_told_once():
+    told, logged = [], []
+
+    def run(call):
+        call.log(f"secret {SECRET}")
+        call.warn(f"the BMC at {call.params['bmc']['address']} is odd")
+        return {}
+
+    do(run, ["node1", "node2"], warn=told.append, log=logged.append)
+    assert told in (["node1, node2: the BMC is odd"], ["node2, node1: the BMC is odd"])
+    assert sorted(logged) == ["node1: secret ********", "node2: secret ********"]
+
+
+@pytest.mark.parametrize("driver", ["redfish", "ipmi"])
+def test_many_at_once_and_a_slow_one_delays_nobody(driver):
+    begin = time.monotonic()
+
+    def run(call):
+        time.sleep(1 if call.node == "node0" else 0.05)
+        return {"at": time.monotonic() - begin, "pid": os.getpid()}
+
+    result = do(run, [f"node{number}" for number in range(60)], fill(driver))
+    others = [entry["at"] for name, entry in result["nodes"].items() if name != "node0"]
+    assert max(others) < 0.9 and not result.get("failed")
+    assert {entry["pid"] == os.getpid() for entry in result["nodes"].values()} == {driver == "redfish"}
+
+
+def test_threads_and_files_are_bounded(monkeypatch):
+    monkeypatch.setattr(pool.resource, "getrlimit", lambda which: (140, 4096))
+    assert pool.thread_limit() == 10
+    monkeypatch.setattr(pool.resource, "getrlimit", lambda which: (pool.resource.RLIM_INFINITY,) * 2)
+    assert pool.thread_limit() == pool.THREADS
+    monkeypatch.setattr(pool, "THREADS", 7)
+    at_once, most, lock = [0], [0], threading.Lock()
+
+    def run(call):
+        with lock:
+            at_once[0] += 1
+            most[0] = max(most[0], at_once[0])
+        time.sleep(0.02)
+        with lock:
+            at_once[0] -= 1
+        return {}
+
+    do(run, [f"node{number}" for number in range(50)])
+    assert most == [7]
+
+
+def test_child_that_ends_or_hangs_costs_its_node_only(monkeypatch):
+    monkeypatch.setattr(form, "_GRACE", 0)
+    monkeypatch.setattr(pool, "CHILDREN", 3)
+
+    def run(call):
+        if call.node == "node1":
+            os._exit(3)
+        if call.node == "node2":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            time.sleep(60)
+        return {"big": "x" * 300000}
+
+    result = do(run, [f"node{number}" for number in range(12)], fill("ipmi"), timeout=1)
+    assert result["failed_nodes"] == ["node1", "node2"]
+    assert "exit status 3" in result["nodes"]["node1"]["msg"] and "not done after 1 s" in result["nodes"]["node2"]["msg"]
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_interrupted_work_ends_its_children(monkeypatch, tmp_path):
+    monkeypatch.setattr(pool, "CHILDREN", 2)
+
+    def work(name):
+        try:
+            time.sleep(60)
+        finally:
+            (tmp_path / name).touch()
+
+    def interrupt(signal_number, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            pool.run_all([], ["node1", "node2"], work, None, None, 60)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["node1", "node2"]
+
+
+@pytest.mark.parametrize(("address", "text", "expected"), [
+    ("192.0.2.1", "the BMC at https://192.0.2.1 does not answer", "the BMC does not answer"),
+    ("192.0.2.1", "the BMC at 192.0.2.1 port 623 does not answer", "the BMC does not answer"),
+    ("192.0.2.1", "192.0.2.11 and 192.0.2.1", "192.0.2.11 and the BMC's address"),
+    ("https://[2001:db8::1]:8443", "the BMC at https://[2001:db8::1]:8443 is odd", "the BMC is odd"),
+    ("2001:db8::1", "the BMC at https://[2001:db8::1]:443 is odd", "the BMC is odd"),
+    ("bmc7.example.com", "the BMC at https://bmc7.example.com/ is odd, says node7, not node77", "the BMC is odd, says the node, not node77"),
+    (None, "nothing", "nothing"),
+])
+def test_text_without_what_differs(address, text, expected):
+    assert causes.anonymous(text, Call(params={"bmc": {"address": address}}, node="node7")) == expected
+
+
+def test_long_lists_of_names_are_cut():
+    text = causes.grouped({f"node{number}": {"cause": "no"} for number in range(25)}, 30)
+    assert text.startswith("25 of 30 nodes failed. (25) node0, ") and text.endswith("node19 and 5 more: no")
+
+
+def test_module_door(monkeypatch):
+    answer = {}
+
+    class Module:
+        check_mode, _diff = True, False
+        params = make_call(["node1"], bmcs=[{"name": "node1", "driver": "redfish", "address": "192.0.2.1"}]).params
+
+        def __init__(self, argument_spec, **options):
+            assert {"nodes", "bmcs", "fail_on"} <= set(argument_spec)
+
+        warn = debug = staticmethod(lambda text: None)
+
+        def exit_json(self, **result):
+            answer.update(result)
+
+    monkeypatch.setattr("ansible_collections.rackwright.baremetal.plugins.module_utils._door.AnsibleModule", Module)
+    module_main(Door(argument_spec={}, run=lambda call: {"check": call.check_mode, "node": call.node}, fleet=True))
+    assert answer["nodes"] == {"node1": {"check": True, "node": "node1", "changed": False}}
