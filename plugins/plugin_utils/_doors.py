@@ -14,6 +14,7 @@ from __future__ import annotations
 from ..module_utils._doors import (
     bmc_info,
     boot_device,
+    firmware,
     image,
     indicator_led,
     inject_nmi,
@@ -29,6 +30,7 @@ from ..module_utils._doors import (
 DOORS = {
     "bmc_info": bmc_info.DOOR,
     "boot_device": boot_device.DOOR,
+    "firmware": firmware.DOOR,
     "image": image.DOOR,
     "indicator_led": indicator_led.DOOR,
     "inject_nmi": inject_nmi.DOOR,

@@ -10,13 +10,11 @@ Private to the collection; may change at any time.
 from __future__ import annotations
 
 from .._errors import BaremetalError
-from .redfish_service import RedfishRefusal, RedfishService
-
-# What the collection calls a device, and Redfish's BootSourceOverrideTarget (DSP0268, ComputerSystem).
-_DEVICES = {"pxe": "Pxe", "disk": "Hdd", "cdrom": "Cd", "bios": "BiosSetup", "none": "None"}
-_DEVICE_NAMES = {**{value: name for name, value in _DEVICES.items()}, "UsbCd": "cdrom"}
-_MODES = {"uefi": "UEFI", "bios": "Legacy"}
-_MODE_NAMES = {value: name for name, value in _MODES.items()}
+from . import redfish_boot
+from .boot import reached
+from .connection import NotNow
+from .redfish_errors import RedfishRefusal
+from .redfish_service import RedfishService, path_of
 
 # Reset types in order of preference, of which the BMC's allowed values choose (DSP0268, Resource).
 _RESETS = {
@@ -40,12 +38,13 @@ class RedfishDriver:
         "NMI",
         "consoles",
         "event log",
+        "firmware update",
         "indicator LED",
         "sensors",
         "virtual media",
     })
     POWER = frozenset(_RESETS)
-    BOOT_DEVICES = frozenset(_DEVICES)
+    BOOT_DEVICES = redfish_boot.DEVICES
     MODE_IS_FIRM = True
     IDENTITY_IS_AT_HAND = True
 
@@ -89,67 +88,76 @@ class RedfishDriver:
                 seen=f"reset types offered: {', '.join(sorted(allowed))}", cure="use another power state",
             )
         self._log(f"reset type {reset}")
-        self.service.action(self._system, "ComputerSystem.Reset", {"ResetType": reset}, stage="power")
+        try:
+            self.service.action(self._system, "ComputerSystem.Reset", {"ResetType": reset}, stage="power")
+        except RedfishRefusal as error:
+            if error.status == 409:
+                raise NotNow(f"the BMC cannot do power {target} now", stage="power", seen=error.seen, cure=error.cure) from error
+            raise
+
+    @property
+    def RESET_HANGS(self):
+        """See driver.py."""
+        return self._quirk("reset_method") == "off_on"
+
+    def _quirk(self, name):
+        return None
+
+    def _boots(self):
+        """Where the override may be told and taken: ``[(path, Boot object)]``, where it is told now first.
+
+        Some BMCs keep it with the pending settings (DSP0266, 9.10), where it shows until the next boot.
+        """
+        system = self.system()
+        boots = [(system["@odata.id"], system.get("Boot"))]
+        if redfish_boot.told(boots[0][1])["device"] == "none":
+            settings = self.service.find(self._settings_path())
+            if isinstance(dig(settings, "Boot"), dict):
+                boots.append((settings["@odata.id"], settings["Boot"]))
+                if redfish_boot.told(settings["Boot"])["device"] != "none" or self._quirk("boot_settings"):
+                    boots.reverse()
+        return boots
+
+    def _settings_path(self):
+        return path_of(dig(self._system, "@Redfish.Settings", "SettingsObject"))
 
     def get_boot(self):
         """See driver.py."""
-        boot = self.system().get("Boot")
-        if not isinstance(boot, dict):
+        self._boot_places = [(path, boot) for path, boot in self._boots() if isinstance(boot, dict)]
+        if not self._boot_places:
             raise BaremetalError("the BMC does not tell its boot device", stage="boot device",
                                  cure="set the boot order in the firmware setup of the machine")
-        device = boot.get("BootSourceOverrideTarget") or "None"
-        enabled = boot.get("BootSourceOverrideEnabled") or "Disabled"
-        return {
-            "device": "none" if enabled == "Disabled" else _DEVICE_NAMES.get(device, str(device)),
-            "persistent": enabled == "Continuous",
-            "mode": _MODE_NAMES.get(boot.get("BootSourceOverrideMode")),
-        }
+        return redfish_boot.told(self._boot_places[0][1])
 
-    def set_boot(self, device, persistent, mode):
-        """See driver.py.
+    def set_boot(self, device, persistent, mode, uri=None):
+        """See driver.py; every way is read back, because a BMC may answer well and keep something else.
 
-        :raises BaremetalError: when the BMC does not offer the device; nothing was sent.
+        :raises BaremetalError: when the BMC does not offer the device (nothing was sent then), or refuses every way.
         """
-        self._is_fresh = False
-        if device == "none":
-            # Without a target; some BMCs insist on one and get it in the second try.
-            tries = [{"BootSourceOverrideEnabled": "Disabled"}]
-            if "None" in (self._offered_targets() or ["None"]):
-                tries.append({"BootSourceOverrideEnabled": "Disabled", "BootSourceOverrideTarget": "None"})
-        else:
-            self._require_offered(device)
-            wanted = {"BootSourceOverrideEnabled": "Continuous" if persistent else "Once", "BootSourceOverrideTarget": _DEVICES[device]}
-            # Some BMCs refuse an override without the mode, others one with it while the machine runs.
-            tries = [{**wanted, "BootSourceOverrideMode": _MODES[mode]}] if mode else [wanted, *self._with_known_mode(wanted)]
-        for number, settings in enumerate(tries, start=1):
-            self._log(f"boot override {settings}")
-            try:
-                self.service.patch(self._system["@odata.id"], {"Boot": settings})
-                return
-            except RedfishRefusal as error:
-                if number == len(tries):
-                    raise BaremetalError(
-                        f"the BMC refused the boot device {device}", stage="boot device", seen=error.seen,
-                        cure="power the machine off first, choose another device or mode, "
-                             "or set the boot order in the firmware setup of the machine",
-                    ) from error
-
-    def _with_known_mode(self, wanted):
-        mode = self._system["Boot"].get("BootSourceOverrideMode")
-        return [{**wanted, "BootSourceOverrideMode": mode}] if mode else []
-
-    def _offered_targets(self):
-        offered = self._system["Boot"].get("BootSourceOverrideTarget@Redfish.AllowableValues")
-        return offered if isinstance(offered, list) else None
-
-    def _require_offered(self, device):
-        offered = self._offered_targets()
-        if offered is not None and _DEVICES[device] not in offered:
-            names = sorted(_DEVICE_NAMES.get(value, str(value)) for value in offered)
+        self.get_boot()
+        places = list(self._boot_places)
+        firm = mode or redfish_boot.told(places[0][1])["mode"]
+        refusal, is_taken = None, False
+        for path, boot in places:
+            for way in redfish_boot.ways(boot, device, persistent, mode, uri, self._quirk):
+                self._log(f"boot override {way} at {path}")
+                try:
+                    self.service.patch(path, {"Boot": way})
+                except RedfishRefusal as error:
+                    refusal = error
+                    continue
+                is_taken = True
+                self._is_fresh = False
+                seen = self.get_boot()
+                if reached({**seen, "persistent": persistent}, device, persistent, seen["mode"] and firm, uri):
+                    self._is_fresh = True
+                    return
+        if not is_taken:
             raise BaremetalError(
-                f"the BMC does not offer the boot device {device}", stage="boot device",
-                seen=f"boot devices offered: {', '.join(names)}", cure="choose one of these",
-            )
+                f"the BMC refused the boot device {device}", stage="boot device", seen=refusal.seen,
+                cure="power the machine off first, choose another device or mode, "
+                     "or set the boot order in the firmware setup of the machine",
+            ) from refusal
 
     def identity(self):
         """See driver.py; as it was read when the connection was opened."""

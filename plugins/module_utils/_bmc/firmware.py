@@ -1,0 +1,315 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Bring a firmware component to a version, and believe it only when the BMC tells that version.
+
+Redfish: UpdateService and SoftwareInventory (DSP0268), updates in DSP0266, 13.5.
+Private to the collection; may change at any time.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import urllib.parse
+
+from .._errors import BaremetalError
+from . import upload
+from .connection import BmcLost
+from .redfish_service import RedfishRefusal, path_of
+from .reset_watch import ResetWatch
+from .tolerant import dig, number, text
+
+STAGE = "firmware"
+
+# Components that every board has, wherever its inventory keeps them.
+BMC, BIOS = "bmc", "bios"
+
+# TransferProtocolType (DSP0268, UpdateService) by the scheme of the image's URI.
+_PROTOCOLS = {name.lower(): name for name in ("HTTP", "HTTPS", "FTP", "SFTP", "TFTP", "SCP", "NFS", "CIFS")}
+
+_POLL = 10.0  # seconds between two looks at the version
+_STRANGE_LOOKS = 12  # a BMC that restarts may answer nonsense, or refuse the password, for two minutes; more would lock the account
+# Seconds that the version may take to change after the task has ended well, and where there is no task.
+_SETTLE = {"completed": 60.0, "vanished": 300.0, "none": 300.0}
+
+# Entries of images that lie in store and do not run; their name is that of the entry which runs (Dell).
+_STORED = ("previous-", "available-")
+
+
+def is_version(told, wanted):
+    """Whether a version that a BMC tells is the wanted one.
+
+    :param told: what the BMC tells, for example ``2.72 Sep 04 2022`` or ``iLO 5 v2.72``; may be None.
+    :param wanted: the whole of it, or the one word of it with a dot that is the version, without a leading ``v``.
+    """
+    told, wanted = (text(told) or "").lower(), (text(wanted) or "").lower()
+    if not wanted or told == wanted:
+        return bool(wanted)
+    return "." in wanted and wanted.removeprefix("v") in (word.removeprefix("v").strip("()[],;") for word in told.split())
+
+
+def find_component(service, name):
+    """Read a component anew.
+
+    :param service: the RedfishService.
+    :param name: ``bmc``, ``bios``, or Id or Name of an entry of the firmware inventory.
+    :returns: dict with id, name, version (None when the BMC does not tell), path of the resource, updateable
+        (False when the BMC says that it is not) and targets: the values of Targets to be tried one after the other.
+    :raises BaremetalError: when there is no such component, or several have the name.
+    """
+    if name == BMC:
+        found = _special(BMC, service.manager(), "FirmwareVersion")
+    elif name == BIOS:
+        found = _special(BIOS, service.system(), "BiosVersion")
+    else:
+        found = None
+    return found or _inventory_component(service, name)
+
+
+def _special(name, resource, key):
+    version = text((resource or {}).get(key))
+    if version is None:
+        return None
+    path = text(resource.get("@odata.id"))
+    return {
+        "id": name, "name": text(resource.get("Name")) or name, "version": version, "path": path, "updateable": True,
+        # The image says what it is for. Boards differ in what they take for "no target in particular".
+        "targets": (None, [], *([[path]] if path else [])),
+    }
+
+
+def update_service(service):
+    """The UpdateService.
+
+    :raises BaremetalError: when the BMC has none.
+    """
+    found = service.find(path_of(service.root().get("UpdateService")) or "/redfish/v1/UpdateService")
+    if found is None:
+        raise BaremetalError("the BMC has no UpdateService", stage=STAGE, cure="update the firmware through the BMC's web interface")
+    return found
+
+
+def _inventory_component(service, name):
+    paths = service.members(path_of(update_service(service).get("FirmwareInventory")))
+    direct = [path for path in paths if urllib.parse.unquote(_last(path)).lower() == name.lower()]
+    entries = [(path, entry) for path, entry in ((path, service.find(path)) for path in direct or paths) if entry is not None]
+    return choose_entry(entries, name)
+
+
+def choose_entry(entries, name):
+    """The entry of a firmware inventory that has an Id or a Name.
+
+    :param entries: list of ``(path, JSON object)``.
+    :param name: Id, else Name; their case does not count.
+    :returns: the component as ``find_component`` describes it.
+    :raises BaremetalError: when none or several have it.
+    """
+    wanted = name.lower()
+    found = [item for item in entries if _entry_id(item).lower() == wanted]
+    found = found or [item for item in entries if (text(item[1].get("Name")) or "").lower() == wanted]
+    if len(found) > 1:
+        found = [item for item in found if not _entry_id(item).lower().startswith(_STORED)] or found
+    if len(found) != 1:
+        raise BaremetalError(
+            f"the firmware inventory has {'several components' if found else 'no component'} {name}", stage=STAGE,
+            seen=f"the inventory has {', '.join(_entry_id(item) for item in found or entries) or 'nothing'}",
+            cure=f"give the Id of one of these as component, or {BMC} or {BIOS}")
+    path, entry = found[0]
+    return {
+        "id": _entry_id(found[0]), "name": text(entry.get("Name")) or _entry_id(found[0]), "version": text(entry.get("Version")),
+        "path": path, "updateable": entry.get("Updateable") is not False, "targets": ([path], None, []),
+    }
+
+
+def _last(path):
+    return path.rstrip("/").rpartition("/")[2]
+
+
+def _entry_id(item):
+    return text(item[1].get("Id")) or _last(item[0])
+
+
+def simple_update_body(update, image, apply_time, allowed):
+    """The body of SimpleUpdate but for Targets.
+
+    :param update: JSON object of the UpdateService.
+    :param image: URI of the image, where the BMC fetches it.
+    :param apply_time: OperationApplyTime, or None for the BMC's own.
+    :param allowed: the transfer protocols that the BMC takes, None when it does not tell.
+    :raises BaremetalError: when the BMC cannot fetch such a URI.
+    """
+    try:
+        parts = urllib.parse.urlsplit(image)
+        is_uri = bool(parts.scheme and (parts.netloc or parts.path))
+    except ValueError:
+        is_uri = False
+    if not is_uri:
+        raise BaremetalError("the image is no URI", stage=STAGE, cure="give something like https://192.0.2.1/bmc.bin as image, or a file as src")
+    if "@" in parts.netloc:
+        raise BaremetalError("the image's URI carries credentials, which would stay in the logs of the BMC", stage=STAGE,
+                             cure="serve the image without credentials, or give it as src")
+    protocol = _PROTOCOLS.get(parts.scheme.lower())
+    if allowed is not None and protocol not in allowed:
+        raise BaremetalError(f"the BMC does not fetch images over {parts.scheme}", stage=STAGE, seen=f"it offers {', '.join(allowed) or 'nothing'}",
+                             cure="serve the image over one of these, or give it as src")
+    body = {"ImageURI": image}
+    if protocol:
+        body["TransferProtocol"] = protocol
+    _require_apply_time(dig(update, "Actions", "#UpdateService.SimpleUpdate"), apply_time)
+    return {**body, "@Redfish.OperationApplyTime": apply_time} if apply_time else body
+
+
+def _require_apply_time(resource, apply_time):
+    offered = dig(resource, "@Redfish.OperationApplyTimeSupport", "SupportedValues")
+    if apply_time and isinstance(offered, list) and apply_time not in offered:
+        raise BaremetalError(f"the BMC does not take the apply time {apply_time}", stage=STAGE,
+                             seen=f"it offers {', '.join(map(str, offered)) or 'none'}", cure="choose one of these, or leave apply_time out")
+
+
+def push_path(uri):
+    """The path of a URI to which images are pushed, or None; whatever host a board names, the image goes to the BMC alone."""
+    try:
+        path = urllib.parse.urlsplit(text(uri) or "").path
+    except ValueError:
+        return None
+    return path if path.startswith("/") else None
+
+
+class _Source:
+    """How the image gets to the BMC; what cannot work is refused when the object is made."""
+
+    def __init__(self, service, update, image, src, apply_time):
+        self._service = service
+        self._update = update
+        self._src = src
+        self._apply_time = apply_time
+        self._push = None
+        if update.get("ServiceEnabled") is False:
+            raise BaremetalError("the UpdateService of the BMC is switched off", stage=STAGE, cure="switch it on in the BMC's web interface")
+        if image is not None:
+            if service.target(update, "UpdateService.SimpleUpdate") is None:
+                raise BaremetalError("the BMC does not fetch images (no SimpleUpdate)", stage=STAGE, cure="give the image as src")
+            self._body = simple_update_body(update, image, apply_time, service.allowed(update, "UpdateService.SimpleUpdate", "TransferProtocol"))
+            return
+        self._body = {"@Redfish.OperationApplyTime": apply_time} if apply_time else {}
+        self._push = push_path(update.get("MultipartHttpPushUri"))
+        self._is_form = self._push is not None
+        self._push = self._push or push_path(update.get("HttpPushUri"))
+        if self._push is None:
+            raise BaremetalError("the BMC takes no image that is pushed", stage=STAGE, seen="neither MultipartHttpPushUri nor HttpPushUri",
+                                 cure="serve the image by HTTP and give its URI as image")
+        largest, size = number(update.get("MaxImageSizeBytes")), upload.file_size(src, STAGE)
+        if largest and size > largest:
+            raise BaremetalError(f"the file {src} is larger than the BMC takes", stage=STAGE, seen=f"{size} bytes, MaxImageSizeBytes is {largest}",
+                                 cure="serve the image by HTTP and give its URI as image")
+
+    def send(self, component, timeout):
+        """Send the image, with what this BMC wants to be told along with it.
+
+        :returns: an Answer.
+        :raises BaremetalError: when the BMC does not take it.
+        """
+        ladder = list(component["targets"]) if self._push is None or self._is_form else [None]
+        extra = {}
+        while True:
+            targets = ladder[0]
+            try:
+                return self._once({**self._body, **({} if targets is None else {"Targets": targets})}, extra, timeout)
+            except RedfishRefusal as error:
+                said = " ".join(f"{message['id']} {message['text']}" for message in error.messages)
+                if error.status in (400, 422) and re.search("OemParameters|ImageType", said) and not extra and component["id"] in (BMC, BIOS):
+                    # AMI wants to be told in a part of its own.
+                    extra = {"OemParameters": {"ImageType": component["id"].upper()}}
+                elif error.status in (400, 422) and "target" in said.lower() and len(ladder) > 1:
+                    ladder.pop(0)
+                else:
+                    raise BaremetalError("the BMC refused the firmware image", stage=STAGE, seen=error.seen,
+                                         cure="check that the image is for this machine and that no other update is running") from error
+
+    def _once(self, body, extra, timeout):
+        if self._push is None:
+            return self._service.action(self._update, "UpdateService.SimpleUpdate", body, stage=STAGE)
+        if self._is_form:
+            with upload.form(self._src, {"UpdateParameters": body, **extra}) as content:
+                return self._service.upload(self._push, content, timeout=timeout)
+        if self._apply_time and isinstance(self._update.get("HttpPushUriOptions"), dict):
+            self._service.patch(self._update["@odata.id"], {"HttpPushUriOptions": {"HttpPushUriApplyTime": {"ApplyTime": self._apply_time}}})
+        with upload.plain(self._src) as content:
+            return self._service.upload(self._push, content, timeout=timeout)
+
+
+def ensure_firmware(service, name, version, *, image=None, src=None, apply_time=None, timeout=1800, check_mode=False,
+                    clock=time.monotonic, sleep=time.sleep):
+    """Bring a component to a version.
+
+    :param service: the RedfishService.
+    :param name: ``bmc``, ``bios``, or Id or Name in the firmware inventory.
+    :param version: as the BMC tells it, see ``is_version``.
+    :param image: URI from which the BMC fetches the image; or
+    :param src: path of the image on this host.
+    :param apply_time: OperationApplyTime (``Immediate``, ``OnReset``); None leaves it to the BMC.
+    :param timeout: seconds from the beginning until the version must be there.
+    :returns: dict with changed, before and after (components without path and targets), reboot_required, and pending:
+        None, or the version that waits for the reset and what the BMC said.
+    :raises BaremetalError: also when the BMC tells another version in the end.
+    """
+    before = find_component(service, name)
+    if is_version(before["version"], version):
+        return _result(False, before, before)
+    if not before["updateable"]:
+        raise BaremetalError(f"the BMC cannot update {name}", stage=STAGE, seen=f"version {before['version']}, Updateable is false",
+                             cure="update it with its maker's tool in the running system")
+    source = _Source(service, update_service(service), image, src, apply_time)
+    if check_mode:
+        return _result(True, before, {**before, "version": version})
+    start = clock()
+    watch = ResetWatch()
+    answer = source.send(before, timeout)
+    watch(answer.body)
+    outcome = "stopped" if watch.because else service.wait_task(
+        answer, timeout=max(timeout - (clock() - start), 0), stage=STAGE, what=f"the update of {name}", until=watch)
+    waits = watch.because or ("OperationApplyTime OnReset" if apply_time == "OnReset" else None)
+    after = _settled(service, name, version, waits, outcome, start + timeout, clock, sleep)
+    if is_version(after["version"], version):
+        return _result(True, before, after)
+    # A BIOS tells its version when it starts, so that a new one cannot show without a reset.
+    return {**_result(True, before, after), "reboot_required": True, "pending": {"version": version, "seen": waits or "the BIOS has not started since"}}
+
+
+def _settled(service, name, version, waits, outcome, deadline, clock, sleep):
+    """The component when it has the version, or waits for a reset; the BMC may go away and come back in between."""
+    settle = clock() + _SETTLE.get(outcome, 0)
+    strange = 0
+    while True:
+        seen = None
+        try:
+            found = find_component(service, name)
+            strange = 0
+            if is_version(found["version"], version) or waits:
+                return found
+            seen = f"the BMC tells version {found['version'] or 'unknown'}"
+            if clock() >= settle and name == BIOS:
+                return found
+        except BmcLost as error:
+            seen = error.what
+            # The time to settle begins when it is back.
+            settle = max(settle, clock() + _SETTLE["completed"])
+        except BaremetalError as error:
+            strange += 1
+            seen = error.what
+            if strange >= _STRANGE_LOOKS:
+                raise
+        if clock() >= deadline or (clock() >= settle and not strange and outcome != "none"):
+            raise BaremetalError(f"{name} has not become version {version}", stage=STAGE, seen=seen,
+                                 cure="look at the event log of the BMC; check that the image holds that version, written as the BMC tells versions; "
+                                      "where a reboot applies it, reboot the machine and run the same command again")
+        sleep(_POLL)
+
+
+def _result(changed, before, after):
+    def shown(component):
+        return {key: component[key] for key in ("id", "name", "version")}
+
+    return {"changed": changed, "before": shown(before), "after": shown(after), "reboot_required": False, "pending": None}

@@ -1,0 +1,149 @@
+#!/usr/bin/python
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: firmware
+short_description: Bring firmware of a node to a version through its BMC
+version_added: 1.0.0
+author:
+  - rackwright.baremetal contributors (@rackwright)
+description:
+  - Brings the firmware of the BMC, the BIOS or another component to a version, with Redfish's UpdateService.
+  - Nothing is sent when the component has the version already.
+  - The update counts as done only when the BMC tells the new version. Neither an accepted image nor a task that ended well is enough.
+    The BMC may go away and come back in the meantime.
+  - The node is neither powered off nor rebooted by the module. Where a reboot applies the update, RV(reboot_required) says so. Some BMCs
+    reboot the machine by themselves when O(apply_time) is V(Immediate) or missing.
+extends_documentation_fragment:
+  - rackwright.baremetal._attributes
+  - rackwright.baremetal._attributes.controller
+  - rackwright.baremetal.node
+  - rackwright.baremetal.bmc
+  - rackwright.baremetal.registry
+attributes:
+  check_mode:
+    support: full
+    details:
+      - The BMC is read and not told to do anything.
+  diff_mode:
+    support: full
+  idempotent:
+    support: partial
+    details:
+      - While an update waits for a reboot the BMC tells the old version, so that the image is sent again.
+options:
+  component:
+    description:
+      - V(bmc), V(bios), or the C(Id) or the C(Name) of an entry of the BMC's firmware inventory. Upper and lower case do not count.
+      - An C(Id) that holds the version, as some BMCs have it, names another entry after the update; use the C(Name) there.
+    type: str
+    required: true
+  version:
+    description:
+      - The version as the BMC tells it, or the one word with a dot in it that is the version. With V(2.72), a BMC that tells
+        C(2.72 Sep 04 2022) or C(iLO 5 v2.72) has it.
+    type: str
+    required: true
+  image:
+    description:
+      - URI from which the BMC fetches the image. It must not hold credentials.
+      - Exactly one of O(image) and O(src) is needed.
+    type: str
+  src:
+    description:
+      - File with the image on the host that does the work, which is the controller unless the task is delegated. It is sent to the BMC.
+    type: path
+  apply_time:
+    description:
+      - When the BMC applies the update. What it does when this is not given is up to the BMC.
+      - With V(OnReset) the module does not wait for the version.
+    type: str
+    choices: [Immediate, OnReset]
+  timeout:
+    description: Seconds until the BMC must tell the version.
+    type: int
+    default: 1800
+seealso:
+  - module: rackwright.baremetal.power
+"""
+
+EXAMPLES = r"""
+- name: Update the BMC from a web server
+  rackwright.baremetal.firmware:
+    component: bmc
+    version: "2.72"
+    image: https://192.0.2.1/firmware/bmc-2.72.bin
+
+- name: Update the BIOS from a file on the controller
+  rackwright.baremetal.firmware:
+    component: bios
+    version: 2.19.1
+    src: /srv/firmware/bios-2.19.1.bin
+    apply_time: OnReset
+  register: bios
+
+- name: Reboot where that applies the update
+  rackwright.baremetal.power:
+    state: rebooted
+  when: bios.reboot_required
+"""
+
+RETURN = r"""
+component:
+  description: The component as the BMC tells it at the end; in check mode, as it would be.
+  returned: success
+  type: dict
+  sample:
+    id: bmc
+    name: Manager
+    version: "2.72"
+  contains:
+    id:
+      description: V(bmc), V(bios), or the C(Id) in the firmware inventory.
+      type: str
+      returned: always
+    name:
+      description: Name.
+      type: str
+      returned: always
+    version:
+      description: The version that runs; nothing when the BMC does not tell.
+      type: str
+      returned: always
+reboot_required:
+  description: Whether a reboot of the node applies the update.
+  returned: success
+  type: bool
+  sample: false
+pending:
+  description: The update that waits for a reboot, or nothing.
+  returned: success
+  type: dict
+  sample:
+    version: "2.19.1"
+    seen: Task successfully scheduled.
+  contains:
+    version:
+      description: The version that is expected after the reboot.
+      type: str
+      returned: always
+    seen:
+      description: What says that it waits.
+      type: str
+      returned: always
+"""
+
+from ..module_utils._door import module_main
+from ..module_utils._doors.firmware import DOOR
+
+
+def main():
+    module_main(DOOR)
+
+
+if __name__ == "__main__":
+    main()

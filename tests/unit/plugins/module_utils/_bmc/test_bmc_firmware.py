@@ -1,0 +1,332 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Firmware: sent when needed, in the form that the board takes, believed when the version is read back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import firmware, upload
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import BmcUnreachable
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.reset_watch import ResetWatch
+from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.board import Clock
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.random_json import trees
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.service_double import Tree, error_body, service_on
+from hypothesis import given
+from hypothesis import strategies as st
+
+UPDATE = "/redfish/v1/UpdateService"
+SIMPLE = f"{UPDATE}/Actions/UpdateService.SimpleUpdate"
+INVENTORY = f"{UPDATE}/FirmwareInventory"
+MANAGER = "/redfish/v1/Managers/1"
+SYSTEM = "/redfish/v1/Systems/1"
+TASK = "/redfish/v1/TaskService/Tasks/1"
+IMAGE = "https://192.0.2.9/image.bin"
+
+
+def link(path):
+    return {"@odata.id": path}
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def tree():
+    names = ["NIC", "Installed-1-1.0", "Previous-1-0.9", "PSU1", "PSU2"]
+    return Tree({
+        "/redfish/v1/": {"UpdateService": link(UPDATE)},
+        "/redfish/v1/Systems": {"Members": [link(SYSTEM)]},
+        SYSTEM: {"BiosVersion": "U30 v1.0 (07/14/2022)", "Links": {"ManagedBy": [link(MANAGER)]}},
+        MANAGER: {"FirmwareVersion": "1.0", "Name": "Manager"},
+        UPDATE: {"FirmwareInventory": link(INVENTORY), "Actions": {"#UpdateService.SimpleUpdate": {"target": SIMPLE}},
+                 "MultipartHttpPushUri": f"{UPDATE}/upload", "HttpPushUri": f"{UPDATE}/push"},
+        INVENTORY: {"Members": [link(f"{INVENTORY}/{name}") for name in names]},
+        f"{INVENTORY}/NIC": {"Id": "NIC", "Name": "Adapter", "Version": "1.0"},
+        f"{INVENTORY}/Installed-1-1.0": {"Id": "Installed-1-1.0", "Name": "Lifecycle Controller", "Version": "1.0"},
+        f"{INVENTORY}/Previous-1-0.9": {"Id": "Previous-1-0.9", "Name": "Lifecycle Controller", "Version": "0.9"},
+        f"{INVENTORY}/PSU1": {"Id": "PSU1", "Name": "Power supply", "Version": "7.1", "Updateable": False},
+        f"{INVENTORY}/PSU2": {"Id": "PSU2", "Name": "Power supply", "Version": "7.1"},
+    })
+
+
+def ensure(tree, clock, name, version="2.0", **options):
+    service = service_on(tree, sleep=clock.sleep)
+    service._clock = clock
+    if not {"image", "src"} & set(options):
+        options["image"] = IMAGE
+    return firmware.ensure_firmware(service, name, version, clock=clock, sleep=clock.sleep, **options)
+
+
+def accepts(path, key, task=None):
+    """A board whose component gets version 2.0 as soon as the image is there, or with a task."""
+    def answer(tree, body):
+        tree.resources[path][key] = "2.0"
+        if task:
+            tree.resources[TASK] = task
+            return 202, {}, {"Location": TASK}
+        return 204
+    return answer
+
+
+@pytest.mark.parametrize(("name", "path", "key"), [
+    ("bmc", MANAGER, "FirmwareVersion"), ("bios", SYSTEM, "BiosVersion"), ("nic", f"{INVENTORY}/NIC", "Version"),
+    ("Adapter", f"{INVENTORY}/NIC", "Version"), ("lifecycle controller", f"{INVENTORY}/Installed-1-1.0", "Version")])
+def test_component_comes_to_its_version_and_the_second_time_nothing_is_sent(tree, clock, name, path, key):
+    tree.on("POST", SIMPLE, accepts(path, key))
+    assert ensure(tree, clock, name, check_mode=True)["changed"] and not tree.changes
+    result = ensure(tree, clock, name)
+    assert result["changed"] and result["after"]["version"] == "2.0" and not result["reboot_required"]
+    assert len(tree.changes) == 1
+    assert not ensure(tree, clock, name)["changed"] and len(tree.changes) == 1
+    method, target, body = tree.changes[0]
+    assert body["ImageURI"] == IMAGE and body["TransferProtocol"] == "HTTPS"
+    # No entity tag goes along with an action (quirk R21).
+    assert "If-Match" not in tree.sent("POST")[0][2]
+
+
+@pytest.mark.parametrize(("told", "wanted", "same"), [
+    ("2.72 Sep 04 2022", "2.72", True), ("iLO 5 v2.72", "2.72", True), ("iLO 5 v2.72", "v2.72", True), ("iLO 5 v2.72", "5", False),
+    ("U30 v2.68 (07/14/2022)", "2.68", True), ("2.7.2", "2.7", False), (None, "2.7", False), ("x", "", False), (27, "27", True)])
+def test_version_is_the_whole_or_the_word_with_a_dot(told, wanted, same):
+    assert firmware.is_version(told, wanted) is same
+
+
+def test_name_of_several_components_and_of_none_is_refused_with_the_ids(tree, clock):
+    with pytest.raises(BaremetalError, match="several components power supply. Seen: the inventory has PSU1, PSU2"):
+        ensure(tree, clock, "power supply")
+    with pytest.raises(BaremetalError, match="no component GPU. Seen: the inventory has NIC, "):
+        ensure(tree, clock, "GPU")
+
+
+def test_what_cannot_work_is_refused_before_anything_is_sent(tree, clock, tmp_path):
+    with pytest.raises(BaremetalError, match="cannot update PSU1"):
+        ensure(tree, clock, "PSU1")
+    with pytest.raises(BaremetalError, match="no URI"):
+        ensure(tree, clock, "bmc", image="bmc.bin")
+    with pytest.raises(BaremetalError, match="carries credentials") as caught:
+        ensure(tree, clock, "bmc", image="https://a:canary@192.0.2.9/i")
+    assert "canary" not in str(caught.value)
+    with pytest.raises(BaremetalError, match="cannot be read"):
+        ensure(tree, clock, "bmc", src=str(tmp_path / "missing"))
+    with pytest.raises(BaremetalError, match="it is empty"):
+        (tmp_path / "empty").touch()
+        ensure(tree, clock, "bmc", src=str(tmp_path / "empty"))
+    tree.resources[UPDATE]["Actions"]["#UpdateService.SimpleUpdate"]["TransferProtocol@Redfish.AllowableValues"] = ["NFS"]
+    with pytest.raises(BaremetalError, match="does not fetch images over https. Seen: it offers NFS"):
+        ensure(tree, clock, "bmc")
+    tree.resources[UPDATE]["MaxImageSizeBytes"] = 3
+    (tmp_path / "image").write_bytes(b"1234")
+    with pytest.raises(BaremetalError, match="larger than the BMC takes"):
+        ensure(tree, clock, "bmc", src=str(tmp_path / "image"))
+    tree.resources[UPDATE] = {"ServiceEnabled": False}
+    with pytest.raises(BaremetalError, match="switched off"):
+        ensure(tree, clock, "bmc")
+    assert not tree.changes
+
+
+def parts_of(content):
+    kind, length, file = content
+    body = file.read()
+    rest = b""
+    while chunk := file.read():
+        rest += chunk
+    return kind, length, body + rest
+
+
+@pytest.mark.parametrize("form", [True, False])
+def test_file_is_pushed_with_its_length(tree, clock, tmp_path, form):
+    path = tmp_path / 'im"age.bin'
+    path.write_bytes(b"firmware" * 10000)
+    if not form:
+        del tree.resources[UPDATE]["MultipartHttpPushUri"]
+    uri, seen = f"{UPDATE}/{'upload' if form else 'push'}", []
+
+    def answer(tree, body):
+        seen.append(parts_of(body))
+        return accepts(MANAGER, "FirmwareVersion")(tree, body)
+
+    tree.on("POST", uri, answer)
+    assert ensure(tree, clock, "bmc", src=str(path), apply_time="Immediate" if form else None)["changed"]
+    kind, length, body = seen[0]
+    assert length == len(body)
+    assert b"firmware" * 10000 in body
+    if form:
+        assert kind.startswith("multipart/form-data; boundary=")
+        assert b'name="UpdateParameters"\r\nContent-Type: application/json\r\n\r\n{"@Redfish.OperationApplyTime": "Immediate"}\r\n' in body
+        assert b'name="UpdateFile"; filename="im_age.bin"' in body
+        assert body.endswith(b"--" + kind.partition("=")[2].encode() + b"--\r\n")
+    else:
+        assert kind == "application/octet-stream" and body == path.read_bytes()
+
+
+@given(data=st.binary(min_size=1, max_size=200), size=st.integers(1, 70))
+def test_form_is_read_in_pieces_of_any_size(tmp_path_factory, data, size):
+    path = tmp_path_factory.mktemp("image") / "i"
+    path.write_bytes(data)
+    with upload.form(str(path), {"UpdateParameters": {"Targets": []}}) as (kind, length, file):
+        pieces = []
+        while piece := file.read(size):
+            assert len(piece) <= size
+            pieces.append(piece)
+    assert length == sum(map(len, pieces))
+    assert data in b"".join(pieces)
+
+
+def test_targets_are_tried_as_boards_want_them(tree, clock):
+    """iDRAC takes none (dell/iDRAC-Redfish-Scripting#247), bmcweb insists on one for a push."""
+    nic = f"{INVENTORY}/NIC"
+    tree.answer("POST", SIMPLE, (400, error_body("Base.1.12.PropertyUnknown", "The property Targets is unknown")))
+    tree.on("POST", SIMPLE, accepts(nic, "Version"))
+    assert ensure(tree, clock, "NIC")["changed"]
+    assert [body.get("Targets") for path, body, headers in tree.sent("POST")] == [[nic], None]
+    tree.requests.clear()
+    tree.answer("POST", SIMPLE, *[(400, error_body("Base.1.12.PropertyMissing", "Targets is required"))] * 2)
+    tree.on("POST", SIMPLE, accepts(MANAGER, "FirmwareVersion"))
+    assert ensure(tree, clock, "bmc")["changed"]
+    assert [body.get("Targets") for path, body, headers in tree.sent("POST")] == [None, [], [MANAGER]]
+
+
+def test_type_of_the_image_goes_along_where_the_board_asks_for_it(tree, clock, tmp_path):
+    (tmp_path / "image").write_bytes(b"1")
+    bodies = []
+
+    def answer(tree, body):
+        bodies.append(parts_of(body)[2])
+        if len(bodies) == 1:
+            return 400, error_body("Ami.1.0.PropertyMissing", "OemParameters must be given")
+        return accepts(SYSTEM, "BiosVersion")(tree, body)
+
+    tree.on("POST", f"{UPDATE}/upload", answer)
+    assert ensure(tree, clock, "bios", src=str(tmp_path / "image"))["changed"]
+    assert b"OemParameters" not in bodies[0] and b'{"ImageType": "BIOS"}' in bodies[1]
+
+
+def test_refusal_names_what_the_board_said(tree, clock):
+    tree.answer("POST", SIMPLE, (400, error_body("Base.1.0.ActionParameterValueFormatError", "no such image")))
+    with pytest.raises(BaremetalError, match="refused the firmware image.*no such image"):
+        ensure(tree, clock, "bmc")
+    assert len(tree.changes) == 1
+
+
+@pytest.mark.parametrize("task", [
+    {"TaskState": "New"}, {"TaskState": "Running", "PercentComplete": "7"}, {"TaskState": "Starting"}])
+def test_task_is_followed_whatever_its_state_is_called(tree, clock, task):
+    states = [task, task, {"TaskState": "Completed"}]
+    tree.on("POST", SIMPLE, lambda tree, body: (202, {}, {"Location": TASK}))
+
+    def poll(tree, body):
+        state = states.pop(0)
+        if not states:
+            tree.resources[MANAGER]["FirmwareVersion"] = "2.0"
+        return 200, {"@odata.id": TASK, "@odata.type": "#Task.v1_0_0.Task", **state}
+
+    tree.on("GET", TASK, poll)
+    assert ensure(tree, clock, "bmc")["after"]["version"] == "2.0"
+
+
+def test_board_that_goes_away_and_answers_nonsense_is_waited_for(tree, clock):
+    tree.on("POST", SIMPLE, lambda tree, body: (202, {}, {"Location": TASK}))
+    gone = BmcUnreachable("the BMC does not answer")
+    tree.answer("GET", TASK, (200, {"TaskState": "Running", "@odata.id": TASK}), gone, gone, 404)
+    starting = [gone, 503, (401, None), (200, b"<html>starting</html>"), 404]
+
+    def system(tree, body):
+        if not tree.changes:
+            return None
+        if starting:
+            return starting.pop(0)
+        tree.resources[MANAGER]["FirmwareVersion"] = "2.0"
+        return None
+
+    tree.on("GET", SYSTEM, system)
+    assert ensure(tree, clock, "bmc")["changed"]
+    assert not starting
+
+
+def test_password_that_is_refused_for_good_ends_the_wait(tree, clock):
+    tree.on("POST", SIMPLE, lambda tree, body: 204)
+    tree.on("GET", SYSTEM, lambda tree, body: 401 if tree.changes else None)
+    with pytest.raises(BaremetalError, match="does not accept the user name and password"):
+        ensure(tree, clock, "bmc")
+    assert clock() < 300
+
+
+def test_task_that_ends_well_and_changes_nothing_is_an_error(tree, clock):
+    tree.resources[TASK] = {"TaskState": "Completed", "@odata.type": "#Task.v1_0_0.Task"}
+    tree.on("POST", SIMPLE, lambda tree, body: (202, {}, {"Location": TASK}))
+    with pytest.raises(BaremetalError, match="NIC has not become version 2.0. Seen: the BMC tells version 1.0"):
+        ensure(tree, clock, "NIC")
+    assert clock() < 120
+
+
+def test_task_that_failed_is_an_error_also_when_it_is_called_completed(tree, clock):
+    tree.resources[TASK] = {"TaskState": "Completed", "TaskStatus": "Critical", "@odata.type": "#Task.v1_0_0.Task",
+                            "Messages": {"Message": "made no progress", "MessageId": "IDRAC.2.8.JCP052"}}
+    tree.on("POST", SIMPLE, lambda tree, body: (202, {}, {"Location": TASK}))
+    with pytest.raises(BaremetalError, match="the update of bios failed.*made no progress"):
+        ensure(tree, clock, "bios")
+
+
+@pytest.mark.parametrize("task", [
+    {"TaskState": "Starting", "Messages": [{"MessageId": "IDRAC.2.9.JCP001", "Message": "Task successfully scheduled."}]},
+    {"TaskState": "Completed", "Messages": [{"Message": "Completed, server reboot pending"}]},
+    {"TaskState": "Running", "Messages": [{"MessageId": "Update.1.0.AwaitToActivate", "Message": "waits"}]},
+    {"TaskState": "Completed", "Messages": [{"MessageId": "Base.1.13.ResetRequired"}]}])
+def test_update_that_waits_for_a_reboot_says_so(tree, clock, task):
+    tree.resources[TASK] = {**task, "@odata.type": "#Task.v1_0_0.Task"}
+    tree.on("POST", SIMPLE, lambda tree, body: (202, {}, {"Location": TASK}))
+    result = ensure(tree, clock, "NIC")
+    assert result["changed"] and result["reboot_required"]
+    assert result["pending"]["version"] == "2.0" and result["after"]["version"] == "1.0"
+    assert clock() < 120
+
+
+def test_apply_time_on_reset_is_not_waited_for(tree, clock):
+    tree.on("POST", SIMPLE, lambda tree, body: 204)
+    result = ensure(tree, clock, "NIC", apply_time="OnReset")
+    assert result["reboot_required"] and tree.changes[0][2]["@Redfish.OperationApplyTime"] == "OnReset"
+    assert clock() == 0
+    tree.resources[UPDATE]["Actions"]["#UpdateService.SimpleUpdate"]["@Redfish.OperationApplyTimeSupport"] = {"SupportedValues": ["Immediate"]}
+    with pytest.raises(BaremetalError, match="does not take the apply time OnReset. Seen: it offers Immediate"):
+        ensure(tree, clock, "NIC", apply_time="OnReset")
+
+
+def test_bios_shows_its_version_after_a_reset_only(tree, clock):
+    tree.resources[TASK] = {"TaskState": "Completed", "@odata.type": "#Task.v1_0_0.Task"}
+    tree.on("POST", SIMPLE, lambda tree, body: (202, {}, {"Location": TASK}))
+    assert ensure(tree, clock, "bios")["reboot_required"]
+
+
+@given(st.lists(st.tuples(st.just(f"{INVENTORY}/1"), trees("Id", "Name", "Version", "Updateable")), max_size=3), st.text(max_size=5))
+def test_random_inventories_give_a_component_or_an_error(entries, name):
+    try:
+        found = firmware.choose_entry(entries, name)
+    except BaremetalError as error:
+        json.dumps(str(error))
+    else:
+        assert found["path"] and isinstance(found["id"], str)
+
+
+@given(trees("Messages", "Message", "MessageId", "TaskState", "@Message.ExtendedInfo"))
+def test_random_tasks_are_looked_at_without_an_error(task):
+    assert ResetWatch()(task) in (True, False)
+
+
+@given(trees("Actions", "#UpdateService.SimpleUpdate", "MaxImageSizeBytes", "HttpPushUri", "FirmwareInventory", "MultipartHttpPushUri", "ServiceEnabled"))
+def test_random_services_end_in_a_result_or_an_error(resource):
+    clock = Clock()
+    tree = Tree({
+        "/redfish/v1/": {"UpdateService": link(UPDATE)}, "/redfish/v1/Systems": {"Members": [link(SYSTEM)]},
+        SYSTEM: {"Links": {"ManagedBy": [link(MANAGER)]}}, MANAGER: {"FirmwareVersion": "1.0"}, UPDATE: resource})
+    for name in ("bmc", "bios", "x"):
+        try:
+            ensure(tree, clock, name, timeout=30)
+        except BaremetalError:
+            pass
