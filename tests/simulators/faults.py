@@ -4,7 +4,7 @@
 
 """What can go wrong on purpose, by name.
 
-A fault is switched on with ``true`` or with a dict of settings. These work for every fault: ``count`` (so many times,
+A fault is switched on with ``true``, with a number (so many times) or with a dict of settings. These work for every fault: ``count`` (so many times,
 then never again), ``methods`` (list of HTTP methods, as far as requests are concerned) and ``path`` (part of the path).
 """
 
@@ -127,7 +127,9 @@ class Faults:
         for name, settings in wanted.items():
             self.on.pop(name, None)
             if settings not in (False, None):
-                self.on[name] = dict(settings) if isinstance(settings, dict) else {"count": settings} if type(settings) is int else {}
+                more = settings if isinstance(settings, dict) else {} if settings is True else {"count": settings}
+                # Never an empty dict, so that what hit() returns can be asked for its truth.
+                self.on[name] = {"on": True, **more}
 
     def clear(self):
         self.on = {}
