@@ -24,6 +24,7 @@ from ..module_utils._doors import (
     power,
     provision_state,
     ramdisk_wait,
+    sensors_info,
     virtual_media,
 )
 
@@ -40,5 +41,6 @@ DOORS = {
     "power": power.DOOR,
     "provision_state": provision_state.DOOR,
     "ramdisk_wait": ramdisk_wait.DOOR,
+    "sensors_info": sensors_info.DOOR,
     "virtual_media": virtual_media.DOOR,
 }

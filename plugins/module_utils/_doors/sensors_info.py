@@ -1,0 +1,29 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The door of the sensors_info module."""
+
+from __future__ import annotations
+
+from .._bmc.driver import refuse_unsupported
+from .._bmc.sensors import CAPABILITY, KINDS, read_sensors
+from .._door import Door
+from ._bmc_access import OPTIONS, fill_connection, open_bmc
+
+
+def run(call):
+    """Read the sensors; nothing is ever changed."""
+    refuse_unsupported(call.params["driver"], capability=CAPABILITY)
+    with open_bmc(call) as driver:
+        return {"changed": False, **read_sensors(driver, call.params["kinds"])}
+
+
+DOOR = Door(
+    argument_spec={
+        "kinds": {"type": "list", "elements": "str", "choices": list(KINDS), "default": list(KINDS)},
+        **OPTIONS,
+    },
+    run=run,
+    before=fill_connection,
+)
