@@ -49,6 +49,37 @@ options:
   image:
     description: Name of the published image that O(verb=deploy) asks for.
     type: str
+  config_drive:
+    description:
+      - What P(rackwright.baremetal.config_drive#filter) will be given, without C(uuid) and C(meta).
+      - With O(verb=deploy), what no config drive can be made of is refused before the node is touched. It goes nowhere else.
+    type: dict
+  ramdisk_boot:
+    description:
+      - Variables of the role P(rackwright.baremetal.ramdisk_boot#role), without its name in front.
+      - With a verb that leads into the ramdisk, what cannot work is refused before the node is touched. It goes nowhere else.
+    type: dict
+    suboptions:
+      server:
+        description: Inventory name of the boot server.
+        type: str
+      server_url:
+        description: HTTP URL of the boot server as the nodes see it.
+        type: str
+      ssh_public_keys:
+        description: Public keys that the ramdisk accepts.
+        type: list
+        elements: str
+      ssh_private_key_file:
+        description: Private key beside which the public one was looked for; only for the message.
+        type: str
+      kernel_arguments:
+        description: Further arguments of the ramdisk's kernel, a string or a list of strings.
+        type: raw
+        default: ""
+      timeouts:
+        description: Time-outs in seconds, a dictionary with any of the keys C(power), C(callback) and C(connect).
+        type: raw
   error:
     description: What went wrong, required with O(event=fail). It becomes the C(last_error) of the node.
     type: str

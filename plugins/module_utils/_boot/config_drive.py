@@ -65,14 +65,7 @@ def build(data):
     {str: str}, network_data a dict with links, networks and services, vendor_data a dict.
     Raises BaremetalError naming the key that is missing, unknown or wrong; never shows user_data.
     """
-    files = contents(data)
-    if sum(len(content) for content in files.values()) > LIMIT:
-        raise _bad(
-            "its files have %d bytes, and %d are the limit" % (sum(map(len, files.values())), LIMIT),
-            "Keep large files on a server and let user_data fetch them.",
-        )
-    if pycdlib is None:
-        raise missing_library("pycdlib", PYCDLIB_IMPORT_ERROR).at(stage=STAGE)
+    files = check(data)
     image = pycdlib.PyCdlib()
     image.new(interchange_level=3, vol_ident=LABEL, joliet=3, rock_ridge="1.09")
     image.add_directory("/OPENSTACK", rr_name="openstack", joliet_path="/openstack")
@@ -96,6 +89,19 @@ def build(data):
             "Keep large files on a server and let user_data fetch them.",
         )
     return bytes(result)
+
+
+def check(data):
+    """Make sure that a config drive can be built of data, and return {file name: bytes} (see build)."""
+    files = contents(data)
+    if sum(len(content) for content in files.values()) > LIMIT:
+        raise _bad(
+            "its files have %d bytes, and %d are the limit" % (sum(map(len, files.values())), LIMIT),
+            "Keep large files on a server and let user_data fetch them.",
+        )
+    if pycdlib is None:
+        raise missing_library("pycdlib", PYCDLIB_IMPORT_ERROR).at(stage=STAGE)
+    return files
 
 
 def contents(data):

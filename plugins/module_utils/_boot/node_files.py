@@ -85,6 +85,22 @@ def refuse_stopped_daemons(root):
             cure="run playbooks/boot_server.yml, which starts it, or set root to the boot_server_root of the one that runs")
 
 
+def check_keys(keys):
+    """Make sure that somebody can log in to the ramdisk with these SSH public keys.
+
+    :raises BaremetalError: when there is none, or one is no public key.
+    """
+    if not keys:
+        raise BaremetalError("there is no SSH public key, so nobody could log in to the ramdisk", stage="boot files", seen="an empty list",
+                             cure="give ssh_public_keys the line of a .pub file")
+    for key in keys:
+        if "PRIVATE KEY" in key:
+            # Not shown: the message goes to terminals, logs and the registry.
+            raise BaremetalError("an SSH public key is not valid", stage="boot files", seen="a private key",
+                                 cure="give the one line of the .pub file that belongs to it")
+        _checked(_KEY, "an SSH public key", key, "give the one line of a .pub file, without options before it")
+
+
 def boot_arguments(url, mac, nonce, extra):
     """All kernel arguments of a boot into the ramdisk.
 
@@ -194,8 +210,7 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, ramdisk, c
         raise BaremetalError(
             "the address is not an IPv4 address", stage="boot files", seen=repr(address),
             cure="correct the node's address in the registry, or give address") from error
-    for key in keys:
-        _checked(_KEY, "an SSH public key", key, "give the one line of a .pub file, without options before it")
+    check_keys(keys)
     folder, host_file = _layout(root, mac)
     if not folder.parent.is_dir() or not host_file.parent.is_dir():
         raise BaremetalError(

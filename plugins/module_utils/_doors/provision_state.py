@@ -15,6 +15,7 @@ from .._lifecycle import heartbeat, transitions
 from .._registry import images, nodes
 from ._options import NODE, REGISTRY
 from ._registry_access import existing_registry
+from ._settings import RAMDISK_BOOT, check_config_drive, check_ramdisk_boot
 
 # Stands in check mode for what a run would have been given.
 _NO_NONCE = "0" * 16
@@ -38,7 +39,7 @@ def run(call):
     if node["provision_state"] in resting.get(verb, ()):
         return _result(call, _unmoved(node), node["instance"], changed=False)
     moved = transitions.begin(
-        engine, call.node, verb, call.controller, check=lambda node: _check_cleaning(node, verb), check_mode=call.check_mode)
+        engine, call.node, verb, call.controller, check=lambda node: _check_cleaning(call, node, verb), check_mode=call.check_mode)
     if verb == "provide":
         moved = _skip_cleaning(call, engine, moved)
     _keep_alive(call, moved)
@@ -73,13 +74,13 @@ def _deploy(call, engine):
             seen=f"asked for {name} ({image['digest'][:19]})", cure="undeploy the node first: the data on its root disk is lost then")
     instance = {"uuid": str(uuid.uuid4()), "image": name, "image_digest": image["digest"], "deployed_at": None}
     moved = transitions.begin(
-        engine, call.node, "deploy", call.controller, check=lambda node: _check_plan(node, image), instance=instance,
+        engine, call.node, "deploy", call.controller, check=lambda node: _check_plan(call, node, image, instance), instance=instance,
         check_mode=call.check_mode)
     _keep_alive(call, moved)
     return {**_result(call, moved, instance, changed=True), "image": image}
 
 
-def _check_ramdisk(node, work):
+def _check_ramdisk(call, node, work):
     """Refuse work that needs the ramdisk on a node that could not boot it, or whose ramdisk would refuse to write.
 
     What boot server, interlock and root device hints insist on is known now; found out later, it has cost a reboot.
@@ -99,17 +100,19 @@ def _check_ramdisk(node, work):
         raise BaremetalError(f"the registry lacks what a {work} needs", node=name, stage="plan", seen=f"missing: {', '.join(missing)}",
                              cure="add it to the hardware file and enrol the node again")
     hints.parse(node["root_device"], node=name)
+    if call.params["ramdisk_boot"] is not None:
+        check_ramdisk_boot(call.params["ramdisk_boot"], node)
 
 
-def _check_cleaning(node, verb):
+def _check_cleaning(call, node, verb):
     """Refuse a verb whose way leads through a cleaning that cannot end well."""
     if verb in ("provide", "undeploy") and node["automated_clean"]:
-        _check_ramdisk(node, "cleaning")
+        _check_ramdisk(call, node, "cleaning")
 
 
-def _check_plan(node, image):
+def _check_plan(call, node, image, instance):
     """Refuse a deploy that cannot end well, before anything is touched."""
-    _check_ramdisk(node, "deploy")
+    _check_ramdisk(call, node, "deploy")
     name = node["name"]
     disk = node["properties"].get("local_gb")
     if disk and image["virtual_size"] > int(disk) * 1024 ** 3:
@@ -117,6 +120,8 @@ def _check_plan(node, image):
             f"the image {image['name']} is larger than the disk of the node", node=name, stage="plan",
             seen=f"image {image['virtual_size']} bytes, properties.local_gb {disk} GiB",
             cure="choose a smaller image, or correct local_gb in the hardware file")
+    if call.params["config_drive"] is not None:
+        check_config_drive(call.params["config_drive"], node, instance)
 
 
 def _unmoved(node):
@@ -155,6 +160,8 @@ DOOR = Door(
         "event": {"type": "str", "choices": ["wait", "resume", "clean", "done", "fail"]},
         "image": {"type": "str"},
         "error": {"type": "str"},
+        "config_drive": {"type": "dict"},
+        "ramdisk_boot": {"type": "dict", "options": RAMDISK_BOOT},
     },
     run=run,
     controller_only=True,

@@ -79,7 +79,7 @@ class Site:
         """Run the playbook of a verb and return what it printed on one line."""
         servers = {"boot_servers": {"hosts": {"boot1": {
             "ansible_connection": "local", "ansible_python_interpreter": sys.executable,
-            **{name: value for name, value in self.variables.items() if name.startswith("boot_server_")}}}}}
+            **{name: value for name, value in self.variables.items() if name.startswith("boot_server_") and value}}}}}
         (self.folder / "inventory/boot_servers.yml").write_text(yaml.safe_dump(servers))
         (self.folder / "variables.json").write_text(yaml.safe_dump({
             "image": "debian-12", **{name: value for name, value in self.variables.items() if name.startswith("ramdisk_")}, **variables}))
@@ -131,3 +131,26 @@ def test_the_plan_goes_as_far_as_the_bmc(site):
     output = site.play("deploy", "--check", "--diff")
     assert "#!ipxe" in output and "the driver manual cannot do power" in output
     assert site.node["provision_state"] == "available" and not list((site.folder / "boot/http/node").iterdir())
+
+
+@pytest.mark.parametrize(("set_there", "given", "said"), [
+    ({"boot_server_address": None}, {}, "at which address nodes find the boot server (ramdisk_boot_server_url). Seen: the host boot1 has no"),
+    ({"ramdisk_boot_ssh_private_key_file": "/nowhere/key"}, {}, "no readable file /nowhere/key.pub. To do: make a pair of keys with ssh-keygen"),
+    ({}, {"ramdisk_boot_timeouts": {"callback": "soon"}}, "ramdisk_boot_timeouts: these are no time-outs. Seen: {'callback': 'soon'}"),
+    ({}, {"ramdisk_boot_timeouts": {"call_back": 7}}, "ramdisk_boot_timeouts: these are no time-outs. Seen: {'call_back': 7}"),
+    ({}, {"ramdisk_boot_timeouts": 7}, "ramdisk_boot_timeouts: these are no time-outs. Seen: 7"),
+    ({}, {"ramdisk_boot_kernel_arguments": "BOOTIF=x"}, "ramdisk_boot_kernel_arguments: the kernel argument BOOTIF is set by the module"),
+    ({}, {"deploy_hostname": "node_1"}, "the config drive cannot be made: hostname 'node_1' is no host name"),
+    ({}, {"deploy_network_data": {"links": []}}, "network_data has no list networks"),
+    ({}, {"deploy_ssh_public_keys": ["-----BEGIN OPENSSH PRIVATE KEY-----"]}, "not an SSH public key, but a private one"),
+])
+def test_what_is_wrong_in_the_settings_is_told_before_the_node_is_locked(site, set_there, given, said):
+    site.enrol(*AVAILABLE)
+    site.serve()
+    site.variables.update(set_there)
+    before = site.node
+    for arguments in ((), ("--check",)):
+        output = site.play("deploy", *arguments, **given)
+        assert said in output and "fatal: [node1]" in output and "node1: p" in output, output
+        assert "Compare the boot files" not in output and "Publish the boot files" not in output
+    assert site.node == before

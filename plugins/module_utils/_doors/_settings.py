@@ -1,0 +1,90 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an operator set for the roles that work on a node, looked at before the node is locked for them.
+
+Found out in the middle of the work, each of these costs a reboot and leaves the node in a failed state.
+Private to the collection; may change at any time.
+"""
+
+from __future__ import annotations
+
+from .._boot import config_drive, ipxe, node_files
+from .._errors import BaremetalError
+
+STAGE = "plan"
+
+# The option ramdisk_boot of provision_state: variables of the role ramdisk_boot, without its name in front.
+RAMDISK_BOOT = {
+    "server": {"type": "str"},
+    "server_url": {"type": "str"},
+    "ssh_public_keys": {"type": "list", "elements": "str", "no_log": False},
+    "ssh_private_key_file": {"type": "str", "no_log": False},
+    "kernel_arguments": {"type": "raw", "default": ""},
+    # Looked at here: where a dictionary with options belongs, ansible-core 2.19 breaks off at another type.
+    "timeouts": {"type": "raw"},
+}
+TIMEOUTS = ("power", "callback", "connect")
+
+
+def check_ramdisk_boot(settings, node):
+    """Refuse settings with which no node could be booted into the ramdisk.
+
+    :param settings: the option ramdisk_boot, validated.
+    :param node: record of the node.
+    :raises BaremetalError: naming the variable to set, and where.
+    """
+    if not settings["server"]:
+        raise _unset(node, "ramdisk_boot_server", "which host is the boot server", "no host in the inventory group boot_servers",
+                     "put the boot server into the group boot_servers (inventory/boot_servers.yml), or set ramdisk_boot_server")
+    if not settings["server_url"]:
+        raise _unset(node, "ramdisk_boot_server_url", "at which address nodes find the boot server",
+                     f"the host {settings['server']} has no boot_server_address",
+                     "set boot_server_address for that host (inventory/group_vars/all/site.yml), or ramdisk_boot_server_url for the nodes")
+    if not settings["ssh_public_keys"]:
+        raise _unset(node, "ramdisk_boot_ssh_public_keys", "which SSH key may log in to the ramdisk",
+                     f"no readable file {settings['ssh_private_key_file']}.pub",
+                     "make a pair of keys with ssh-keygen -t ed25519, or set ramdisk_boot_ssh_private_key_file to one "
+                     "that has a file with .pub beside it, or set ramdisk_boot_ssh_public_keys")
+    mac = node_files.hyphens(node["boot_mac"])
+    checks = {
+        "ramdisk_boot_timeouts": lambda: _check_timeouts({} if settings["timeouts"] is None else settings["timeouts"]),
+        "ramdisk_boot_server_url": lambda: ipxe.base_url(settings["server_url"]),
+        "ramdisk_boot_ssh_public_keys": lambda: node_files.check_keys(settings["ssh_public_keys"]),
+        "ramdisk_boot_kernel_arguments": lambda: ipxe.command_line(
+            node_files.boot_arguments(settings["server_url"], mac, "0" * 16, settings["kernel_arguments"])),
+    }
+    for variable, check in checks.items():
+        try:
+            check()
+        except BaremetalError as error:
+            raise BaremetalError(f"{variable}: {error.what}", node=node["name"], stage=STAGE, seen=error.seen, cure=error.cure) from error
+
+
+def _check_timeouts(timeouts):
+    wrong = timeouts
+    if isinstance(timeouts, dict):
+        wrong = {name: value for name, value in timeouts.items() if name not in TIMEOUTS or not str(value).isdecimal()}
+    if wrong or not isinstance(timeouts, dict):
+        raise BaremetalError("these are no time-outs", seen=repr(wrong), cure=f"give a dictionary with seconds for any of {', '.join(TIMEOUTS)}")
+
+
+def check_config_drive(data, node, instance):
+    """Refuse what no config drive can be made of.
+
+    :param data: what the filter config_drive takes, apart from uuid and meta.
+    :param node: record of the node.
+    :param instance: the instance that the config drive would be for.
+    :raises BaremetalError: naming the key; it never shows user_data.
+    """
+    try:
+        config_drive.check({**data, "uuid": instance["uuid"]})
+    except BaremetalError as error:
+        source = "It comes from deploy_hostname, deploy_ssh_public_keys, deploy_user_data and deploy_network_data"
+        raise BaremetalError(f"the config drive cannot be made: {error.what}", node=node["name"], stage=STAGE, seen=error.seen,
+                             cure=f"{error.cure or 'Correct it.'} {source}") from error
+
+
+def _unset(node, variable, what, seen, cure):
+    return BaremetalError(f"nothing says {what} ({variable})", node=node["name"], stage=STAGE, seen=seen, cure=cure)

@@ -1,0 +1,56 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is refused of an operator's settings before a node is locked, sentence by sentence."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import _settings
+from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
+
+NODE = {"name": "node1", "boot_mac": "52:54:00:00:02:11"}
+GOOD = {
+    "server": "boot1", "server_url": "http://192.0.2.1:8080", "ssh_private_key_file": "~/.ssh/id_ed25519", "kernel_arguments": "console=ttyS0",
+    "ssh_public_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0fZcXTmTzc0bXyqUcR8bM6nDAHJnUuVHgYPEPfTU+/ operator@example.com"],
+    "timeouts": {"callback": 3600, "connect": "90"},
+}
+
+
+@pytest.mark.parametrize("change", [{}, {"timeouts": None}, {"timeouts": {}}, {"kernel_arguments": ["quiet", "console=tty0"]}])
+def test_settings_that_work(change):
+    _settings.check_ramdisk_boot({**GOOD, **change}, NODE)
+
+
+@pytest.mark.parametrize(("change", "seen", "cure"), [
+    ({"server": ""}, "no host in the inventory group boot_servers", "put the boot server into the group boot_servers"),
+    ({"server_url": ""}, "the host boot1 has no boot_server_address", "set boot_server_address for that host"),
+    ({"server_url": "https://192.0.2.1"}, "'https://192.0.2.1'", "http://ADDRESS:PORT"),
+    ({"ssh_public_keys": []}, "no readable file ~/.ssh/id_ed25519.pub", "ssh-keygen"),
+    ({"ssh_public_keys": None}, "no readable file ~/.ssh/id_ed25519.pub", "ssh-keygen"),
+    ({"ssh_public_keys": ["-----BEGIN OPENSSH PRIVATE KEY-----"]}, "Seen: a private key", ".pub file"),
+    ({"kernel_arguments": 7}, "7", "give a string, or a list of strings"),
+    ({"kernel_arguments": 'a="x || y"'}, "'x || y'", "leave out"),
+    ({"timeouts": {"callback": -1, "power": 5}}, "{'callback': -1}", "seconds for any of power, callback, connect"),
+    ({"timeouts": []}, "Seen: []", "give a dictionary"),
+])
+def test_settings_that_do_not_work(change, seen, cure):
+    with pytest.raises(BaremetalError) as refusal:
+        _settings.check_ramdisk_boot({**GOOD, **change}, NODE)
+    text = str(refusal.value)
+    assert text.startswith("node1: plan: ") and seen in text and cure in text.partition("To do: ")[2]
+    assert "ramdisk_boot_" in text and "\n" not in text
+
+
+def test_config_drive_is_checked_and_user_data_is_not_shown():
+    instance = {"uuid": str(uuid.uuid4())}
+    data = {"hostname": "node1", "public_keys": GOOD["ssh_public_keys"], "user_data": "#cloud-config\npassword: canary"}
+    _settings.check_config_drive(data, NODE, instance)
+    with pytest.raises(BaremetalError, match="^node1: plan: the config drive cannot be made: .*user_data.*deploy_user_data") as refusal:
+        _settings.check_config_drive({**data, "user_data": ["canary"]}, NODE, instance)
+    assert "canary" not in str(refusal.value)
+    with pytest.raises(BaremetalError, match="64|limit"):
+        _settings.check_config_drive({**data, "user_data": "x" * (65 << 20)}, NODE, instance)
