@@ -14,6 +14,7 @@ from __future__ import annotations
 from ..module_utils._doors import (
     bmc_info,
     boot_device,
+    event_log,
     firmware,
     image,
     indicator_led,
@@ -31,6 +32,7 @@ from ..module_utils._doors import (
 DOORS = {
     "bmc_info": bmc_info.DOOR,
     "boot_device": boot_device.DOOR,
+    "event_log": event_log.DOOR,
     "firmware": firmware.DOOR,
     "image": image.DOOR,
     "indicator_led": indicator_led.DOOR,

@@ -1,0 +1,78 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The system event log of IPMI (IPMI 2.0, 31).
+
+Private to the collection; may change at any time.
+"""
+
+from __future__ import annotations
+
+import datetime
+
+from .._errors import BaremetalError
+from .ipmi_answers import decoded
+from .tolerant import text, utc
+
+STAGE = "event log"
+NAME = "SEL"
+
+# Health of pyghmi: 0 is good, then one bit for warning, critical and failed.
+_SEVERITY = {0: "ok", 1: "warning"}
+
+
+class EventLog:
+    """The SEL.
+
+    :param driver: an open IpmiDriver.
+    :param name: ``SEL`` or None.
+    :raises BaremetalError: for another name.
+    """
+
+    name = NAME
+    offered = [NAME]
+
+    def __init__(self, driver, name):
+        if name not in (None, NAME):
+            raise BaremetalError(f"the BMC has no log {name}", stage=STAGE, seen=f"logs offered: {NAME}", cure="choose this one")
+        self._driver = driver
+
+    def entries(self, since, limit):
+        """The entries, the oldest first; the SEL is always read as a whole."""
+        return self._read(clear=False)
+
+    def clear(self):
+        """Ask for an empty log; an entry that came in since it was read stays, because the BMC refuses the reservation then."""
+        self._read(clear=True)
+
+    def _read(self, clear):
+        with self._driver.command() as command, decoded("the system event log"):
+            return [entry(item) for item in command.get_event_log(clear=clear)]
+
+
+def entry(item):
+    """An event of pyghmi as an entry."""
+    told = [text(item.get("component")) or text(item.get("component_type")), text(item.get("event"))]
+    if item.get("oemdata") is not None:
+        told.append("OEM record " + bytes(item["oemdata"]).hex())
+    details = text(item.get("event_data"))
+    message = ": ".join(part for part in told if part) + (f" ({details})" if details else "")
+    return {
+        "id": text(item.get("record_id")),
+        "time": utc(_when(item.get("timestamp"))),
+        "severity": _SEVERITY.get(item.get("severity", 0), "critical"),
+        "message": message + (" (deasserted)" if item.get("deassertion") and message else ""),
+        "message_id": text(item.get("event_id")),
+        "component": text(item.get("component")) or text(item.get("component_type")),
+    }
+
+
+def _when(stamp):
+    """pyghmi tells the controller's local time, put right by the difference of the two clocks."""
+    if not isinstance(stamp, str):
+        return None
+    try:
+        return datetime.datetime.fromisoformat(stamp).astimezone(datetime.timezone.utc)
+    except (ValueError, OverflowError):
+        return None
