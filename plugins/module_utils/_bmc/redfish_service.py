@@ -18,7 +18,9 @@ import urllib.parse
 
 from .._errors import BaremetalError
 from .connection import BmcLost, refused, required
-from .redfish_errors import SESSION_TABLE_FULL, RedfishRefusal, explained, message_list, not_let_in, not_redfish, table_full
+from .quirks import Quirks
+from .redfish_errors import SESSION_TABLE_FULL, RedfishRefusal, explained, message_list, not_let_in, not_redfish, says, table_full
+from .redfish_session import Session, basic_is_off, messages_of
 from .redfish_transport import TOTAL_TIMEOUT, Connector, base_url
 
 ROOT = "/redfish/v1/"
@@ -34,6 +36,8 @@ _TRANSIENT = (
 # Dell iDRAC10 refuses On so for up to 60 s after the machine went off (quirk R20).
 _TRANSIENT_CONFLICT = "ActionParameterValueConflict"
 _TRANSIENT_TRIES = 7
+# Base registry; factory passwords (DSP0266, "Password change required handling").
+_PASSWORD_CHANGE = ("PasswordChangeRequired",)
 _TRANSIENT_PAUSE = 10.0  # seconds
 
 # TaskState (DSP2046, Task) and Dell's JobState; everything else, and what no standard knows ("New" of Dell), still runs.
@@ -67,7 +71,8 @@ class RedfishService:
     """One TCP connection with a Redfish service.
 
     The user name and password go along with every request (HTTP basic authentication): no session is opened,
-    so none can be left behind, and a wrong password costs one failed login.
+    so none can be left behind, and a wrong password costs one failed login. Only a board that says that it wants no
+    basic authentication (see ``basic_is_off``) gets one session, which ``close`` ends.
 
     :param connection: the ``bmc`` dict with a clear password.
     :param log: called with lines for a person who looks closer.
@@ -89,12 +94,42 @@ class RedfishService:
         self._system_path = None
         self._connector = connector or Connector(self.url, connection)
         account = f"{self.username}:{self._password}".encode()
-        self._credentials = {"Authorization": f"Basic {base64.b64encode(account).decode()}"}
+        self._basic = {"Authorization": f"Basic {base64.b64encode(account).decode()}"}
+        self._session, self._session_works = None, False
+        self._system = self._manager = None
+        self._quirks = Quirks("redfish", self._fact, connection.get("quirks"))
         self._etags = {}
 
     def close(self):
-        """Close the TCP connection; there is no session to end."""
-        self._connector.close()
+        """End the session, where there is one, and close the TCP connection. Never raises."""
+        try:
+            self._end_session()
+        finally:
+            self._connector.close()
+
+    # Quirks
+
+    def quirk(self, name, default=None):
+        """What is known about this board's behaviour.
+
+        :param name: a name of quirks.BEHAVIOURS.
+        :param default: for boards without a rule.
+
+        Costs no request where the System was read already and no rule asks for the manager.
+        """
+        return self._quirks.get(name, default)
+
+    def quirk_report(self):
+        """Which rules hold for this board; see Quirks.report."""
+        return self._quirks.report()
+
+    def _fact(self, key):
+        system = self._system or self.system()
+        if key in ("manager", "firmware"):
+            if self._manager is None:
+                self._manager = self.manager(system) or {}
+            return self._manager.get("Model" if key == "manager" else "FirmwareVersion")
+        return system.get({"vendor": "Manufacturer", "model": "Model", "system_type": "@odata.type"}[key])
 
     # Reading
 
@@ -169,7 +204,10 @@ class RedfishService:
         if self._system_path is None:
             self._system_path = self._named_system() if self._system_id else self._only_system()
         try:
-            return self.get(self._system_path)
+            is_first, self._system = self._system is None, self.get(self._system_path)
+            if is_first:
+                self._connector.keep_alive = not self.quirk("connection_close", False)
+            return self._system
         except RedfishRefusal as error:
             if error.status != 404 or not self._system_id:
                 raise
@@ -396,27 +434,40 @@ class RedfishService:
         :param stage: stage for the error.
         :raises BaremetalError: when the BMC opens no session; nothing else was sent.
         """
-        login = {"UserName": self.username, "Password": self._password}
-        response = self._request("post", self._sessions(), login)
-        token, place = response.headers.get("X-Auth-Token"), _location(response) or path_of(self._json(response, "", empty=True))
-        if not token or not place:
-            raise BaremetalError("the BMC opened no session", stage=stage, seen=f"HTTP status {response.status} without token or place of the session",
-                                 cure="update the firmware of the BMC, or log in with another account")
-        basic, self._credentials = self._credentials, {"X-Auth-Token": token}
+        if self._session is not None:
+            yield
+            return
+        try:
+            self._open_session()
+        except BaremetalError as error:
+            raise BaremetalError("the BMC opened no session", stage=stage, seen=error.seen, cure=error.cure) from error
         try:
             yield
         finally:
-            try:
-                self._request("delete", place)
-            except BaremetalError as error:
-                # A BMC that ends the sessions of an account whose password has changed has nothing left to delete.
-                self.log(f"deleting the session: {error}")
-            self._credentials = basic
+            self._end_session()
 
-    def _sessions(self):
-        """The path of the collection of sessions; the service root tells it to everybody (DSP0266, "Session login")."""
-        links = self.root().get("Links")
-        return path_of(links.get("Sessions") if isinstance(links, dict) else None) or f"{ROOT}SessionService/Sessions"
+    def _open_session(self):
+        # The root is readable without credentials (DSP0266, "Authentication"), and tells where sessions are.
+        root = self._connector.request("GET", ROOT, None, {})
+        body = self._json(root, ROOT, empty=True) if root.status == 200 else {}
+        links = body.get("Links")
+        path = path_of(links.get("Sessions") if isinstance(links, dict) else None)
+        self._session = Session(self._connector, self.url, path, self.username, self._password)
+        self._session_works = False
+
+    def _end_session(self):
+        session, self._session = self._session, None
+        if session is None:
+            return
+        try:
+            with explained(self.url):
+                session.end()
+        except BaremetalError as error:
+            # A BMC that ends the sessions of an account whose password has changed has nothing left to delete.
+            self.log(f"the session at {self.url} was not ended: {error.seen}")
+
+    def _headers(self, more):
+        return {**(self._basic if self._session is None else self._session.headers), **(more or {})}
 
     # Requests
 
@@ -442,26 +493,50 @@ class RedfishService:
             is_last = attempt == _TRANSIENT_TRIES or isinstance(body, tuple)
             if is_last or not isinstance(refusal, RedfishRefusal) or not _is_for_the_moment(refusal, body):
                 raise refusal
-            self.log(f"{refusal.seen}; again in {_TRANSIENT_PAUSE:.0f} s")
-            self._sleep(_TRANSIENT_PAUSE)
+            # Not asked for before the System was read, which may be what is refused.
+            pause = self.quirk("transient_pause", _TRANSIENT_PAUSE) if self._system else _TRANSIENT_PAUSE
+            self.log(f"{refusal.seen}; again in {pause:.0f} s")
+            self._sleep(pause)
         return None
 
     def _send(self, method, path, body, headers, timeout):
         self.log(f"{method.upper()} {path}")
+        arguments, timeout = (method.upper(), path, body), timeout or TOTAL_TIMEOUT
         with explained(self.url):
-            return self._connector.request(
-                method.upper(), path, body, {**self._credentials, **(headers or {})}, timeout or TOTAL_TIMEOUT)
+            response = self._connector.request(*arguments, self._headers(headers), timeout)
+            # An upload is not sent twice: its file was read.
+            if response.status == 401 and not isinstance(body, tuple) and self._new_session(response):
+                response = self._connector.request(*arguments, self._headers(headers), timeout)
+            if self._session is not None and response.status != 401:
+                self._session_works = True
+            return response
+
+    def _new_session(self, response):
+        """Open a session where a 401 asks for one, or where the BMC has ended one that worked.
+
+        :returns: whether there is a new session.
+        """
+        if self._session is None and not basic_is_off(response):
+            return False
+        if self._session is not None:
+            if not self._session_works:
+                return False
+            self._session.forget()
+            self._session = None
+        self.log(f"the BMC at {self.url} wants a session and no basic authentication")
+        self._open_session()
+        return True
 
     def _refusal(self, method, path, response):
         status = response.status
-        try:
-            messages = message_list(response.json())
-        except ValueError:
-            messages = []
+        messages = messages_of(response)
         said = "; ".join(dict.fromkeys(message["text"] or message["id"] for message in messages))
         seen = f"{method.upper()} {path}: HTTP status {status}" + (f", {said}" if said else "")
         if status == 401:
             return not_let_in(self.url, seen)
+        if status == 403 and says(messages, *_PASSWORD_CHANGE):
+            return refused(f"the BMC at {self.url} wants the password of the account changed first", seen=seen,
+                           cure="set a new password in the BMC's web interface or with the module bmc_account")
         refusal = RedfishRefusal(
             f"the BMC at {self.url} refused the request", status=status, messages=messages, seen=seen,
             cure="look up in the BMC's own log why; a firmware update of the BMC may be due")

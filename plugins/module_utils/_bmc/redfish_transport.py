@@ -210,6 +210,7 @@ class Connector:
         context, fingerprint = tls_context(policy, TlsSocket) if parts.scheme == "https" else (None, None)
         self._connection = _Connection(parts.hostname, parts.port, context, fingerprint)
         self._encoding = "identity"
+        self.keep_alive = True
 
     def close(self):
         """Close the TCP connection."""
@@ -266,7 +267,7 @@ class Connector:
             headers["Content-Type"] = "application/json"
             body = json.dumps(body).encode()
         connection = self._connection
-        if connection.is_stale():
+        if not self.keep_alive or connection.is_stale():
             connection.close()
         is_reused = connection.sock is not None
         try:

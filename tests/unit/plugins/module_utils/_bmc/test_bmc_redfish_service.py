@@ -367,3 +367,134 @@ def test_any_answer_is_taken_or_refused(status, body, headers):
             call(SYSTEM)
         except BaremetalError as error:
             assert "canary" not in str(error)
+
+
+# Sessions
+
+SESSIONS = "/redfish/v1/SessionService/Sessions"
+ONE = f"{SESSIONS}/1"
+
+
+class Tokens:
+    """A board that wants sessions: how it refuses basic authentication, and what it opens."""
+
+    def __init__(self, challenge=None, message="Base.1.12.NoValidSession", password="canary-5up3r-s3cr3t", root=200):
+        self.tree = board(**{"/redfish/v1/": {"Links": {"Sessions": {"@odata.id": SESSIONS}}}, ONE: {}})
+        self.refusal = (401, error_body(message), {"WWW-Authenticate": challenge} if challenge else {})
+        self.password = password
+        self.opened = 0
+        self.valid = None
+        self.tree.on("GET", "/redfish/v1/", lambda tree, body: None if root == 200 else root)
+        self.tree.on("GET", SYSTEM, self.read)
+        self.tree.on("POST", SESSIONS, self.log_on)
+        self.tree.on("DELETE", ONE, self.log_off)
+
+    def read(self, tree, body):
+        return None if self.valid and tree.requests[-1][3].get("X-Auth-Token") == self.valid else self.refusal
+
+    def log_on(self, tree, body):
+        assert "Authorization" not in tree.requests[-1][3]
+        if body["Password"] != self.password:
+            return 401, error_body("Base.1.12.ResourceAtUriUnauthorized")
+        self.opened += 1
+        self.valid = f"token-{self.opened}"
+        return 201, {"@odata.id": ONE}, {"X-Auth-Token": self.valid, "Location": ONE}
+
+    def log_off(self, tree, body):
+        assert tree.requests[-1][3]["X-Auth-Token"] == self.valid
+        self.valid = None
+        return 204
+
+    def service(self, log=lambda text: None):
+        return service_on(self.tree, log, system_id="1")
+
+
+@pytest.mark.parametrize(("challenge", "message"), [
+    ("Session realm=\"BMC\"", "Base.1.12.AccessDenied"), (None, "Base.1.12.NoValidSession"), (None, "Base.1.19.AuthenticationTokenRequired")])
+def test_a_board_without_basic_authentication_gets_one_session(challenge, message):
+    bmc = Tokens(challenge, message)
+    service = bmc.service()
+    for _unused in range(3):
+        service.system()
+    assert bmc.opened == 1 and bmc.valid
+    service.close()
+    service.close()
+    assert bmc.valid is None
+    assert [path for path, body, headers in bmc.tree.sent("DELETE")] == [ONE]
+
+
+@pytest.mark.parametrize(("challenge", "message"), [
+    ('Basic realm="BMC"', "Base.1.12.NoValidSession"), ('Session, basic realm="x"', "Base.1.12.NoValidSession"),
+    (None, "Base.1.12.ResourceAtUriUnauthorized"), (None, "iLO.2.14.UnauthorizedLoginAttempt"), (None, "")])
+def test_a_wrong_password_costs_one_failed_login(challenge, message):
+    bmc = Tokens(challenge, message)
+    with pytest.raises(BaremetalError, match="does not accept the user name and password"):
+        bmc.service().system()
+    assert len(bmc.tree.requests) == 1
+
+
+def test_a_wrong_password_of_a_board_without_basic_authentication():
+    bmc = Tokens(password="another")
+    service = bmc.service()
+    with pytest.raises(BaremetalError, match="does not accept the user name and password"):
+        service.system()
+    service.close()
+    assert len(bmc.tree.sent("POST")) == 1 and not bmc.tree.sent("DELETE")
+
+
+@pytest.mark.parametrize("root", [401, 404, 503, (200, b"<html>")])
+def test_sessions_are_where_they_usually_are_when_the_root_does_not_tell(root):
+    bmc = Tokens(root=root)
+    assert bmc.service().system()["@odata.id"] == SYSTEM
+
+
+def test_a_session_that_the_board_has_ended_is_opened_again_once():
+    bmc = Tokens()
+    service = bmc.service()
+    service.system()
+    bmc.valid = None
+    service.system()
+    assert bmc.opened == 2
+    bmc.tree.on("GET", SYSTEM, lambda tree, body: bmc.refusal)
+    with pytest.raises(BaremetalError, match="does not accept"):
+        service.system()
+    service.close()
+
+
+@pytest.mark.parametrize("answer", [(503, error_body("IDRAC.2.8.RAC0218", "The maximum number of user sessions is reached.")),
+                                    (400, error_body("Base.1.12.SessionLimitExceeded")), 503])
+def test_no_session_left(answer):
+    bmc = Tokens()
+    bmc.tree.answer("POST", SESSIONS, answer)
+    service = bmc.service()
+    with pytest.raises(BmcLost, match="has no session left"):
+        service.system()
+    service.close()
+
+
+@pytest.mark.parametrize("answer", [(201, {}, {"X-Auth-Token": "t"}), (201, {}, {"Location": ONE}), 200, (201, [], {"X-Auth-Token": "t"})])
+def test_a_session_that_is_none(answer):
+    bmc = Tokens()
+    bmc.tree.answer("POST", SESSIONS, answer)
+    with pytest.raises(BaremetalError, match="without"):
+        bmc.service().system()
+
+
+def test_a_session_is_ended_although_the_work_failed_and_no_secret_is_told():
+    bmc, lines = Tokens(), []
+    service = bmc.service(lines.append)
+    bmc.tree.answer("DELETE", ONE, TimeoutError())
+    service.system()
+    service.close()
+    assert any("was not ended" in line for line in lines)
+    assert not any("canary" in line or "token-" in line for line in lines)
+    assert bmc.tree.closed
+
+
+def test_a_session_on_demand_is_the_one_that_is_open():
+    bmc = Tokens()
+    service = bmc.service()
+    service.system()
+    with service.session(stage="account"):
+        service.system()
+    assert bmc.opened == 1 and bmc.valid

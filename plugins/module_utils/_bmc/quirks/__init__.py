@@ -1,0 +1,272 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Quirks: known deviations of BMCs, as data (the YAML files beside this one).
+
+Code asks for a behaviour by its name and never names a vendor: ``service.quirk("boot_cd_target", "Cd")``. docs/bmc-quirks.md
+is the guide. Private to the collection; may change at any time.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import pathlib
+import re
+
+try:
+    import jsonschema
+    import yaml
+except ImportError as error:
+    yaml = None
+    IMPORT_ERROR = error
+else:
+    IMPORT_ERROR = None
+
+from ..._errors import BaremetalError, missing_library
+
+STAGE = "quirks"
+# A site's own rules: a YAML file on the controller, in the form of the files beside this one.
+SITE_FILE = "RACKWRIGHT_QUIRKS"
+
+_BOOL = {"type": "boolean"}
+_TEXT = {"type": "string"}
+_TEXTS = {"type": "array", "items": _TEXT}
+_SECONDS = {"type": "number", "minimum": 0}
+
+# Every behaviour that code asks for: what it may be set to, and what it means.
+BEHAVIOURS = {
+    "account_create": ({"enum": ["post", "slot"]}, "how an account is made: a POST to the collection, or a PATCH of an empty slot"),
+    "account_password_length": ({"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2},
+                                "shortest and longest password that a generated one may be"),
+    "account_role_needs_password": (_BOOL, "the role of an account is changed together with its password"),
+    "account_slots_skip": (_TEXTS, "ids of account slots that are never used"),
+    "bios_apply_time": ({"enum": ["OnReset", "Immediate", None]}, "@Redfish.SettingsApplyTime to send with BIOS settings; the job follows from it"),
+    "bios_pending": ({"enum": ["changes", "all"]}, "the pending BIOS resource holds only what changes, or every attribute"),
+    "bios_pending_clear": (_BOOL, "whether pending BIOS settings can be taken back"),
+    "bios_timeout": (_SECONDS, "seconds that the application of BIOS settings, boot mode or secure boot may take"),
+    "boot_cd_method": ({"enum": ["override", "idrac_server_boot"]}, "how the machine is told to boot virtual media"),
+    "boot_cd_target": ({"enum": ["Cd", "UsbCd"]}, "BootSourceOverrideTarget that boots virtual media"),
+    "boot_disable_keeps_target": (_BOOL, "an override is disabled without touching its target"),
+    "boot_enabled": ({"enum": ["always", "on_change"]}, "when BootSourceOverrideEnabled is sent"),
+    "boot_full_request": (_BOOL, "target, enabled and mode go into every request"),
+    "boot_mode_omit": (_BOOL, "BootSourceOverrideMode is never sent"),
+    "boot_mode_resync": (_BOOL, "the boot mode is looked at, and set again, after a change of the device"),
+    "boot_order_lockdown": (_BOOL, "the boot order is not to be believed while system lockdown is on"),
+    "boot_order_oem": ({"enum": ["FixedBootOrder"]}, "resource of the maker that holds the boot order where BootOrder is missing"),
+    "boot_order_one_writer": (_BOOL, "the boot order is changed over Redfish or in the operating system, never both"),
+    "boot_order_parent_first": (_BOOL, "the parent of the boot order's resource is read before it"),
+    "boot_persistent_method": ({"enum": ["override", "boot_order"]}, "how a device for all boots is set"),
+    "boot_settings": (_BOOL, "boot properties are changed at the resource behind @Redfish.Settings when the System keeps the old ones"),
+    "boot_uefi_target_alone": (_BOOL, "UefiTargetBootSourceOverride is sent without BootSourceOverrideEnabled"),
+    "clock_offset_same_refused": (_BOOL, "the clock offset is sent only when it changes"),
+    "connection_close": (_BOOL, "every request gets a connection of its own"),
+    "firmware_oem_parameters": ({"type": "object"}, "part OemParameters of a multipart push"),
+    "firmware_progress_unreliable": (_BOOL, "PercentComplete tells nothing"),
+    "firmware_targets_empty": (_BOOL, "a multipart push sends an empty list of Targets"),
+    "ipmi_account_order": ({"enum": ["name_first", "privilege_first"]}, "what is set first for a new account"),
+    "ipmi_bios_setup_once": (_BOOL, "the setup is asked for in the one-shot form only"),
+    "ipmi_boot_resend": (_BOOL, "the boot device is sent again before each power on"),
+    "ipmi_boot_timer": ({"enum": ["disable", "leave"]}, "whether the 60 s timer that clears the boot flags is switched off"),
+    "ipmi_efi_flag": ({"enum": ["as_asked", "per_mode", "never"]}, "when the EFI flag goes into the boot flags"),
+    "ipmi_may_be_off": (_BOOL, "IPMI over LAN is off when the machine leaves the factory"),
+    "ipmi_uefi_disk_selector": ({"type": "integer", "minimum": 0, "maximum": 255}, "boot device selector of a UEFI disk"),
+    "licence_messages": (_TEXTS, "names of messages that mean that a licence is missing"),
+    "manager_reset_without_type": (_BOOL, "Manager.Reset is sent without ResetType"),
+    "media_eject_all_first": (_BOOL, "every slot is emptied before an insert"),
+    "media_eject_needs_off": (_BOOL, "a medium is taken away only while the machine is off"),
+    "media_eject_retry": (_SECONDS, "seconds after which an eject that seems to have failed is looked at, or sent, again"),
+    "media_free_when_not_connected": (_BOOL, "a slot is empty when ConnectedVia is NotConnected, whatever Image says"),
+    "media_insert": ({"enum": ["action", "patch"]}, "how a medium is inserted"),
+    "media_insert_extra": ({"type": "object"}, "properties that InsertMedia needs"),
+    "media_insert_omit": (_TEXTS, "properties that InsertMedia does not take"),
+    "media_next_slot": (_BOOL, "a slot that refuses is passed over for the next"),
+    "media_slot": (_TEXT, "id of the slot to use"),
+    "media_slots_skip": (_TEXT, "regular expression of slot ids that are never used"),
+    "media_types": (_TEXTS, "media types of slots that take an ISO image"),
+    "media_url_plain": (_BOOL, "an image's address has no query and ends in .iso"),
+    "model_from_chassis": (_BOOL, "the model is that of the chassis"),
+    "registry_uri_wrapped": (_BOOL, "the address of a registry is an object with the key extref"),
+    "reset_method": ({"enum": ["reset", "off_on"]}, "how a running machine is restarted"),
+    "serial_property": ({"enum": ["SerialNumber", "SKU"]}, "property of the System that holds the serial number on the label"),
+    "transient_pause": (_SECONDS, "seconds before a request that was refused for the moment is sent again"),
+    "uefi_password_once": (_BOOL, "a setup password cannot be changed once it is set"),
+    "volume_delete_apply_time": (_BOOL, "whether the DELETE of a volume may carry @Redfish.OperationApplyTime"),
+}
+
+# What a rule can look at; each is a regular expression but driver and firmware.
+MATCHES = {
+    "driver": {"enum": ["redfish", "ipmi"]},
+    "vendor": _TEXT,  # Manufacturer of the System; with IPMI the name of the manufacturer's number
+    "model": _TEXT,  # Model of the System; with IPMI the product's name
+    "system_type": _TEXT,  # @odata.type of the System
+    "manager": _TEXT,  # Model of the manager
+    "firmware": {"type": "string", "pattern": r"^(<|<=|>|>=|==)\d+(\.\d+)*(,(<|<=|>|>=|==)\d+(\.\d+)*)*$"},  # FirmwareVersion of the manager
+}
+
+SCHEMA = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string", "pattern": "^[a-z0-9-]+$"},
+            "match": {"type": "object", "properties": MATCHES, "required": ["driver"], "additionalProperties": False},
+            "behaviours": {"type": "object", "properties": {name: schema for name, (schema, meaning) in BEHAVIOURS.items()},
+                           "additionalProperties": False, "minProperties": 1},
+            "why": _TEXT,
+            "source": _TEXT,
+        },
+        "required": ["name", "match", "behaviours", "why", "source"],
+        "additionalProperties": False,
+    },
+}
+
+# Manufacturer ids of Get Device ID (IANA private enterprise numbers) under the names that the rules use.
+VENDOR_NUMBERS = {
+    2: "IBM", 11: "HPE", 42: "Sun", 343: "Intel", 674: "Dell", 2011: "Huawei", 5703: "NVIDIA", 5771: "Cisco", 7244: "Quanta",
+    10368: "Fujitsu", 10876: "Supermicro", 15370: "Gigabyte", 19046: "Lenovo", 37945: "Inspur", 47488: "Supermicro", 49622: "ASRock Rack",
+    94: "Nokia",
+}
+
+
+def _read(path):
+    try:
+        with open(path, encoding="utf-8") as file:
+            found = yaml.load(file, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise BaremetalError(f"the quirks file {path} cannot be read", stage=STAGE, seen=error,
+                             cure=f"correct the file or the environment variable {SITE_FILE}") from error
+    return found
+
+
+def check(found, path):
+    """Check a file's rules against SCHEMA.
+
+    :raises BaremetalError: naming the first thing that is wrong.
+    """
+    problem = next(iter(sorted(jsonschema.Draft202012Validator(SCHEMA).iter_errors(found), key=lambda error: list(map(str, error.absolute_path)))), None)
+    message = problem and f"{'.'.join(map(str, problem.absolute_path))}: {problem.message}"
+    for rule in [] if problem else found:
+        for key in {"vendor", "model", "system_type", "manager"} & set(rule["match"]):
+            try:
+                re.compile(rule["match"][key])
+            except re.error as error:
+                message = message or f"{rule['name']}: match.{key}: no regular expression: {error}"
+    if message:
+        raise BaremetalError(f"the quirks file {path} is not in order", stage=STAGE, seen=message, cure="see docs/bmc-quirks.md for the form of a rule")
+
+
+@functools.lru_cache(maxsize=None)
+def _own():
+    # None where a task was delegated to: modules travel without them, so the controller sends the rules along.
+    files = sorted(pathlib.Path(__file__).parent.glob("*.yml"))
+    if files and yaml is None:
+        raise missing_library("PyYAML jsonschema", IMPORT_ERROR)
+    return tuple({**rule, "file": path.name} for path in files for rule in _read(path))
+
+
+@functools.lru_cache(maxsize=None)
+def _site(path):
+    found = _read(path)
+    check(found, path)
+    return tuple({**rule, "file": path} for rule in found)
+
+
+def rules():
+    """The collection's rules, then those of the site; read once per process.
+
+    :returns: list of dicts like SCHEMA's items, with ``file``; a later one has precedence.
+    :raises BaremetalError: when the site's file cannot be used.
+    """
+    path = os.environ.get(SITE_FILE)
+    return [*_own(), *(_site(path) if path else ())]
+
+
+def _numbers(version):
+    """A version as a tuple of numbers: the first thing with dots in it, else the first number; None without one."""
+    found = re.search(r"\d+(?:\.\d+)+", version) or re.search(r"\d+", version)
+    return tuple(int(part) for part in found[0].split(".")) if found else None
+
+
+_COMPARE = {
+    "<": lambda left, right: left < right, "<=": lambda left, right: left <= right, "==": lambda left, right: left == right,
+    ">": lambda left, right: left > right, ">=": lambda left, right: left >= right,
+}
+
+
+def in_range(version, wanted):
+    """Whether a firmware version is in a range.
+
+    :param version: what the BMC says, for example ``iLO 5 v2.44``; None is in no range.
+    :param wanted: comparisons with commas between them, for example ``>=5.00,<6.00``. 5.0 equals 5.00.00.
+    """
+    seen = _numbers(version or "")
+    if seen is None:
+        return False
+    for term in wanted.split(","):
+        sign, text = re.fullmatch(r"([<>=]+)([\d.]+)", term.strip()).groups()
+        limit = _numbers(text)
+        width = max(len(seen), len(limit))
+        left, right = (number + (0,) * (width - len(number)) for number in (seen, limit))
+        if not _COMPARE[sign](left, right):
+            return False
+    return True
+
+
+class Quirks:
+    """Which rules hold for one node. What they look at is asked for only when a rule needs it.
+
+    :param driver: name of the driver.
+    :param fact: function of a key of MATCHES that gives the text or None.
+    :param given: the rules, or None for ``rules()``.
+    """
+
+    def __init__(self, driver, fact, given=None):
+        self._fact = fact
+        self._known = {}
+        self._rules = [rule for rule in (rules() if given is None else given) if rule["match"]["driver"] == driver]
+
+    def _look(self, key):
+        if key not in self._known:
+            value = self._fact(key)
+            self._known[key] = None if value is None else str(value)
+        return self._known[key]
+
+    def _misses(self, rule):
+        """The first key of a rule's match that does not hold, or None. The cheap ones are looked at first."""
+        match = rule["match"]
+        for key in MATCHES:
+            if key == "driver" or key not in match:
+                continue
+            seen = self._look(key)
+            holds = in_range(seen, match[key]) if key == "firmware" else seen is not None and re.search(match[key], seen, re.IGNORECASE)
+            if not holds:
+                return key
+        return None
+
+    def get(self, name, default=None):
+        """What the rules say about a behaviour; the last rule that holds wins.
+
+        :param name: key of BEHAVIOURS.
+        :param default: for boards without a rule.
+        """
+        if name not in BEHAVIOURS:
+            raise KeyError(name)
+        for rule in reversed(self._rules):
+            if name in rule["behaviours"] and self._misses(rule) is None:
+                return rule["behaviours"][name]
+        return default
+
+    def report(self):
+        """What holds for this node and what does not.
+
+        :returns: ``{"facts", "matching", "near"}``: what was looked at, the rules that hold, and those that would if
+            the BMC's firmware were in their range.
+        """
+        missed = [(rule, self._misses(rule)) for rule in self._rules]
+        return {
+            "facts": {key: self._look(key) for key in MATCHES if key != "driver"},
+            "matching": [rule for rule, key in missed if key is None],
+            "near": [rule for rule, key in missed if key == "firmware"],
+        }

@@ -1,0 +1,236 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Quirks as data: every rule is in order, and says what it should about the board that it is for."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import quirks
+from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.service_double import Tree, service_on
+from hypothesis import given
+from hypothesis import strategies as st
+
+SYSTEM = "/redfish/v1/Systems/1"
+MANAGER = "/redfish/v1/Managers/1"
+
+
+def ask(name, default=None, driver="redfish", **facts):
+    return quirks.Quirks(driver, facts.get).get(name, default)
+
+
+def dell(**facts):
+    return {"vendor": "Dell Inc.", "model": "PowerEdge R650", "manager": "15G Monolithic", "firmware": "7.10.30.00", **facts}
+
+
+def hpe(**facts):
+    return {"vendor": "HPE", "model": "ProLiant DL380 Gen10", "manager": "iLO 5", "firmware": "iLO 5 v2.44", **facts}
+
+
+def supermicro(**facts):
+    return {"vendor": "Supermicro", "model": "SYS-120U-TNR", "system_type": "#ComputerSystem.v1_14_0.ComputerSystem", "firmware": "01.01.10", **facts}
+
+
+def lenovo(**facts):
+    return {"vendor": "Lenovo", "model": "ThinkSystem SR650", "manager": "Lenovo XClarity Controller", "firmware": "CDI3A4E 3.10", **facts}
+
+
+def of(vendor, **facts):
+    return {"vendor": vendor, "model": "X", **facts}
+
+
+@pytest.mark.parametrize(("row", "name", "value", "facts"), [
+    ("R01", "boot_enabled", "always", supermicro()),
+    ("R02", "boot_enabled", None, dell()),
+    ("R03", "boot_mode_resync", True, supermicro()),
+    ("R03", "boot_mode_resync", None, dell()),
+    ("R04", "boot_full_request", True, supermicro()),
+    ("R04", "boot_mode_omit", True, supermicro(system_type="#ComputerSystem.v1_3_0.ComputerSystem")),
+    ("R04", "boot_full_request", False, supermicro(system_type="#ComputerSystem.v1_3_0.ComputerSystem")),
+    ("R06", "boot_cd_target", "UsbCd", supermicro()),
+    ("R07", "boot_cd_target", "Cd", supermicro(model="ARS-111GL-NHR")),
+    ("R08", "media_insert_omit", ["Inserted", "WriteProtected"], supermicro()),
+    ("R09", "media_url_plain", True, supermicro()),
+    ("R10", "media_free_when_not_connected", True, supermicro()),
+    ("R11", "licence_messages", ["OemLicenseNotPassed", "LicenseNotPassed"], supermicro()),
+    ("R12", "bios_pending_clear", False, supermicro()),
+    ("R13", "boot_order_oem", "FixedBootOrder", supermicro()),
+    ("R14", "boot_order_lockdown", True, supermicro(model="ARS-121L-DNR")),
+    ("R15", "firmware_progress_unreliable", True, supermicro(model="X11DPU")),
+    ("R16", "model_from_chassis", True, supermicro()),
+    ("R17", "boot_cd_method", "idrac_server_boot", dell(firmware="5.10.50.00")),
+    ("R17", "boot_cd_method", None, dell(firmware="6.00.00.00")),
+    ("R17", "boot_cd_method", "idrac_server_boot", dell(manager="17G Monolithic", firmware="1.10.17.00")),
+    ("R18", "media_slot", "1", dell(manager="17G Monolithic")),
+    ("R18", "media_slot", None, dell()),
+    ("R19", "boot_settings", True, dell(manager="17G Monolithic")),
+    ("R19", "boot_settings", None, dell()),
+    ("R23", "media_eject_retry", 3, dell()),
+    ("R23", "media_eject_all_first", True, dell()),
+    ("R24", "media_eject_needs_off", True, dell()),
+    ("R25", "transient_pause", 20, dell()),
+    ("R27", "bios_apply_time", "OnReset", dell()),
+    ("R28", "bios_pending", "changes", dell()),
+    ("R28", "bios_pending", "all", hpe()),
+    ("R28", "bios_pending", "all", lenovo()),
+    ("R31", "bios_timeout", 900, dell()),
+    ("R32", "serial_property", "SKU", dell()),
+    ("R33", "volume_delete_apply_time", False, dell(firmware="6.00.02.00")),
+    ("R33", "volume_delete_apply_time", None, dell(firmware="6.00.01.00")),
+    ("R35", "boot_uefi_target_alone", True, dell()),
+    ("R36", "account_create", "slot", dell()),
+    ("R36", "account_slots_skip", ["1"], dell()),
+    ("R36", "account_role_needs_password", True, dell()),
+    ("R37", "uefi_password_once", True, dell()),
+    ("R42", "manager_reset_without_type", True, hpe()),
+    ("R43", "boot_disable_keeps_target", True, hpe()),
+    ("R44", "media_insert_omit", ["Inserted", "WriteProtected"], hpe(model="ProLiant DL360 Gen9")),
+    ("R44", "media_insert_omit", None, hpe()),
+    ("R44", "registry_uri_wrapped", True, hpe(model="ProLiant DL380p Gen8")),
+    ("R46", "boot_mode_omit", True, hpe(model="ProLiant DL360 Gen9")),
+    ("R48", "connection_close", True, hpe(model="ProLiant DL360 Gen9")),
+    ("R48", "connection_close", None, hpe()),
+    ("R49", "boot_enabled", "on_change", hpe(model="ProLiant DL160 Gen10")),
+    ("R50", "media_insert", "patch", lenovo(firmware="2.40")),
+    ("R50", "media_insert", None, lenovo(firmware="2.50")),
+    ("R50", "media_insert", "patch", lenovo(model="ThinkSystem SD530", firmware="9.9")),
+    ("R51", "boot_persistent_method", "boot_order", lenovo()),
+    ("R51", "media_slots_skip", "^(RDOC|Remote)", lenovo()),
+    ("R52", "boot_order_one_writer", True, lenovo()),
+    ("R53", "reset_method", "off_on", lenovo(model="ThinkSystem SR675 V3")),
+    ("R53", "reset_method", None, lenovo()),
+    ("R54", "boot_order_parent_first", True, lenovo()),
+    ("R55", "boot_full_request", True, of("Gigabyte")),
+    ("R55", "boot_settings", True, of("ASRockRack")),
+    ("R55", "boot_full_request", True, of("NVIDIA", model="DGX H100")),
+    ("R55", "firmware_oem_parameters", {"ImageType": "BMC"}, of("American Megatrends International")),
+    ("R55", "firmware_targets_empty", True, of("AMI")),
+    ("R56", "media_insert_extra", {"TransferProtocolType": "HTTP", "TransferMethod": "Stream"}, of("Nokia")),
+    ("R57", "media_types", ["CD", "DVD"], of("Cisco Systems Inc")),
+    ("R57", "media_next_slot", True, of("Cisco Systems Inc")),
+    ("R58", "connection_close", True, of("Huawei")),
+    ("R58", "clock_offset_same_refused", True, of("Huawei")),
+    ("R58", "ipmi_may_be_off", True, {"driver": "ipmi", **of("Fujitsu")}),
+    ("U21", "reset_method", "off_on", hpe(model="ProLiant DL385 Gen10")),
+    ("U22", "account_password_length", [13, 20], of("NVIDIA", model="DGXH200")),
+    ("I01", "ipmi_uefi_disk_selector", 0x24, {"driver": "ipmi", **supermicro()}),
+    ("I01", "ipmi_uefi_disk_selector", None, {"driver": "ipmi", **dell()}),
+    ("I04", "ipmi_efi_flag", "per_mode", {"driver": "ipmi", **supermicro(model="X11DPU")}),
+    ("I05", "ipmi_bios_setup_once", True, {"driver": "ipmi", **supermicro()}),
+    ("I15", "ipmi_account_order", "privilege_first", {"driver": "ipmi", **supermicro()}),
+])
+def test_what_the_rules_say(row, name, value, facts):
+    assert ask(name, **facts) == value
+
+
+def test_rules_are_in_order():
+    own = quirks.rules()
+    quirks.check([{key: value for key, value in rule.items() if key != "file"} for rule in own], "own")
+    assert len({rule["name"] for rule in own}) == len(own)
+    for rule in own:
+        assert re.search(r"\b[RI]\d+|users-and-peers", rule["source"]), rule["name"]
+        assert rule["why"].endswith(".")
+
+
+def test_nothing_is_known_of_an_unknown_board():
+    assert [ask(name, "default") for name in quirks.BEHAVIOURS] == ["default"] * len(quirks.BEHAVIOURS)
+    with pytest.raises(KeyError):
+        ask("media_insert_omitt")
+
+
+@pytest.mark.parametrize(("version", "wanted", "holds"), [
+    ("5.10.50.00", "<6.00", True), ("6.00.00.00", "<6.00", False), ("6.00", ">=6.00.00.00", True), ("6.00.02.00", "==6.0.2", True),
+    ("iLO 5 v2.44", ">=2.40,<3", True), ("12", ">9.9", True), ("", "<1", False), (None, "<1", False), ("beta", ">=0", False)])
+def test_firmware_range(version, wanted, holds):
+    assert quirks.in_range(version, wanted) is holds
+
+
+@given(st.text(), st.lists(st.tuples(st.sampled_from(["<", "<=", ">", ">=", "=="]), st.integers(0, 99), st.integers(0, 99)), min_size=1, max_size=3))
+def test_any_version_is_in_a_range_or_not(version, terms):
+    assert quirks.in_range(version, ",".join(f"{sign}{major}.{minor}" for sign, major, minor in terms)) in (True, False)
+
+
+@given(st.dictionaries(st.sampled_from(list(quirks.MATCHES)), st.text()), st.sampled_from(sorted(quirks.BEHAVIOURS)))
+def test_any_facts_give_an_answer(facts, name):
+    quirks.Quirks("redfish", facts.get).get(name)
+
+
+def test_facts_are_asked_for_only_when_a_rule_needs_them():
+    asked = []
+
+    def fact(key):
+        asked.append(key)
+        return {"vendor": "Dell Inc."}.get(key)
+
+    board = quirks.Quirks("redfish", fact)
+    assert board.get("serial_property") == "SKU" and board.get("media_eject_retry") == 3
+    assert asked == ["vendor"]
+    board.get("volume_delete_apply_time")
+    assert asked == ["vendor", "firmware"]
+
+
+def test_a_service_knows_its_board_from_the_system_that_was_read():
+    tree = Tree({
+        SYSTEM: {"Manufacturer": "Dell Inc.", "Model": "PowerEdge R670", "Links": {"ManagedBy": [{"@odata.id": MANAGER}]}},
+        MANAGER: {"Model": "17G Monolithic", "FirmwareVersion": "1.10.17.00"}})
+    service = service_on(tree, system_id="1")
+    service.system()
+    assert service.quirk("serial_property", "SerialNumber") == "SKU"
+    assert len(tree.requests) == 1
+    assert service.quirk("media_slot") == "1"
+    assert len(tree.requests) == 2
+    report = service.quirk_report()
+    assert report["facts"]["firmware"] == "1.10.17.00"
+    assert "dell-media-boot-idrac10" in [rule["name"] for rule in report["matching"]]
+    assert [rule["name"] for rule in report["near"]] == ["dell-volume-delete"]
+    assert len(tree.requests) == 2
+
+
+def test_connection_that_is_not_kept_r48_r58():
+    tree = Tree({SYSTEM: {"Manufacturer": "Huawei"}})
+    service_on(tree, system_id="1").system()
+    assert tree.keep_alive is False
+
+
+RULE = {"name": "site-one", "match": {"driver": "redfish", "vendor": "^Dell"}, "behaviours": {"serial_property": "SerialNumber"},
+        "why": "Ours are relabelled.", "source": "site"}
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    def write(text):
+        path = tmp_path / f"quirks{abs(hash(text))}.yml"
+        path.write_text(text)
+        monkeypatch.setenv(quirks.SITE_FILE, str(path))
+    return write
+
+
+def test_a_site_has_the_last_word(site):
+    site(str([RULE]))
+    assert ask("serial_property", **dell()) == "SerialNumber"
+    assert quirks.rules()[-1]["file"].endswith(".yml")
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("- name: [", "cannot be read"),
+    ("{}", "not of type 'array'"),
+    (str([{**RULE, "behaviours": {"colour": "red"}}]), "colour"),
+    (str([{**RULE, "behaviours": {"serial_property": "Sku"}}]), "serial_property.*Sku"),
+    (str([{**RULE, "match": {"driver": "redfish", "firmware": "about 5"}}]), "firmware.*about 5"),
+    (str([{**RULE, "match": {"driver": "redfish", "model": "("}}]), "model: no regular expression"),
+    (str([{**RULE, "match": {}}]), "driver"),
+])
+def test_a_site_s_file_that_is_not_in_order(site, text, said):
+    site(text)
+    with pytest.raises(BaremetalError, match=f"(?s)the quirks file.*{said}"):
+        quirks.rules()
+
+
+def test_a_site_s_file_that_is_not_there(monkeypatch):
+    monkeypatch.setenv(quirks.SITE_FILE, "/nonexistent/quirks.yml")
+    with pytest.raises(BaremetalError, match="No such file.*RACKWRIGHT_QUIRKS"):
+        quirks.rules()
