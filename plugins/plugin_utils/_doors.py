@@ -12,6 +12,7 @@ Private to the collection; may change at any time.
 from __future__ import annotations
 
 from ..module_utils._doors import (
+    bios_settings,
     bmc_info,
     boot_device,
     event_log,
@@ -30,6 +31,7 @@ from ..module_utils._doors import (
 )
 
 DOORS = {
+    "bios_settings": bios_settings.DOOR,
     "bmc_info": bmc_info.DOOR,
     "boot_device": boot_device.DOOR,
     "event_log": event_log.DOOR,

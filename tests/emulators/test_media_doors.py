@@ -100,3 +100,30 @@ def test_virtual_media_that_cannot_be(rack, image, door):
     assert "the driver ipmi has no virtual media" in output
     changes, output = rack("node1", [door(task("virtual_media"))], fails=True)
     assert "state is inserted but all of the following are missing: image" in output
+
+
+@DOORS
+def test_bios_settings(rack, door):
+    """sushy-emulator applies at once, and its registry tells no defaults."""
+    def bios(**options):
+        return door(task("bios_settings", **options))
+
+    foreseen, output = rack("node2", [bios(state="defaults"), bios(settings={"BootMode": "Bios"})], "--check")
+    assert foreseen == [True, True]
+    changes, output = rack("node2", [
+        bios(settings={"BootMode": "Uefi", "EmbeddedSata": "Raid"}),
+        bios(settings={"BootMode": "Bios", "EmbeddedSata": "Off"}), bios(settings={"BootMode": "Bios"}),
+        bios(state="nothing_pending"), bios(state="defaults"), bios(settings={"BootMode": "Uefi"})])
+    assert changes == [False, True, False, False, True, False], output
+    assert '"reboot_required": false' in output
+
+
+@DOORS
+def test_bios_settings_that_cannot_be(rack, door):
+    wrong = {"BootMode": "Legacy", "ProcTurbo": "Enabled", "NumCores": 12, "SysPassword": "x"}
+    changes, output = rack("node2", [door(task("bios_settings", settings=wrong))], fails=True)
+    message = re.search(r'"msg": "(node2: BIOS settings: .*)"', output)[1]
+    for part in ("4 of 4", "Legacy is none of Bios, Uefi", "no such attribute, but ProcTurboMode", "NumCores: it cannot be set", "passwords"):
+        assert part in message
+    changes, output = rack("node1", [door(task("bios_settings", settings=wrong))], fails=True)
+    assert "shows no BIOS settings" in output

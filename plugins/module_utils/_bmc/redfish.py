@@ -42,6 +42,7 @@ class RedfishDriver:
         "indicator LED",
         "sensors",
         "virtual media",
+        "BIOS settings",
     })
     POWER = frozenset(_RESETS)
     BOOT_DEVICES = redfish_boot.DEVICES

@@ -1,0 +1,250 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""BIOS settings: checked against the attribute registry, sent once, told apart into applied and pending.
+
+Nothing here reboots the machine. Schema: DSP0268, Bios and AttributeRegistry.
+Private to the collection; may change at any time.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from .._errors import BaremetalError
+from .bios_registry import check, read_registry, same, unalterable
+from .pending import apply_on_reset, settings_path
+from .redfish_service import RedfishRefusal, path_of
+from .tolerant import dig, flag
+
+STAGE = "BIOS settings"
+
+_SETTLE = 20.0  # seconds until a change must show
+_POLL = 2.0  # seconds
+
+
+@dataclass
+class Bios:
+    """The BIOS as the BMC tells it: the documents, what is in effect, and what will be after the next boot.
+
+    ``pending`` holds only what differs from ``current``: some boards list only changes there, others everything.
+    """
+
+    path: str
+    document: dict
+    settings: dict
+    settings_path: str
+    current: dict
+    pending: dict
+
+    def effective(self, name):
+        """The value after the next boot."""
+        return self.pending.get(name, self.current.get(name))
+
+
+def read_bios(service):
+    """The BIOS of the system.
+
+    :returns: a Bios.
+    :raises BaremetalError: when the BMC shows none.
+    """
+    system = service.system()
+    path = path_of(system.get("Bios"))
+    document = _readable(service, path)
+    if document is None:
+        raise BaremetalError("the BMC shows no BIOS settings", stage=STAGE,
+                             cure="some BMCs show them only after the machine was booted once with the present firmware; "
+                                  "otherwise update the firmware of the BMC")
+    where = settings_path(document)
+    settings = _readable(service, where) or {}
+    current = _attributes(document)
+    # A board that lists everything as pending also lists what it never shows as current, passwords for instance.
+    pending = {name: value for name, value in _attributes(settings).items() if name in current and not same(value, current[name])}
+    return Bios(path, document, settings, where, current, pending)
+
+
+def _readable(service, path):
+    try:
+        return service.find(path)
+    except RedfishRefusal as error:
+        if error.status != 403:
+            raise
+        raise BaremetalError("the BMC does not let its BIOS settings be read", stage=STAGE, seen=error.seen,
+                             cure="see whether the account may, and whether the BMC needs a licence for it") from error
+
+
+def _attributes(document):
+    found = dig(document, "Attributes")
+    return {name: value for name, value in found.items() if "@" not in name} if isinstance(found, dict) else {}
+
+
+def _shown(values):
+    """Values without those of passwords, which some boards tell as hashes."""
+    return {name: value for name, value in values.items() if "password" not in name.lower()}
+
+
+def _settled(service, reached, sleep):
+    """Read the BIOS until ``reached(bios)`` or until it should have shown; gives the last that was read."""
+    waited = 0.0
+    bios = read_bios(service)
+    while not reached(bios) and waited < _SETTLE:
+        sleep(_POLL)
+        waited += _POLL
+        bios = read_bios(service)
+    return bios
+
+
+def _send(service, bios, attributes):
+    """Send values to where they belong.
+
+    Where the BMC offers a choice of when to apply them, they are for the next reset; that alone makes the job which
+    some boards need, and a second request for one would be refused.
+
+    :returns: an Answer.
+    """
+    when = apply_on_reset(bios.document, bios.settings)
+    tries = [(bios.settings_path or bios.path, when)]
+    if when:
+        tries.append((bios.settings_path or bios.path, {}))
+    if bios.settings_path:
+        tries.append((bios.path, {}))
+    for number, (path, extra) in enumerate(tries, start=1):
+        try:
+            return service.patch(path, {"Attributes": attributes, **extra})
+        except RedfishRefusal as error:
+            # Only what the place or the time of applying may be to blame for is worth the next try.
+            if number < len(tries) and (error.status in (404, 405, 501) or error.says("ApplyTime")):
+                continue
+            raise BaremetalError(
+                f"the BMC refused the BIOS settings {', '.join(sorted(attributes))}", stage=STAGE, seen=error.seen,
+                cure="where a job with other settings waits for a reboot, reboot first, or delete the job and use the state nothing_pending; "
+                     "some settings depend on others or need the machine off") from error
+
+
+def _result(changed, before, bios, names):
+    pending = _shown({name: bios.pending[name] for name in names if name in bios.pending})
+    return {
+        "changed": changed,
+        "bios_settings": _shown({name: bios.current.get(name) for name in names}),
+        "pending": pending,
+        "reboot_required": bool(pending),
+        "before": _shown({name: before.effective(name) for name in names}),
+        "after": _shown({name: bios.effective(name) for name in names}),
+    }
+
+
+def ensure_bios_settings(service, settings, *, check_mode=False, warn=lambda text: None, sleep=time.sleep):
+    """Have BIOS settings in effect, now or after the next boot.
+
+    :param service: RedfishService.
+    :param settings: values by attribute name.
+    :returns: ``{"changed", "bios_settings", "pending", "reboot_required", "before", "after"}`` for these attributes.
+    :raises BaremetalError: for settings that cannot be (nothing was sent), or that the BMC does not show in the end.
+    """
+    bios = read_bios(service)
+    registry = read_registry(service, bios.document, bios.current)
+    wanted = check(settings, registry, bios.current, bios.effective)
+    missing = {name: value for name, value in wanted.items() if not same(bios.effective(name), value)}
+    if not missing:
+        return _result(False, bios, bios, wanted)
+    if check_mode:
+        foreseen = Bios(bios.path, bios.document, bios.settings, bios.settings_path, bios.current, {
+            **{name: value for name, value in bios.pending.items() if name not in missing},
+            **{name: value for name, value in missing.items() if not same(value, bios.current.get(name))}})
+        return _result(True, bios, foreseen, wanted)
+    answer = _send(service, bios, missing)
+    after = _settled(service, lambda seen: all(same(seen.effective(name), value) for name, value in missing.items()), sleep)
+    lost = sorted(name for name, value in missing.items() if not same(after.effective(name), value))
+    result = _result(True, bios, after, wanted)
+    if lost and not answer.task:
+        raise BaremetalError(
+            f"the BMC took the BIOS settings and does not show {', '.join(lost)}, neither as current nor as pending", stage=STAGE,
+            seen="; ".join(f"{name} is {after.effective(name)}" for name in lost),
+            cure="see whether these settings depend on others that must be set first, and whether a job with other settings waits")
+    if lost:
+        warn(f"the BMC made a job ({answer.task}) of the BIOS settings {', '.join(lost)} and shows no pending values; "
+             "only after the reboot can they be judged")
+        result["reboot_required"] = True
+    return result
+
+
+def ensure_nothing_pending(service, *, check_mode=False, sleep=time.sleep):
+    """Take back what would change at the next boot.
+
+    :returns: as ``ensure_bios_settings``, for the attributes that were pending.
+    :raises BaremetalError: when the BMC still shows something pending.
+    """
+    bios = read_bios(service)
+    names = sorted(bios.pending)
+    if not names:
+        return _result(False, bios, bios, names)
+    if check_mode:
+        return _result(True, bios, Bios(bios.path, bios.document, bios.settings, bios.settings_path, bios.current, {}), names)
+    clear = _clear_action(bios.settings)
+    try:
+        if clear:
+            service.action(bios.settings, clear, {}, stage=STAGE)
+        else:
+            _send(service, bios, {name: bios.current[name] for name in names})
+    except RedfishRefusal as error:
+        raise BaremetalError("the BMC refused to take back its pending BIOS settings", stage=STAGE, seen=error.seen,
+                             cure="a job may hold them: delete it in the BMC's job queue, or reboot") from error
+    after = _settled(service, lambda seen: not seen.pending, sleep)
+    if after.pending:
+        raise BaremetalError("the BMC still shows pending BIOS settings", stage=STAGE, seen=", ".join(sorted(after.pending)),
+                             cure="a job may hold them: delete it in the BMC's job queue, or reboot")
+    return _result(True, bios, after, names)
+
+
+def _clear_action(settings):
+    """The name of the maker's action that takes back pending values, or None; it is in no standard."""
+    for actions in (dig(settings, "Actions"), dig(settings, "Actions", "Oem")):
+        for name in actions if isinstance(actions, dict) else ():
+            if name.endswith("ClearPending"):
+                return name.lstrip("#")
+    return None
+
+
+def ensure_defaults(service, *, check_mode=False, warn=lambda text: None, sleep=time.sleep):
+    """Have all BIOS settings at their defaults, now or after the next boot.
+
+    :returns: as ``ensure_bios_settings``, for the attributes that were not at their defaults, as far as the registry tells
+        what these are. Where it does not tell, a reset is asked for every time.
+    :raises BaremetalError: when the BMC refuses.
+    """
+    bios = read_bios(service)
+    defaults = {
+        name: entry["DefaultValue"] for name, entry in read_registry(service, bios.document, bios.current).items()
+        if entry.get("DefaultValue") is not None and name in bios.current and not unalterable(entry)
+        and not flag(entry.get("IsSystemUniqueProperty")) and entry.get("Type") != "Password"}
+    names = sorted(name for name, value in defaults.items() if not same(bios.current[name], value))
+    announced = _reset_is_pending(bios)
+    if announced or (defaults and all(same(bios.effective(name), value) for name, value in defaults.items())):
+        result = _result(False, bios, bios, names)
+        result["reboot_required"] = result["reboot_required"] or announced
+        return result
+    if check_mode:
+        result = _result(True, bios, bios, names)
+        return {**result, "after": _shown({name: defaults[name] for name in names}), "reboot_required": True}
+    try:
+        # Boards refuse the action without a body.
+        service.action(bios.document, "Bios.ResetBios", {}, stage=STAGE)
+    except RedfishRefusal as error:
+        raise BaremetalError("the BMC refused to reset the BIOS settings", stage=STAGE, seen=error.seen,
+                             cure="where a job with other settings waits for a reboot, reboot first or delete the job") from error
+
+    def shows(seen):
+        return _reset_is_pending(seen) or seen.current != bios.current or seen.pending != bios.pending
+
+    after = _settled(service, shows, sleep)
+    if not shows(after):
+        warn("the BMC took the reset of the BIOS settings and shows nothing of it; only after the reboot can it be judged")
+    result = _result(True, bios, after, names)
+    result["reboot_required"] = any(not same(after.current.get(name), defaults[name]) for name in names) or after.current == bios.current
+    return result
+
+
+def _reset_is_pending(bios):
+    return bool(flag(bios.document.get("ResetBiosToDefaultsPending")) or flag(bios.settings.get("ResetBiosToDefaultsPending")))
