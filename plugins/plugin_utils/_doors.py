@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from ..module_utils._doors import (
     bios_settings,
+    bmc_account,
     bmc_info,
     boot_device,
     event_log,
@@ -32,6 +33,7 @@ from ..module_utils._doors import (
 
 DOORS = {
     "bios_settings": bios_settings.DOOR,
+    "bmc_account": bmc_account.DOOR,
     "bmc_info": bmc_info.DOOR,
     "boot_device": boot_device.DOOR,
     "event_log": event_log.DOOR,

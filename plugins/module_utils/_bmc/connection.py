@@ -39,6 +39,13 @@ class NotNow(BaremetalError):
     """The BMC refused a change for the moment: after a while, the same request may be taken."""
 
 
+class PasswordChangeRequired(BaremetalError):
+    """The BMC knows the password and lets us do nothing but change it: factory passwords, and passwords that have run out."""
+
+    def __init__(self, what, **context):
+        super().__init__(what, **{"stage": STAGE, **context})
+
+
 def refused(what, **context):
     """The error for a connection that will not work until somebody changes something.
 

@@ -23,7 +23,7 @@ except ImportError:
 
 from .._errors import BaremetalError, missing_library
 from . import ipmi_session
-from .connection import STAGE, BmcLost, refused, required
+from .connection import STAGE, BmcLost, NotLetIn, refused, required
 
 PORT = 623
 # RAKP message 1 has room for no more (IPMI 2.0, 13.20).
@@ -70,12 +70,13 @@ class IpmiDriver:
     NAME = "ipmi"
     CAN = frozenset({
         "BMC information",
-        "sensors",
-        "event log",
         "BMC reset",
-        "indicator LED",
         "NMI",
+        "accounts",
         "consoles",
+        "event log",
+        "indicator LED",
+        "sensors",
         "serial console capture",
     })
     POWER = frozenset(_POWER)
@@ -154,7 +155,7 @@ class IpmiDriver:
             "version": ("does not speak IPMI 2.0", "update the firmware of the BMC, or use its Redfish service with the driver redfish"),
             "other": ("refused the login", _LOG),
         }[error.kind]
-        make = BmcLost if error.kind in ("silent", "resources") else refused
+        make = BmcLost if error.kind in ("silent", "resources") else NotLetIn if error.kind in ("silent name", "user", "password") else refused
         return make(f"the BMC at {where} {what}", seen=error, cure=cure)
 
     @contextlib.contextmanager

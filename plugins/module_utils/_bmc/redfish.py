@@ -33,16 +33,17 @@ class RedfishDriver:
 
     NAME = "redfish"
     CAN = frozenset({
+        "BIOS settings",
         "BMC information",
         "BMC reset",
         "NMI",
+        "accounts",
         "consoles",
         "event log",
         "firmware update",
         "indicator LED",
         "sensors",
         "virtual media",
-        "BIOS settings",
     })
     POWER = frozenset(_RESETS)
     BOOT_DEVICES = redfish_boot.DEVICES

@@ -17,7 +17,7 @@ import time
 import urllib.parse
 
 from .._errors import BaremetalError
-from .connection import BmcLost, refused, required
+from .connection import BmcLost, PasswordChangeRequired, refused, required
 from .quirks import Quirks
 from .redfish_errors import SESSION_TABLE_FULL, RedfishRefusal, explained, message_list, not_let_in, not_redfish, says, table_full
 from .redfish_session import Session, basic_is_off, messages_of
@@ -535,8 +535,9 @@ class RedfishService:
         if status == 401:
             return not_let_in(self.url, seen)
         if status == 403 and says(messages, *_PASSWORD_CHANGE):
-            return refused(f"the BMC at {self.url} wants the password of the account changed first", seen=seen,
-                           cure="set a new password in the BMC's web interface or with the module bmc_account")
+            return PasswordChangeRequired(
+                f"the BMC at {self.url} wants the password of the account changed first", seen=seen,
+                cure="set a new password in the BMC's web interface or with the module bmc_account")
         refusal = RedfishRefusal(
             f"the BMC at {self.url} refused the request", status=status, messages=messages, seen=seen,
             cure="look up in the BMC's own log why; a firmware update of the BMC may be due")

@@ -1,0 +1,214 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Accounts of a BMC: there or not, with a role, switched on or off, with a password that is proved by logging in.
+
+How access is never lost. The account that we log in with is neither deleted nor switched off nor given another role.
+Its password is changed like this: a way back is opened first (Redfish: a session; IPMI: the session that is open
+anyway), which stays good although the password has changed, and without which nothing is sent; the new password is
+sent; a second connection logs in with the new password; where that fails, the old password is set again over the way
+back and proved in its turn. Only after the proof is the way back closed. A password that the BMC cannot keep whole
+is refused before anything is sent. The registry's reference to the password is not touched: the result says that it
+is outdated.
+
+``accounts`` below is a RedfishAccounts or an IpmiAccounts, with these methods; an account is a dict with ``id``,
+``name``, ``role``, ``enabled`` (None when the BMC does not tell) and ``locked``:
+
+``find(name)``
+    the account, read anew, or None.
+``refuse(name, password, role)``
+    raises BaremetalError for values that this BMC cannot keep; None for what is not given.
+``create(name, password, role, enabled)``, ``change(account, changes, password)``, ``remove(account)``
+    ask for a change. ``changes`` holds some of password, role and enabled; ``password`` is the account's right
+    password when it is known, for BMCs that want it along with any change.
+``accepts(account, password)``
+    whether that is the account's password.
+``way_back(account, password)``
+    context manager for a change of the own password.
+``move_on(password)``
+    goes on with the account's new password.
+
+Private to the collection; may change at any time.
+"""
+
+from __future__ import annotations
+
+import time
+
+from .._errors import BaremetalError
+from .connection import BmcLost
+
+STAGE = "BMC account"
+
+_PROOFS = 2  # more would lock the account on a BMC that counts wrong passwords
+_PROOF_PAUSE = 10.0  # seconds; some BMCs take a moment until a new password is good
+
+
+def ensure_account(accounts, own, name, *, state="present", password=None, role=None, enabled=None, update_password="always",
+                   check_mode=False, sleep=time.sleep):
+    """Bring about an account, or its absence.
+
+    :param accounts: see above.
+    :param own: ``(user name, password)`` that we are logged in with.
+    :param name: user name of the account.
+    :param password: the password that it must have, or None.
+    :param role: ``Administrator``, ``Operator``, ``ReadOnly`` or a role of the BMC; None leaves it alone.
+    :param enabled: True, False, or None to leave it alone; a new account is enabled.
+    :param update_password: ``always``, or ``on_create`` to leave the password of an account alone that is there already.
+    :param check_mode: change nothing; whether the password is the wanted one is still found out by logging in.
+    :returns: dict with changed, before and after (accounts, None where there is none), password_changed, and
+        outdated_credential: True when the password that we logged in with is good no more.
+    """
+    before = accounts.find(name)
+    is_own = name == own[0]
+    if state == "absent":
+        return _absent(accounts, before, name, is_own, check_mode)
+    if before is None:
+        return _new(accounts, name, password, role, enabled, check_mode, sleep)
+    changes = {}
+    if role is not None and (before["role"] or "").lower() != role.lower():
+        changes["role"] = role
+    if enabled is not None and before["enabled"] is not enabled:
+        changes["enabled"] = enabled
+    if is_own and changes:
+        raise BaremetalError(
+            f"the account {name} is the one that we log in with, and its {' and '.join(sorted(changes))} would change", stage=STAGE,
+            seen=f"role {before['role']}, {'enabled' if before['enabled'] is not False else 'disabled'}",
+            cure="do it with another administrator's account, given as username and password of the BMC")
+    if password is not None and update_password == "always" and not _has_password(accounts, before, password, own, is_own):
+        changes["password"] = password
+    if not changes:
+        return _result(False, before, before)
+    accounts.refuse(None, changes.get("password"), changes.get("role"))
+    if check_mode:
+        predicted = {key: value for key, value in changes.items() if key != "password"}
+        return _result(True, before, {**before, **predicted}, "password" in changes, is_own)
+    if is_own:
+        _rotate_own(accounts, before, own[1], password, sleep)
+    else:
+        accounts.change(before, changes, password)
+    after = _read_back(accounts, name, changes)
+    if "password" in changes and not is_own:
+        _prove(accounts, after, password, sleep)
+    return _result(True, before, after, "password" in changes, is_own)
+
+
+def change_expired(accounts, own, account, password, *, check_mode=False, sleep=time.sleep):
+    """Change the own password on a BMC that lets us do nothing else before: a factory password, or one that has run out.
+
+    :param account: our account as far as it is known; the BMC need not let us read it.
+    :returns: as ``ensure_account``.
+    """
+    if check_mode:
+        return _result(True, account, account, True, True)
+    _rotate_own(accounts, account, own[1], password, sleep)
+    return _result(True, account, accounts.find(own[0]), True, True)
+
+
+def _result(changed, before, after, password_changed=False, is_own=False):
+    return {"changed": changed, "before": before, "after": after, "password_changed": password_changed,
+            "outdated_credential": password_changed and is_own}
+
+
+def _has_password(accounts, account, password, own, is_own):
+    if is_own:
+        return password == own[1]
+    # Nobody can log in to find out; what cannot be proved is set.
+    if account["enabled"] is False or account["locked"]:
+        return False
+    return accounts.accepts(account, password)
+
+
+def _absent(accounts, account, name, is_own, check_mode):
+    if account is None:
+        return _result(False, None, None)
+    if is_own:
+        raise BaremetalError(f"the account {name} is the one that we log in with", stage=STAGE,
+                             cure="delete it with another administrator's account, given as username and password of the BMC")
+    if check_mode:
+        return _result(True, account, None)
+    accounts.remove(account)
+    if accounts.find(name) is not None:
+        raise BaremetalError(f"the BMC did not delete the account {name}", stage=STAGE, seen="it is still there",
+                             cure="look whether the account is one that the BMC's maker has fixed; then disable it instead")
+    return _result(True, account, None)
+
+
+def _new(accounts, name, password, role, enabled, check_mode, sleep):
+    missing = [key for key, value in (("password", password), ("role", role)) if value is None]
+    if missing:
+        raise BaremetalError(f"there is no account {name}, and to make it {' and '.join(missing)} must be given", stage=STAGE,
+                             cure=f"give {' and '.join(missing)}, or correct the user name")
+    accounts.refuse(name, password, role)
+    enabled = enabled is not False
+    if check_mode:
+        return _result(True, None, {"id": None, "name": name, "role": role, "enabled": enabled, "locked": False}, True)
+    accounts.create(name, password, role, enabled)
+    after = _read_back(accounts, name, {"role": role, "enabled": enabled})
+    if enabled:
+        _prove(accounts, after, password, sleep)
+    return _result(True, None, after, True)
+
+
+def _read_back(accounts, name, changes):
+    after = accounts.find(name)
+    if after is None:
+        raise BaremetalError(f"the BMC did not make the account {name}", stage=STAGE, seen="it is not among the accounts of the BMC",
+                             cure="look whether the BMC has room for another account, and whether it takes such a name")
+    for key in ("role", "enabled"):
+        wanted = changes.get(key)
+        if wanted is not None and (key == "role" or after[key] is not None) and str(after[key]).lower() != str(wanted).lower():
+            raise BaremetalError(f"the BMC did not take {key} {wanted} for the account {name}", stage=STAGE, seen=f"it tells {key} {after[key]}",
+                                 cure="choose another value, or set it in the BMC's web interface")
+    return after
+
+
+def _prove(accounts, account, password, sleep):
+    if account["enabled"] is not False and not _proved(accounts, account, password, sleep):
+        raise BaremetalError(
+            f"the BMC took the new password of the account {account['name']} and does not let it in", stage=STAGE, seen="the login with it failed",
+            cure="give a password that this BMC can keep: shorter, and without unusual characters; the account that we log in with is untouched")
+
+
+def _proved(accounts, account, password, sleep):
+    for attempt in range(1, _PROOFS + 1):
+        try:
+            if accounts.accepts(account, password):
+                return True
+        except BmcLost:
+            if attempt == _PROOFS:
+                raise
+        if attempt < _PROOFS:
+            sleep(_PROOF_PAUSE)
+    return False
+
+
+def _rotate_own(accounts, account, old, new, sleep):
+    name = account["name"]
+    with accounts.way_back(account, old):
+        lost = None
+        try:
+            accounts.change(account, {"password": new}, new)
+        except BmcLost as error:
+            # Whether it was done, only a login tells.
+            lost = error
+        if _proved(accounts, account, new, sleep):
+            accounts.move_on(new)
+            return
+        if lost is not None and accounts.accepts(account, old):
+            raise BaremetalError(f"the BMC did not take the new password of {name}; the old one is still good", stage=STAGE,
+                                 seen=lost.what, cure="run the same command again") from lost
+        try:
+            accounts.change(account, {"password": old}, old)
+            is_back = accounts.accepts(account, old)
+            seen = "the login with the new password failed"
+        except BaremetalError as error:
+            is_back = accounts.accepts(account, old)
+            seen = f"the login with the new password failed; setting the old one again: {error.what}"
+    if is_back:
+        raise BaremetalError(f"the BMC took the new password of {name} and did not let us in with it; the old one is good again", stage=STAGE,
+                             seen=seen, cure="give a password that this BMC can keep: shorter, and without unusual characters")
+    raise BaremetalError(f"the BMC lets us in neither with the new nor with the old password of {name}", stage=STAGE, seen=seen,
+                         cure="wait until the BMC unlocks the account and try both; otherwise set the password with another account, "
+                              "or inside the machine with ipmitool user set password")

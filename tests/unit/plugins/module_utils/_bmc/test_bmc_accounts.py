@@ -1,0 +1,414 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Accounts of a BMC: whatever the board does with a password, somebody can log in afterwards."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import types
+
+import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import ipmi_accounts
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.accounts import change_expired, ensure_account
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import BmcUnreachable, NotLetIn, PasswordChangeRequired
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.redfish_accounts import RedfishAccounts, account_of, expired_account
+from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.random_json import trees
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.service_double import CONNECTION, Tree, error_body, merge, service_on
+from hypothesis import given
+from hypothesis import strategies as st
+
+SERVICE = "/redfish/v1/AccountService"
+ACCOUNTS = f"{SERVICE}/Accounts"
+SESSIONS = "/redfish/v1/SessionService/Sessions"
+OWN, OLD, NEW = CONNECTION["username"], CONNECTION["password"], "canary-n3w-s3cr3t"
+
+
+def link(path):
+    return {"@odata.id": path}
+
+
+class Board(Tree):
+    """A board with accounts that really logs in.
+
+    :param keeps: what it makes of a password that it is given; None for the old one.
+    :param slots: accounts that are there without a name; a POST is refused.
+    :param sessions_end: a session ends when the password of its account changes.
+    """
+
+    def __init__(self, keeps=lambda password: password, slots=0, sessions_end=False, sessions=True):
+        accounts = {"1": {"UserName": "" if slots else "factory", "RoleId": "Administrator", "Enabled": True},
+                    "2": {"UserName": OWN, "RoleId": "Administrator", "Enabled": True}}
+        accounts.update({str(number): {"UserName": "", "RoleId": "None", "Enabled": False} for number in range(3, 3 + slots)})
+        super().__init__({
+            "/redfish/v1/": {"AccountService": link(SERVICE), "Links": {"Sessions": link(SESSIONS)}},
+            "/redfish/v1/Systems": {"Members": []},
+            SERVICE: {"Accounts": link(ACCOUNTS), "Roles": link(f"{SERVICE}/Roles"), "MinPasswordLength": 8, "MaxPasswordLength": "20"},
+            f"{SERVICE}/Roles": {"Members": [link(f"{SERVICE}/Roles/{role}") for role in ("Administrator", "Operator", "ReadOnly")]},
+            ACCOUNTS: {"Members": [link(f"{ACCOUNTS}/{number}") for number in accounts]},
+            **{f"{ACCOUNTS}/{number}": {"Id": number, **account} for number, account in accounts.items()},
+        })
+        self.passwords = {f"{ACCOUNTS}/1": "factory-password", f"{ACCOUNTS}/2": OLD}
+        self.keeps = keeps
+        self.slots = slots
+        self.sessions_end = sessions_end
+        self.sessions = {} if sessions else None
+        self.failed_logins = 0
+
+    def _who(self, headers):
+        token = (headers or {}).get("X-Auth-Token")
+        if token:
+            return (self.sessions or {}).get(token)
+        return self._place(*base64.b64decode(headers["Authorization"].split()[1]).decode().split(":", 1))
+
+    def _place(self, name, password):
+        for path, right in self.passwords.items():
+            account = self.resources.get(path, {})
+            if account.get("UserName") == name and right == password and account.get("Enabled") and not account.get("Locked"):
+                return path
+        return None
+
+    def request(self, method, path, body=None, headers=None, timeout=None):
+        known = self._place(body["UserName"], body["Password"]) if path == SESSIONS else path == "/redfish/v1/" or self._who(headers)
+        if not known:
+            self.failed_logins += 1
+            self.on("NONE", "", lambda tree, body: 401)
+            return super().request("NONE", "", None, headers)
+        return super().request(method, path, body, headers)
+
+    def _usual(self, method, path, body):
+        if method == "POST" and path == SESSIONS:
+            if self.sessions is None:
+                return 503, error_body("Base.1.0.SessionLimitExceeded")
+            token = f"token{len(self.sessions)}"
+            self.sessions[token] = self._place(body["UserName"], body["Password"])
+            self.resources[f"{SESSIONS}/{token}"] = {}
+            return 201, {}, {"X-Auth-Token": token, "Location": f"{SESSIONS}/{token}"}
+        if method == "DELETE" and path.startswith(SESSIONS):
+            self.sessions.pop(path.rpartition("/")[2], None)
+        if method == "POST" and path == ACCOUNTS:
+            if self.slots:
+                return 405, error_body("Base.1.0.MethodNotAllowed")
+            place = f"{ACCOUNTS}/9"
+            self.resources[ACCOUNTS]["Members"].append(link(place))
+            self.resources[place] = {"Id": "9"}
+            self._put(place, body)
+            return 201, {}
+        if method == "DELETE" and path.startswith(ACCOUNTS) and self.slots:
+            return 405, error_body("Base.1.0.MethodNotAllowed")
+        if method == "PATCH" and path in self.resources:
+            if self.slots and body.get("RoleId") not in (None, "None") and "Password" not in body:
+                return 400, error_body("IDRAC.2.8.SYS430", "The Password property must be given")
+            self._put(path, body)
+            return 200, {}
+        return super()._usual(method, path, body)
+
+    def _put(self, path, body):
+        if "Password" in body:
+            kept = self.keeps(body["Password"])
+            if kept is not None:
+                self.passwords[path] = kept
+            if self.sessions_end:
+                self.sessions = {token: place for token, place in self.sessions.items() if place != path}
+        self.resources[path] = merge(self.resources[path], {key: value for key, value in body.items() if key != "Password"})
+
+    def ensure(self, name, own=OLD, **options):
+        """``ensure_account`` as somebody who logs in with the password ``own``."""
+        def log_in(user, secret):
+            return service_on(self, username=user, password=secret)
+
+        accounts = RedfishAccounts(log_in(OWN, own), log_in)
+        try:
+            return ensure_account(accounts, (OWN, own), name, sleep=lambda seconds: None, **options)
+        finally:
+            accounts.close()
+
+    def lets_in(self, name, password):
+        return service_on(self, username=name, password=password).find("/redfish/v1/Systems") is not None
+
+
+@pytest.mark.parametrize("board", [Board(), Board(slots=2)])
+def test_account_comes_changes_and_goes(board):
+    wanted = {"password": "monitor-password", "role": "ReadOnly"}
+    assert board.ensure("monitor", **wanted, check_mode=True)["after"] == {
+        "id": None, "name": "monitor", "role": "ReadOnly", "enabled": True, "locked": False}
+    assert not board.changes
+    assert board.ensure("monitor", **wanted)["password_changed"]
+    if board.slots:
+        # The first slot is the BMC's own, although it looks empty (quirk R36).
+        assert board.changes[-1][:2] == ("PATCH", f"{ACCOUNTS}/3")
+    assert board.lets_in("monitor", "monitor-password")
+    sent = len(board.changes)
+    assert not board.ensure("monitor", **wanted)["changed"] and len(board.changes) == sent
+    assert board.ensure("monitor", **{**wanted, "role": "Operator"})["after"]["role"] == "Operator"
+    assert board.ensure("monitor", password="other-password")["password_changed"]
+    assert board.lets_in("monitor", "other-password")
+    assert board.ensure("monitor", enabled=False)["after"]["enabled"] is False
+    assert board.ensure("monitor", state="absent")["after"] is None
+    assert not board.ensure("monitor", state="absent")["changed"]
+    assert all("Password" not in body for method, path, body in board.changes if method == "PATCH" and body.get("UserName") == "")
+
+
+def test_password_is_left_alone_on_create_only():
+    board = Board()
+    assert not board.ensure("factory", password="other-password", update_password="on_create")["changed"]
+    assert board.failed_logins == 0
+
+
+@pytest.mark.parametrize("sessions_end", [False, True])
+def test_own_password_is_rotated_and_no_session_stays(sessions_end):
+    board = Board(sessions_end=sessions_end)
+    assert board.ensure(OWN, password=NEW, check_mode=True)["outdated_credential"] and not board.changes
+    result = board.ensure(OWN, password=NEW)
+    assert result["changed"] and result["outdated_credential"] and result["password_changed"]
+    assert not board.sessions and board.lets_in(OWN, NEW)
+    # With the new one at hand there is nothing left to do.
+    board.requests.clear()
+    assert not board.ensure(OWN, own=NEW, password=NEW)["changed"]
+    assert not board.changes
+
+
+@pytest.mark.parametrize("keeps", [lambda password: password[:10], lambda password: password.lower() + "x", lambda password: None])
+def test_own_password_that_the_board_spoils_is_taken_back(keeps):
+    board = Board()
+    spoils = [keeps]
+    board.keeps = lambda password: spoils.pop()(password) if spoils else password
+    with pytest.raises(BaremetalError, match="did not let us in with it; the old one is good again") as caught:
+        board.ensure(OWN, password=NEW)
+    assert board.lets_in(OWN, OLD) and not board.sessions
+    assert OLD not in str(caught.value) and NEW not in str(caught.value)
+
+
+def test_without_a_way_back_nothing_is_sent():
+    board = Board(sessions=False)
+    with pytest.raises(BaremetalError, match="the BMC opened no session"):
+        board.ensure(OWN, password=NEW)
+    assert [path for method, path, body in board.changes] == [SESSIONS]
+    assert board.lets_in(OWN, OLD)
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_answer_that_is_lost_is_found_out_by_logging_in(done):
+    board = Board()
+
+    def lose(tree, body):
+        if done:
+            tree._put(f"{ACCOUNTS}/2", body)
+        tree.on("PATCH", f"{ACCOUNTS}/2", lambda tree, body: None)
+        return BmcUnreachable("the BMC does not answer")
+
+    board.on("PATCH", f"{ACCOUNTS}/2", lose)
+    if done:
+        assert board.ensure(OWN, password=NEW)["changed"] and board.lets_in(OWN, NEW)
+    else:
+        with pytest.raises(BaremetalError, match="the old one is still good"):
+            board.ensure(OWN, password=NEW)
+        assert board.lets_in(OWN, OLD)
+    assert not board.sessions
+
+
+def test_board_that_keeps_neither_password_is_told_plainly():
+    board = Board(keeps=lambda password: "something else", sessions_end=True)
+    with pytest.raises(BaremetalError, match="neither with the new nor with the old password"):
+        board.ensure(OWN, password=NEW)
+
+
+@given(keeps=st.sampled_from([str, str.upper, lambda password: password[:16], lambda password: None]), sessions_end=st.booleans(),
+       new=st.text("abCD12-_", min_size=8, max_size=20))
+def test_access_is_never_lost_while_the_way_back_lasts(keeps, sessions_end, new):
+    """Somebody with the old or the new password gets in, unless the board ends the session and spoils the password as well."""
+    board = Board(keeps=keeps, sessions_end=sessions_end)
+    board.passwords[f"{ACCOUNTS}/2"] = "oldpass1"
+    board.keeps = lambda password: keeps(password) if password != "oldpass1" else password
+    with contextlib.suppress(BaremetalError):
+        board.ensure(OWN, own="oldpass1", password=new)
+    kept = board.passwords[f"{ACCOUNTS}/2"]
+    assert kept in ("oldpass1", new) or sessions_end
+    assert not board.sessions
+
+
+def test_password_that_must_be_changed_first_is_changed():
+    board = Board()
+    path = f"{ACCOUNTS}/2"
+    refusal = error_body("Base.1.13.PasswordChangeRequired", f"PATCH the Password property for this account located at the target URI '{path}' to complete.")
+
+    def refuse(tree, body):
+        return (403, refusal) if board.passwords[path] == OLD else None
+
+    for place in ("/redfish/v1/Systems", SERVICE, ACCOUNTS):
+        board.on("GET", place, refuse)
+    with pytest.raises(PasswordChangeRequired) as caught:
+        board.ensure(OWN, password=NEW)
+    account = expired_account(OWN, caught.value.seen)
+    accounts = RedfishAccounts(service_on(board), lambda user, secret: service_on(board, username=user, password=secret))
+    assert change_expired(accounts, (OWN, OLD), account, NEW, check_mode=True)["changed"] and not board.changes
+    result = change_expired(accounts, (OWN, OLD), account, NEW)
+    assert result["outdated_credential"] and result["after"]["role"] == "Administrator"
+    assert board.lets_in(OWN, NEW) and not board.sessions
+    assert expired_account(OWN, "change it") is None
+
+
+@pytest.mark.parametrize("options", [{"state": "absent"}, {"enabled": False}, {"role": "ReadOnly"}])
+def test_own_account_is_neither_deleted_nor_weakened(options):
+    board = Board()
+    with pytest.raises(BaremetalError, match="is the one that we log in with"):
+        board.ensure(OWN, **options)
+    assert not board.changes
+
+
+@pytest.mark.parametrize(("options", "seen"), [
+    ({"password": "short", "role": "ReadOnly"}, "takes no password of this length"),
+    ({"password": "x" * 21, "role": "ReadOnly"}, "21 characters, at least 8 and at most 20"),
+    ({"password": "long-enough", "role": "Emperor"}, "no role Emperor. Seen: roles: Administrator, Operator, ReadOnly"),
+    ({"password": "long-enough"}, "role must be given"), ({}, "password and role must be given")])
+def test_what_the_board_cannot_keep_is_refused_before_anything_is_sent(options, seen):
+    board = Board()
+    with pytest.raises(BaremetalError, match=seen):
+        board.ensure("monitor", **options)
+    assert not board.changes
+
+
+def test_full_table_is_told():
+    board = Board(slots=1)
+    board.resources[f"{ACCOUNTS}/3"]["UserName"] = "somebody"
+    with pytest.raises(BaremetalError, match="no room for the account monitor"):
+        board.ensure("monitor", password="long-enough", role="ReadOnly")
+
+
+def test_password_of_another_account_that_the_board_spoils_is_an_error_and_leaves_us_in():
+    board = Board(keeps=lambda password: password[:8])
+    with pytest.raises(BaremetalError, match="does not let it in"):
+        board.ensure("factory", password="long-password")
+    assert board.lets_in(OWN, OLD)
+
+
+def test_role_that_is_not_taken_is_an_error():
+    board = Board()
+    board.on("PATCH", f"{ACCOUNTS}/1", lambda tree, body: 200)
+    with pytest.raises(BaremetalError, match="did not take role ReadOnly.*Seen: it tells role Administrator"):
+        board.ensure("factory", role="ReadOnly")
+
+
+@given(trees("UserName", "RoleId", "Enabled", "Locked"))
+def test_random_accounts_are_read_without_an_error(entry):
+    found = account_of("/redfish/v1/AccountService/Accounts/1", entry)
+    assert found["enabled"] in (True, False, None) and found["locked"] in (True, False)
+
+
+@given(trees("Accounts", "Roles", "MinPasswordLength", "MaxPasswordLength"))
+def test_random_services_end_in_a_result_or_an_error(resource):
+    board = Board()
+    board.resources[SERVICE] = resource
+    with contextlib.suppress(BaremetalError):
+        board.ensure("monitor", password="long-enough", role="ReadOnly")
+
+
+# IPMI
+
+
+class Users:
+    """The user table of a BMC behind a driver and pyghmi's Command in one.
+
+    :param keeps: what it makes of a password.
+    """
+
+    def __init__(self, keeps=lambda password: password, slots=4):
+        self.table = {number: {"name": "", "password": None, "privilege": 0x0F, "enabled": False} for number in range(1, slots + 1)}
+        self.table[2] = {"name": OWN, "password": OLD, "privilege": 4, "enabled": True}
+        self.keeps = keeps
+        self.done = []
+
+    @contextlib.contextmanager
+    def command(self):
+        yield self
+
+    def get_network_channel(self):
+        return 1
+
+    def raw_command(self, netfn, command, data):
+        user = self.table[data[-1]]
+        if command == 0x46:
+            return {"data": bytearray(user["name"].encode().ljust(16, b"\0"))}
+        assert command == 0x44
+        return {"data": bytearray([len(self.table), 0x40 if user["enabled"] else 0x80, 0, user["privilege"]])}
+
+    def set_user_name(self, uid, name):
+        self.done.append("name")
+        self.table[uid]["name"] = name
+
+    def set_user_access(self, uid, channel, link_auth, ipmi_msg, privilege_level):
+        self.done.append(f"access {privilege_level} {ipmi_msg}")
+        self.table[uid]["privilege"] = {"user": 2, "operator": 3, "administrator": 4, "no_access": 0x0F}[privilege_level]
+
+    def set_user_password(self, uid, mode="set_password", password=None):
+        user = self.table[uid]
+        if mode == "test_password":
+            return user["password"] == password
+        self.done.append(mode)
+        if mode == "set_password":
+            user["password"] = self.keeps(password)
+        else:
+            user["enabled"] = mode == "enable"
+        return True
+
+    def ensure(self, name, own=OLD, **options):
+        def log_in(user, password):
+            if not any(entry["name"] == user and entry["password"] == password for entry in self.table.values()):
+                raise NotLetIn("the BMC does not accept the password")
+            return types.SimpleNamespace(close=lambda: None)
+
+        accounts = ipmi_accounts.IpmiAccounts(self, OWN, log_in)
+        return ensure_account(accounts, (OWN, own), name, sleep=lambda seconds: None, **options)
+
+
+def test_ipmi_user_comes_changes_and_goes():
+    users = Users()
+    wanted = {"password": "monitor-password", "role": "ReadOnly"}
+    assert users.ensure("monitor", **wanted, check_mode=True)["changed"] and not users.done
+    assert users.ensure("monitor", **wanted)["after"] == {"id": "3", "name": "monitor", "role": "ReadOnly", "enabled": True, "locked": False}
+    # Name and password before the user is enabled, the privilege before the messages (quirk I15).
+    assert users.done == ["name", "set_password", "access user False", "access user True", "enable"]
+    assert not users.ensure("monitor", **wanted)["changed"]
+    assert users.ensure("monitor", role="Operator")["after"]["role"] == "Operator"
+    assert users.ensure("monitor", enabled=False)["after"]["enabled"] is False
+    assert users.ensure("monitor", state="absent")["changed"]
+    assert users.table[3]["name"] == "" and users.table[3]["privilege"] == 0x0F
+    assert not users.ensure("monitor", state="absent")["changed"]
+
+
+def test_ipmi_own_password_is_rotated_or_taken_back():
+    users = Users()
+    assert users.ensure(OWN, password="n3w-s3cr3t")["outdated_credential"]
+    assert users.table[2]["password"] == "n3w-s3cr3t"
+    spoils = [lambda password: password[:4]]
+    users = Users(keeps=lambda password: spoils.pop()(password) if spoils else password)
+    with pytest.raises(BaremetalError, match="the old one is good again"):
+        users.ensure(OWN, password="n3w-s3cr3t")
+    assert users.table[2]["password"] == OLD
+
+
+@pytest.mark.parametrize(("name", "password", "role", "seen"), [
+    ("monitor", "x" * 21, "ReadOnly", "no password of that length. Seen: 21 bytes, 20 are the most"),
+    ("monitor", "\u00e9" * 11, "ReadOnly", "22 bytes"),
+    ("x" * 17, "long-enough", "ReadOnly", "no user name of that length"),
+    ("monitor", "long-enough", "Emperor", "no role Emperor")])
+def test_ipmi_refuses_what_it_cannot_keep(name, password, role, seen):
+    users = Users()
+    with pytest.raises(BaremetalError, match=seen):
+        users.ensure(name, password=password, role=role)
+    assert not users.done
+
+
+def test_ipmi_table_that_is_full_is_told():
+    with pytest.raises(BaremetalError, match="no room for the account monitor"):
+        Users(slots=2).ensure("monitor", password="long-enough", role="ReadOnly")
+
+
+@given(st.binary(max_size=8))
+def test_random_user_answers_end_in_a_result_or_an_error(data):
+    assert isinstance(ipmi_accounts.user_name(data), str)
+    with contextlib.suppress(BaremetalError):
+        assert ipmi_accounts.user_access(data)["role"] in ("ReadOnly", "Operator", "Administrator", None)
