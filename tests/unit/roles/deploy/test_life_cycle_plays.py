@@ -47,11 +47,12 @@ class Site:
 
     def enrol(self, *words, **more):
         """Enrol the node and take it through these verbs and events."""
+        credential = more.get("bmc", {}).get("password")
         node = schema.normalise({
             "name": "node1", "driver": "manual", "address": "192.0.2.11", "serial": "S1", "root_device": {"serial": "D1"},
             "ports": [{"address": "52:54:00:00:02:11"}], **more})
         with self.engine.begin() as connection:
-            nodes.upsert(connection, node, None, same_credential=lambda old, new: True)
+            nodes.upsert(connection, node, credential, same_credential=lambda old, new: True)
         for word in words:
             if word in ("manage", "provide", "deploy", "undeploy"):
                 transitions.begin(self.engine, "node1", word, self.controller, instance={"uuid": "u", "image": "i", "image_digest": "d"})
@@ -75,10 +76,12 @@ class Site:
     def node(self):
         return nodes.get(self.engine, "node1")
 
-    def play(self, verb, *arguments, fails=True, **variables):
+    def play(self, verb, *arguments, fails=True, boot_server_gone=False, **variables):
         """Run the playbook of a verb and return what it printed on one line."""
+        # Nothing listens on the port.
+        way = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1} if boot_server_gone else {"ansible_connection": "local"}
         servers = {"boot_servers": {"hosts": {"boot1": {
-            "ansible_connection": "local", "ansible_python_interpreter": sys.executable,
+            **way, "ansible_python_interpreter": sys.executable,
             **{name: value for name, value in self.variables.items() if name.startswith("boot_server_") and value}}}}}
         (self.folder / "inventory/boot_servers.yml").write_text(yaml.safe_dump(servers))
         (self.folder / "variables.json").write_text(yaml.safe_dump({
@@ -154,3 +157,50 @@ def test_what_is_wrong_in_the_settings_is_told_before_the_node_is_locked(site, s
         assert said in output and "fatal: [node1]" in output and "node1: p" in output, output
         assert "Compare the boot files" not in output and "Publish the boot files" not in output
     assert site.node == before
+
+
+@pytest.mark.parametrize(("verb", "words", "state"), [
+    ("deploy", AVAILABLE, "deploy failed"),
+    ("provide", ("manage", "done"), "clean failed"),
+])
+def test_a_boot_server_that_is_gone_hides_no_failure(site, verb, words, state):
+    """Neither publishing nor withdrawing works then; the last words are those on the node."""
+    site.enrol(*words)
+    output = site.play(verb, boot_server_gone=True)
+    assert site.node["provision_state"] == state and site.node["lock"] is None
+    last = output.rpartition("fatal: [node1]")[2]
+    assert f'the provision state is now \\"{state}\\"' in last and "no connection to boot1" in last, output
+    assert "The boot files could not be withdrawn: node1: netboot: no connection to boot1" in last
+
+
+@pytest.mark.parametrize("words", [("manage", "done", "provide", "fail")])
+def test_undeploy_after_a_failed_cleaning_in_check_mode(site, words):
+    site.enrol(*words)
+    output = site.play("undeploy", "--check", fails=False)
+    assert "Begin to manage the node" in output and "failed=0" in output
+    assert site.node["provision_state"] == "clean failed"
+
+
+ACTIVE = (*AVAILABLE, "deploy", "done")
+
+
+def test_undeploy_of_a_machine_without_bmc_that_is_not_cleaned(site):
+    site.enrol(*ACTIVE, automated_clean=False)
+    assert "switched off" not in site.play("undeploy", "--check", fails=False)
+    output = site.play("undeploy", fails=False)
+    assert "node1: nothing switched it off" in output and "192.0.2.11" in output
+    assert site.node["provision_state"] == "available" and site.node["instance"] is None
+
+
+def test_undeploy_switches_a_machine_off_that_is_not_cleaned(site, monkeypatch):
+    monkeypatch.setenv("BMC_PASSWORD", "canary")
+    bmc = {"address": "127.0.0.1", "port": 1, "username": "operator", "password": {"env": "BMC_PASSWORD"}}
+    site.enrol(*ACTIVE, automated_clean=False, driver="redfish", bmc=bmc)
+    output = site.play("undeploy")
+    assert site.node["provision_state"] == "error" and site.node["instance"] and site.node["lock"] is None
+    last = output.rpartition("fatal: [node1]")[2]
+    assert "127.0.0.1" in site.node["last_error"] and "127.0.0.1" in last and "run the same command again" in last
+    # That is what the same command begins with.
+    site.enrol(automated_clean=False)
+    assert "nothing switched it off" in site.play("undeploy", fails=False)
+    assert site.node["provision_state"] == "available"
