@@ -1,0 +1,146 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Restart a BMC, and believe that it is back when it answers like one.
+
+Private to the collection; may change at any time.
+"""
+
+from __future__ import annotations
+
+import time
+
+from .._errors import BaremetalError
+from .connection import BmcLost
+from .ipmi_answers import ask
+from .tolerant import moment, number
+
+CAPABILITY = "BMC reset"
+STAGE = CAPABILITY
+
+KINDS = ("graceful", "forced")
+# Manager.Reset (DSP0268), and Warm Reset and Cold Reset (IPMI 2.0, 20.3 and 20.2).
+_RESET_TYPES = {"graceful": "GracefulRestart", "forced": "ForceRestart"}
+_IPMI_RESETS = {"graceful": 0x03, "forced": 0x02}
+_OTHER = {"graceful": "forced", "forced": "graceful"}
+
+# A BMC may answer for a while before it goes away, and again before it is all there.
+DOUBTFUL = 30  # seconds
+_LONGEST_STAY = 180  # seconds after which a BMC that has not gone away will not
+_POLL_STAYING, _POLL_AWAY, _POLL_REFUSED = 2, 5, 15  # seconds; a BMC that refuses the password may lock the account
+_GOOD_LOOKS = 2
+
+
+def reset_bmc(open_bmc, kind, timeout, *, check_mode=False, warn=lambda text: None, log=lambda text: None, clock=time.monotonic, sleep=time.sleep):
+    """Restart the BMC and wait until it is really back.
+
+    :param open_bmc: function that gives a context manager with an open driver, see driver.py; called again for every look.
+    :param kind: ``graceful`` or ``forced``.
+    :param timeout: seconds until it must be back.
+    :param check_mode: only make sure that it can be done.
+    :param warn: called when another kind has to do, and when a warm reset cannot be seen.
+    :returns: ``{"kind", "seconds", "proof"}``: how it was restarted, how long that took, and how it was seen: ``away``, ``uptime`` or None.
+    :raises BaremetalError: when the BMC does not offer it, does not restart, or does not come back.
+    """
+    with open_bmc() as driver:
+        is_ipmi = driver.NAME == "ipmi"
+        kind, send = (_plan_ipmi if is_ipmi else _plan_redfish)(driver, kind, warn)
+        if check_mode:
+            return {"kind": kind, "seconds": 0, "proof": None}
+        before = None if is_ipmi else _uptime_mark(driver.service.manager(driver.system()) or {})
+        begin = clock()
+        try:
+            send()
+        except BmcLost as error:
+            # It may be gone before it has answered.
+            log(f"the answer to the reset is missing: {error}")
+    proof = _wait(open_bmc, before, begin, timeout, warn if is_ipmi and kind == "graceful" else None, clock, sleep)
+    return {"kind": kind, "seconds": round(clock() - begin), "proof": proof}
+
+
+def _plan_redfish(driver, kind, warn):
+    service = driver.service
+    manager = service.manager(driver.system())
+    if manager is None or service.target(manager, "Manager.Reset") is None:
+        raise BaremetalError("the BMC does not offer to restart itself", stage=STAGE, cure="use the driver ipmi if the BMC has IPMI, or its web interface")
+    offered = service.allowed(manager, "Manager.Reset", "ResetType")
+    if offered is None:
+        # An iLO takes no reset type and knows one kind only.
+        return kind, lambda: service.action(manager, "Manager.Reset", {}, stage=STAGE)
+    if _RESET_TYPES[kind] not in offered:
+        if _RESET_TYPES[_OTHER[kind]] not in offered:
+            raise BaremetalError("the BMC offers no restart of itself", stage=STAGE, seen=f"reset types offered: {', '.join(sorted(offered)) or 'none'}",
+                                 cure="use the driver ipmi if the BMC has IPMI, or its web interface")
+        warn(f"the BMC does not offer a {kind} restart of itself; it is {_OTHER[kind]}")
+        kind = _OTHER[kind]
+    return kind, lambda: service.action(manager, "Manager.Reset", {"ResetType": _RESET_TYPES[kind]}, stage=STAGE)
+
+
+def _plan_ipmi(driver, kind, warn):
+    def send():
+        with driver.command() as command:
+            # Once only: a second one would hit the BMC while it starts.
+            answer = command.raw_command(netfn=0x06, command=_IPMI_RESETS[kind], retry=False) or {}
+        if number(answer.get("code")) and answer["code"] < 0x100:
+            raise BaremetalError(f"the BMC refused a {kind} reset", stage=STAGE, seen=answer.get("error") or f"completion code {answer['code']:#x}",
+                                 cure=f"use the kind {_OTHER[kind]}")
+
+    return kind, send
+
+
+def _uptime_mark(manager):
+    """When the BMC last started, as it tells it itself, or None."""
+    return moment(manager.get("LastResetTime"))
+
+
+def _look(driver, before):
+    """Look at a BMC that lets us in: True when it tells of a restart by itself.
+
+    :raises BmcLost: when it is not all there.
+    """
+    if driver.NAME == "ipmi":
+        with driver.command() as command:
+            told = ask(command, 0x06, 0x01, shortest=3)
+        # Get Device ID (20.1): the BMC initialises itself.
+        if told is None or told[2] & 0x80:
+            raise BmcLost("the BMC answers and is not ready")
+        driver.get_power()
+        return False
+    driver.service.root()
+    now = _uptime_mark(driver.service.manager(driver.system()) or {})
+    return before is not None and now is not None and now != before
+
+
+def _wait(open_bmc, before, begin, timeout, warn_unseen, clock, sleep):
+    proof, good, seen, pause = None, 0, "it answered all the time", _POLL_STAYING
+    while True:
+        sleep(pause)
+        elapsed = clock() - begin
+        if elapsed > timeout:
+            raise BaremetalError(f"the BMC did not come back within {timeout} s", stage=STAGE, seen=seen,
+                                 cure="look whether the BMC has power and network; a larger timeout helps if it merely is slow")
+        try:
+            with open_bmc() as driver:
+                is_restarted = _look(driver, before)
+        except BmcLost as error:
+            proof, good, seen, pause = proof or "away", 0, error.what, _POLL_AWAY
+            continue
+        except BaremetalError as error:
+            # The credentials were good a moment ago: a BMC that does not take them is still starting.
+            proof, good, seen, pause = proof or "away", 0, error.what, _POLL_REFUSED
+            continue
+        if is_restarted:
+            proof = proof or "uptime"
+        if proof is None:
+            if elapsed > _LONGEST_STAY:
+                if warn_unseen is None:
+                    raise BaremetalError("the BMC did not restart", stage=STAGE, seen=f"{seen}, for {round(elapsed)} s",
+                                         cure="use the other kind, or cut the power of the BMC")
+                warn_unseen("the BMC answered all the time, so that nobody can tell whether it did the warm reset")
+                return None
+            continue
+        pause = _POLL_AWAY
+        good += elapsed >= DOUBTFUL
+        if good >= _GOOD_LOOKS:
+            return proof
