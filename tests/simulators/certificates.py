@@ -50,17 +50,34 @@ class Authority:
         made = _sign(issuer_key, f"bmc-{name}", self._board_key, issuer, address=name, expired=kind == "expired")
         return made.public_bytes(serialization.Encoding.PEM).decode()
 
-    def context(self, address, kind="valid"):
-        """The TLS context of a server at this address."""
+    def context(self, address, certificate):
+        """The TLS context of a server at this address.
+
+        :param certificate: what ``certificate`` returned.
+        """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         file = self.directory / f"board-{address}.pem"
         # Python loads certificates from files only.
-        _write_private(file, self.certificate(address, kind).encode() + self._pem_key)
+        _write_private(file, certificate.encode() + self._pem_key)
         try:
             context.load_cert_chain(file)
         finally:
             file.unlink()
         return context
+
+
+def validity(certificate):
+    """From when to when a certificate is valid, as Redfish writes it."""
+    parsed = x509.load_pem_x509_certificate(certificate.encode())
+    return tuple(moment.strftime("%Y-%m-%dT%H:%M:%SZ") for moment in (parsed.not_valid_before_utc, parsed.not_valid_after_utc))
+
+
+def signing_request(name):
+    """A certificate signing request for a host name, as PEM text."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    made = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+    return made.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def _sign(issuer_key, name, key, issuer, *, authority=False, address=None, expired=False):

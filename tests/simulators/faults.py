@@ -47,6 +47,7 @@ REDFISH = {
     "task_stuck": "tasks never end",
     "task_404_first": "a new task answers 404 (use count)",
     "firmware_lie": "the firmware task completes and the version stays",
+    "password_ignored": "answers 200 to a new password and keeps the old one",
     "other_machine": "serial number and UUID are those of another machine",
     "clock": "the clock is `seconds` (86400) off",
     # Refusals for the moment.

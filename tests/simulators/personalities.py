@@ -56,19 +56,26 @@ BEHAVIOUR = {
     "media_keep_name": False,  # ImageName stays after an eject
     "media_https_refused": False,
     "media_licence": None,  # text of the refusal
-    "eject_body_needed": False,
+    "media_replace": False,  # inserting into a full slot replaces the image instead of 409
+    "eject_empty_refused": False,
     "eject_slow": 0.0,  # seconds for which a slot still says Inserted
-    "media_boots": True,
     # BIOS, secure boot, storage, firmware
     "bios_pending_only_changes": True,
     "bios_pending_no_attributes": False,
     "bios_apply_time_needed": False,  # a PATCH without @Redfish.SettingsApplyTime only stages; a job must be made
-    "bios_job": False,  # the PATCH answers 202 with a task
-    "reset_bios_empty_body_refused": False,
+    "bios_job": False,  # the PATCH that schedules answers 202 with a task
+    "bios_shows_pending": False,  # the pending values are shown as the current ones
     "secure_boot_licence": None,
+    "secure_boot_by_job": False,
+    "volume_apply_default": "Immediate",
+    "firmware_bios_on_reset": False,
+    "task_name_prefix": "",
+    "task_waiting_state": "Pending",
     "volume_apply_time_delete_refused": False,
     "simple_update_apply_time": True,
     "task_first_state": "Running",
+    "task_location": "monitor",  # or task
+    "volume_task": False,  # also what is done at once answers 202 with a task
     "task_kept": 3600.0,  # seconds that a task is kept after its end
     "task_monitor_deletes": False,
     "upload_needs_image_type": False,
@@ -76,7 +83,6 @@ BEHAVIOUR = {
     # Accounts
     "account_slots": False,  # fixed slots, no POST
     "account_role_needs_password": False,
-    "account_delete_by_patch": False,
     "password_min": 8,
 }
 

@@ -22,14 +22,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import personalities, redfish_system
+from . import personalities, redfish_access, redfish_firmware, redfish_media, redfish_setup, redfish_storage, redfish_system
 from .certificates import Authority
 from .control import Control
 from .http_server import Listener
 from .machine import Machine
 from .redfish_board import Board
 
-FEATURES = (redfish_system,)
+# Importing them has told the boards what to do with a request.
+FEATURES = (redfish_access, redfish_firmware, redfish_media, redfish_setup, redfish_storage, redfish_system)
 
 
 class SimulatedBmc(Board):
@@ -37,6 +38,8 @@ class SimulatedBmc(Board):
 
     manager_reset_seconds = 3.0
     manager_warm_up = 0.0
+    task_seconds = 1.0
+    fetch = False  # whether images are really fetched from where they are said to be
 
     def change(self, settings):
         """Change what is given.
@@ -55,21 +58,17 @@ class SimulatedBmc(Board):
                 self.machine.power = value
             elif name in ("power_delay", "soft_off"):
                 setattr(self.machine, name, value)
-            elif name in ("latency", "manager_reset_seconds", "manager_warm_up"):
+            elif name in ("latency", "manager_reset_seconds", "manager_warm_up", "task_seconds", "fetch"):
                 setattr(self, name, value)
             elif name == "behaviour":
                 unknown = set(value) - set(personalities.BEHAVIOUR)
                 if unknown:
                     raise ValueError(f"no such behaviour: {', '.join(sorted(unknown))}")
                 self.behaviour = {**self.behaviour, **value}
-            elif name == "task_seconds":
-                self.task_seconds = value
             elif name == "log_entry":
                 redfish_system.add_log_entry(self, value)
             else:
                 raise ValueError(f"no such setting: {name}")
-
-    task_seconds = 1.0
 
     def reset_state(self):
         super().reset_state()

@@ -23,6 +23,7 @@ import time
 import zlib
 
 from . import faults
+from .certificates import validity
 from .http_server import Reply
 from .personalities import kind
 
@@ -32,6 +33,7 @@ _OPEN_PATHS = (ROOT, f"{ROOT}/", "/redfish", "/redfish/", f"{ROOT}/$metadata", f
 
 # Filled by the decorators below: what to call for a method and a schema name, or for an action.
 PATCHES, POSTS, DELETES, ACTIONS, UPLOADS = {}, {}, {}, {}, {}
+_UPLOAD_URIS = ("MultipartHttpPushUri", "HttpPushUri")
 
 
 def on_patch(*kinds):
@@ -52,6 +54,11 @@ def on_delete(*kinds):
 def on_action(*names):
     """Register ``function(board, path of the resource, body)`` for actions such as ``ComputerSystem.Reset``."""
     return _registrar(ACTIONS, names)
+
+
+def on_upload(*names):
+    """Register ``function(board, request)`` for a POST to the URI that the update service gives under one of these names."""
+    return _registrar(UPLOADS, names)
 
 
 def _registrar(table, names):
@@ -84,6 +91,11 @@ class Board:
     :param machine: Machine under it.
     :param personality: Personality.
     :param username, password: the first account.
+    :ivar logins: dict of user name to (password, role, path of the account).
+    :ivar passwords: dict of path of an account to its password.
+    :ivar dynamic: dict of path to a function that is called before the resource is read; it returns a Reply or None.
+    :ivar pending: functions that wait for the next reset of the machine.
+    :ivar waiting, scheduled: what a domain such as ``bios`` has pending, and whether it will be applied.
     :ivar log: the last requests, as dicts with method, path, status, body and if_match.
     """
 
@@ -100,6 +112,7 @@ class Board:
         self.handshakes = set()
         self._context = None
         self._kind = None
+        self._pem = None
         machine.on_boot.append(self._boots)
         self.become(personality)
         self.faults.change(switched)
@@ -121,8 +134,10 @@ class Board:
         self._cache = {}
         self.sessions = {}
         self.logins = {self.username: (self.password, "Administrator", None)}
-        self._first_account = self.path(f"{ROOT}/AccountService/Accounts/1")
-        self.slots = {}
+        self.passwords = {self.path(f"{ROOT}/AccountService/Accounts/1"): self.password}
+        self.dynamic = {}
+        self.waiting = {}
+        self.scheduled = {}
         self._good_login = None
         self._wrong = {}
         self._locked = {}
@@ -223,7 +238,9 @@ class Board:
             b"UUID": lambda: self.machine.uuid if "other_machine" not in self.faults.on else "99999999-9999-4999-8999-999999999999",
             b"INDEX": lambda: str(self.machine.index), b"ADDRESS": lambda: self.address, b"PORT": lambda: str(self.port),
             b"USERNAME": lambda: self.username, b"NOW": self._now, b"RESET_TIME": lambda: self.machine.last_reset,
-            b"PROGRESS": lambda: "OSRunning" if self.machine.power == "On" else "None", b"CERTIFICATE": self._certificate,
+            b"PROGRESS": lambda: "OSRunning" if self.machine.power == "On" else "None", b"CERTIFICATE": lambda: self._certificate() if self.authority else "",
+            b"VALID_FROM": lambda: validity(self._certificate())[0] if self.authority else "",
+            b"VALID_TO": lambda: validity(self._certificate())[1] if self.authority else "",
             b"MAC0": lambda: self.machine.mac(0), b"MAC1": lambda: self.machine.mac(1), b"MAC2": lambda: self.machine.mac(2),
         }
         found = values.get(name)
@@ -245,9 +262,6 @@ class Board:
         self.machine.clock_offset = 0.0 if fault is None else float(fault.get("seconds", 86400))
         return self.machine.now()
 
-    def _certificate(self):
-        return self.authority.certificate(self.address, self._certificate_kind()) if self.authority else ""
-
     # Connections
 
     def _certificate_kind(self):
@@ -256,13 +270,20 @@ class Board:
                 return name.removesuffix("_certificate")
         return "valid"
 
+    def _certificate(self):
+        """The certificate that is shown to clients, as PEM text."""
+        wanted = self._certificate_kind()
+        if self._pem is None or wanted != self._kind:
+            self._pem, self._kind, self._context = self.authority.certificate(self.address, wanted), wanted, None
+        return self._pem
+
     def tls(self):
         """The TLS context for a new connection, None for plain HTTP."""
         if self.authority is None:
             return None
-        wanted = self._certificate_kind()
-        if self._context is None or wanted != self._kind:
-            self._context, self._kind = self.authority.context(self.address, wanted), wanted
+        certificate = self._certificate()
+        if self._context is None:
+            self._context = self.authority.context(self.address, certificate)
         return self._context
 
     def accepts(self):
@@ -286,6 +307,12 @@ class Board:
     def later(self, seconds, function, *arguments):
         """Call a function later on."""
         return asyncio.get_running_loop().call_later(max(seconds, 0), function, *arguments)
+
+    def background(self, work):
+        """Run a coroutine beside the requests."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.handshakes.add(task)
+        task.add_done_callback(self.handshakes.discard)
 
     # Requests
 
@@ -336,9 +363,8 @@ class Board:
     def _change(self, request, path, method):
         if "no_chunks" in self.faults.on and "transfer-encoding" in request.headers:
             raise Refuse(411, "GeneralError", "Content-Length is required.")
-        upload = UPLOADS.get(path) or next((work for end, work in UPLOADS.items() if path.endswith(end)), None)
-        if method == "POST" and upload and not path.startswith(f"{ROOT}/Systems"):
-            return upload(self, path, request) or Reply(204)
+        if method == "POST" and (upload := self._upload(path)):
+            return upload(self, request) or Reply(204)
         if method == "POST" and "/Actions/" in path:
             return self._act(request, path)
         if not self.exists(path):
@@ -357,6 +383,10 @@ class Board:
         if method == "PATCH" and self.behaviour["patch_status"] == 200 and self.exists(path):
             return self._get(request, path)
         return Reply(204)
+
+    def _upload(self, path):
+        service = self.peek(self.path(f"{ROOT}/UpdateService"))
+        return next((UPLOADS[name] for name in _UPLOAD_URIS if service.get(name) == path), None)
 
     def _act(self, request, path):
         owner, _slash, name = path.partition("/Actions/")
@@ -386,6 +416,9 @@ class Board:
             raise Refuse(400, "iLO.2.14.UnableToModifyDuringSystemPOST", "The property cannot be changed during POST.")
 
     def _get(self, request, path):
+        reply = self.dynamic[path]() if path in self.dynamic else None
+        if reply is not None:
+            return reply
         content = self._bytes(path)
         if content is None:
             raise Refuse(404, "ResourceMissingAtURI", f"The resource {path} does not exist.")
@@ -516,13 +549,24 @@ class Board:
             self._wrong[username] = self._wrong.get(username, 0) + 1
             if lockout is not None and self._wrong[username] >= lockout.get("after", 3):
                 self._locked[username] = time.monotonic() + lockout.get("seconds", 600)
+                self.counters["lockouts"] += 1
             raise wrong
         self._wrong.pop(username, None)
         return role
 
-    def forget_logins(self):
-        """Logins are looked at anew; to be called when accounts change."""
+    def unlock(self, username):
+        """Forget the wrong logins of a user."""
+        self._wrong.pop(username, None)
+        self._locked.pop(username, None)
+
+    def accounts_changed(self):
+        """Look at the accounts anew."""
         self._good_login = None
+        self.logins = {}
+        for path in self.of_kind("ManagerAccount"):
+            account = self.read(path)
+            if account.get("UserName") and account.get("Enabled"):
+                self.logins[account["UserName"]] = (self.passwords.get(path, ""), account.get("RoleId"), path)
 
     def _session_timeout(self):
         return float(self.peek(self.path(f"{ROOT}/SessionService"))["SessionTimeout"])

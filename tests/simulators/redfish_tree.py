@@ -250,7 +250,7 @@ def _manager(add, collect):
         NTP={"ProtocolEnabled": False, "NTPServers": ["", "", ""]}, Status=OK)
     collect(f"{MANAGER}/NetworkProtocol/HTTPS/Certificates", "CertificateCollection", "Certificates", ["1"])
     add(f"{MANAGER}/NetworkProtocol/HTTPS/Certificates/1", "Certificate.v1_7_0.Certificate", "HTTPS certificate", CertificateType="PEM",
-        CertificateString="%CERTIFICATE%", Subject={"CommonName": "bmc-%ADDRESS%"}, Issuer={"CommonName": "Simulated rack authority"},
+        CertificateString="%CERTIFICATE%", ValidNotBefore="%VALID_FROM%", ValidNotAfter="%VALID_TO%", Subject={"CommonName": "bmc-%ADDRESS%"}, Issuer={"CommonName": "Simulated rack authority"},
         KeyUsage=["ServerAuthentication"])
     collect(f"{MANAGER}/EthernetInterfaces", "EthernetInterfaceCollection", "BMC interfaces", ["1"])
     add(f"{MANAGER}/EthernetInterfaces/1", "EthernetInterface.v1_9_0.EthernetInterface", "BMC NIC", MACAddress="%MAC0%", SpeedMbps=1000, LinkStatus="LinkUp",
