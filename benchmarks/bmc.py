@@ -1,0 +1,402 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What driving BMCs costs the controller, beside community.general, beside Ansible's own floor and beside the limit.
+
+All in one run against the simulator (one process for all BMCs, TLS, 20 ms before each answer): ours per host and as a fleet, the
+peer's modules as their documentation shows them, an action that does nothing, and one asyncio process that sends the requests that ours sent.
+Processor time is that of ansible-playbook and all that it started, without the simulator's. Where ``net`` is said, the start of an
+ansible-playbook that has no task for hosts is taken off; a process that is no ansible-playbook is never given that discount.
+
+The whole takes about a quarter of an hour, most of it the peer's. ``--quick``, or RACKWRIGHT_BENCH=quick, takes sizes up to 20 and promises nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import zipfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+COLLECTIONS = pathlib.Path(os.environ.get("ANSIBLE_COLLECTIONS_PATH") or ROOT / "build" / "collections")
+SUPPORT = pathlib.Path(__file__).resolve().parent / "support"
+sys.path[:0] = [str(COLLECTIONS), str(SUPPORT.parent)]
+
+from ansible_collections.rackwright.baremetal.tests.simulators import start  # noqa: E402
+from support.figures import figure, report  # noqa: E402
+
+LATENCY = 0.02  # seconds before each answer
+PROMISED = 300  # nodes, with 50 forks
+OPERATIONS = ("power state", "power on", "boot device")
+# The release of Ansible's own package of collections that belongs to the ansible-core of this environment.
+PEER_PACKAGE = "ansible>=12,<13"
+
+OURS = {
+    "power state": ("power", {"state": "on"}),
+    "power on": ("power", {"state": "on"}),
+    "boot device": ("boot_device", {"device": "pxe"}),
+}
+# As in the EXAMPLES of these modules.
+PEERS = {
+    "redfish": {
+        "power state": ("redfish_info", {"category": "Systems", "command": "GetSystemInventory"}),
+        "power on": ("redfish_command", {"category": "Systems", "command": "PowerOn"}),
+        "boot device": ("redfish_command", {"category": "Systems", "command": "SetOneTimeBoot", "bootdevice": "Pxe"}),
+    },
+    "ipmi": {
+        "power state": ("ipmi_power", {"state": "on"}),
+        "power on": ("ipmi_power", {"state": "on"}),
+        "boot device": ("ipmi_boot", {"bootdev": "network", "state": "present"}),
+    },
+}
+
+
+def cpu_seconds():
+    """CPU seconds, user and system, of the processes that this one has waited for, and theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def peer_collections():
+    """A directory with community.general; its modules come from PyPI, in the package ansible."""
+    place = ROOT / "build" / "bench-peers"
+    if not (place / "ansible_collections" / "community" / "general" / "MANIFEST.json").exists():
+        with tempfile.TemporaryDirectory() as directory:
+            subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", directory, PEER_PACKAGE], check=True)
+            with zipfile.ZipFile(next(pathlib.Path(directory).glob("ansible-*.whl"))) as wheel:
+                wheel.extractall(place, [name for name in wheel.namelist() if name.startswith("ansible_collections/community/general/")])
+    return place
+
+
+class Site:
+    """A directory with an inventory of the first so many BMCs, in which playbooks run."""
+
+    def __init__(self, directory, driver, connections):
+        self.directory = pathlib.Path(directory)
+        self.driver = driver
+        self.connections = connections
+
+    def inventory(self, count):
+        hosts = {}
+        # As at a site that enrols its nodes with the system's name; without it, one request more finds that out.
+        more = {"system_id": "1"} if self.driver == "redfish" else {}
+        for number, bmc in enumerate(self.connections[:count], start=1):
+            known = {key: value for key, value in bmc.items() if value is not None}
+            hosts[f"node{number}"] = {"baremetal_bmc": {"driver": self.driver, **known, **more}}
+        gateway = {"ansible_connection": "beside", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+        inventory = {"nodes": {"hosts": hosts}, "gateways": {"hosts": {"gateway": gateway}}}
+        path = self.directory / f"{self.driver}-{count}.json"
+        path.write_text(json.dumps(inventory))
+        return path
+
+    def command(self, count, forks, tasks):
+        play = [{"name": "Bench", "hosts": "nodes", "gather_facts": False, "tasks": tasks}]
+        (self.directory / "play.yml").write_text(json.dumps(play))
+        return [shutil.which("ansible-playbook"), "-i", str(self.inventory(count)), "-f", str(forks), str(self.directory / "play.yml")]
+
+    def environment(self):
+        return {
+            # Not the settings of whoever runs the benchmark.
+            **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
+            "ANSIBLE_COLLECTIONS_PATH": f"{COLLECTIONS}:{peer_collections()}",
+            "ANSIBLE_ACTION_PLUGINS": str(SUPPORT / "action"),
+            "ANSIBLE_CONNECTION_PLUGINS": str(ROOT / "tests" / "emulators" / "connection_plugins"),
+            "ANSIBLE_LOCAL_TEMP": str(self.directory / "local"),
+            "ANSIBLE_REMOTE_TEMP": str(self.directory / "remote"),
+            "ANSIBLE_HOST_KEY_CHECKING": "false",
+            "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
+        }
+
+    def play(self, count, forks, tasks, watch=None):
+        """Run tasks on so many nodes.
+
+        :param watch: called with the process, which runs.
+        :returns: CPU seconds and wall seconds.
+        """
+        before, begin = cpu_seconds(), time.monotonic()
+        with open(self.directory / "output", "w+", encoding="utf-8") as output:
+            with subprocess.Popen(self.command(count, forks, tasks), env=self.environment(), cwd=self.directory, stdout=output, stderr=output) as process:
+                if watch:
+                    watch(process)
+            if process.returncode:
+                output.seek(0)
+                raise RuntimeError(f"{tasks} ended with {process.returncode}: {output.read()[-3000:]}")
+        return cpu_seconds() - before, time.monotonic() - begin
+
+
+def ours(operation, **more):
+    module, options = OURS[operation]
+    return [{"name": "Ours", f"rackwright.baremetal.{module}": options, **more}]
+
+
+def fleet(operation, **more):
+    module, options = OURS[operation]
+    return [{"name": "Fleet", f"rackwright.baremetal.{module}": {**options, "nodes": "{{ ansible_play_hosts }}"}, "run_once": True, **more}]
+
+
+def peer(driver, operation):
+    module, options = PEERS[driver][operation]
+    if driver == "redfish":
+        access = {"baseuri": "{{ baremetal_bmc.address }}:{{ baremetal_bmc.port }}", "username": "{{ baremetal_bmc.username }}",
+                  "password": "{{ baremetal_bmc.password }}"}
+    else:
+        access = {"name": "{{ baremetal_bmc.address }}", "port": "{{ baremetal_bmc.port }}", "user": "{{ baremetal_bmc.username }}",
+                  "password": "{{ baremetal_bmc.password }}"}
+    return [{"name": "Peer", f"community.general.{module}": {**options, **access}, "delegate_to": "localhost"}]
+
+
+NOTHING = [{"name": "Nothing", "ansible.builtin.meta": "noop"}]
+FLOOR = [{"name": "Floor", "bench_noop": {}}]
+
+
+def limit(driver, connections, requests):
+    """One process of its own that sends the same requests to all BMCs.
+
+    :returns: CPU seconds and wall seconds.
+    """
+    order = {"connections": connections, "requests": requests, "at_once": 200}
+    before, begin = cpu_seconds(), time.monotonic()
+    subprocess.run([sys.executable, str(SUPPORT / f"limit_{driver}.py")], input=json.dumps(order).encode(), check=True)
+    return cpu_seconds() - before, time.monotonic() - begin
+
+
+def put(simulator, operation):
+    """Bring all BMCs into the state in which the operation has something to do, and the counters to zero."""
+    for index in range(len(simulator.connections) if operation == "boot device" else 0):
+        simulator.reset(index)
+    simulator.change(power="Off" if operation == "power on" else "On", latency=LATENCY)
+
+
+class Watch(threading.Thread):
+    """Looks at a process and its descendants while they run: memory (PSS, so that shared pages count once) and open files."""
+
+    def __init__(self, process):
+        super().__init__(daemon=True)
+        self._process = process
+        self.memory = 0  # MiB, all processes together
+        self.files = 0  # of the process that has most of them
+        self.processes = 0
+
+    def run(self):
+        while self._process.poll() is None:
+            found = _descendants(self._process.pid)
+            self.processes = max(self.processes, len(found))
+            self.memory = max(self.memory, sum(map(_pss, found)) / 1024)
+            self.files = max([self.files, *map(_open_files, found)])
+            time.sleep(0.1)
+
+
+def _descendants(pid):
+    children = {}
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    found = [pid]
+    for one in found:
+        found += children.get(one, [])
+    return found
+
+
+def _pss(pid):
+    with contextlib.suppress(OSError, StopIteration):
+        text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+        return int(next(line for line in text.splitlines() if line.startswith("Pss:")).split()[1])
+    return 0
+
+
+def _open_files(pid):
+    with contextlib.suppress(OSError):
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    return 0
+
+
+class Bench:
+    """Collects the figures of a run."""
+
+    def __init__(self, quick):
+        self.quick = quick
+        self.figures = []
+        self.cpu = {}  # (driver, who, operation, nodes, forks): CPU seconds per host
+        self.wall = {}
+
+    def tell(self, metric, value, unit, limit=None):
+        self.figures.append(figure(metric, value, unit, limit))
+        print(f"{metric}: {self.figures[-1]['value']:g} {unit}", flush=True)
+
+    def time(self, key, work, repeat=1, prepare=None):
+        """Measure one case; of several runs the median."""
+        runs = []
+        for _unused in range(1 if self.quick else repeat):
+            if prepare:
+                prepare()
+            runs.append(work())
+        nodes = key[3]
+        self.cpu[key] = statistics.median(cpu for cpu, _wall in runs) / nodes
+        self.wall[key] = statistics.median(wall for _cpu, wall in runs)
+        driver, who, operation, nodes, forks = key
+        name = f"{driver} {operation}, {nodes} nodes, forks {forks}: {who}"
+        self.tell(f"{name}, CPU per host", self.cpu[key] * 1000, "ms")
+        self.tell(f"{name}, wall per host", self.wall[key] / nodes * 1000, "ms")
+
+    def net(self, key):
+        """CPU per host without what any ansible-playbook costs that has nothing to do for hosts."""
+        return self.cpu[key] - self.cpu["any", "nothing", "start", key[3], key[4]]
+
+
+def floors(bench, site, sizes):
+    """Ansible's own part: the start, and an action that does nothing."""
+    for count in sizes:
+        for forks in (5, 50):
+            bench.time(("any", "nothing", "start", count, forks), lambda c=count, f=forks: site.play(c, f, NOTHING), 3)
+            bench.time(("any", "floor", "no-op", count, forks), lambda c=count, f=forks: site.play(c, f, FLOOR), 3 if count <= PROMISED else 1)
+
+
+def driver_cases(bench, driver, simulator, site, sizes):
+    """Everything of one driver, the cases of one operation close together in time."""
+    most = min(PROMISED, max(sizes))
+    for operation in OPERATIONS:
+        def prepare(operation=operation):
+            put(simulator, operation)
+
+        for count in sizes:
+            big = count > PROMISED
+            # What does not differ from operation to operation is measured with the first one.
+            first = operation == OPERATIONS[0]
+            for forks in (5, 50):
+                if (first and not (big and forks == 5)) or (count == most and forks == 50):
+                    bench.time((driver, "ours", operation, count, forks), lambda c=count, f=forks: site.play(c, f, ours(operation)), prepare=prepare)
+            if first or count >= most:
+                simulator.reset_counters(0)
+                bench.time((driver, "fleet", operation, count, 50), lambda c=count: site.play(c, 50, fleet(operation)), 3, prepare)
+                simulator.reset_counters(0)
+                prepare()
+                site.play(1, 5, ours(operation))
+                requests = [{key: entry[key] for key in ("method", "path", "body")} for entry in simulator.requests(0)]
+                counters = simulator.counters(0)
+                if count == most:
+                    requests_of(bench, driver, operation, requests, counters)
+                bench.time((driver, "limit", operation, count, 50),
+                           lambda c=count: limit(driver, site.connections[:c], requests), 3, prepare)
+            if count == most or (first and count == sizes[0]):
+                for forks in (5, 50) if count == sizes[0] else (50,):
+                    bench.time((driver, "community.general", operation, count, forks),
+                               lambda c=count, f=forks: site.play(c, f, peer(driver, operation)), prepare=prepare)
+
+
+def requests_of(bench, driver, operation, requests, counters):
+    if driver == "redfish":
+        bench.tell(f"redfish {operation}: requests", len(requests), "requests", 3)
+        bench.tell(f"redfish {operation}: TLS connections", counters["connections"], "connections", 1)
+
+
+def bounds(bench, driver, simulator, site, sizes):
+    """Memory, open files, and work that a gateway does; not part of what is timed."""
+    for count in [size for size in sizes if size >= min(PROMISED, max(sizes))]:
+        put(simulator, "power on")
+        seen = []
+
+        def watch(process, seen=seen):
+            seen.append(Watch(process))
+            seen[0].start()
+
+        site.play(count, 50, fleet("power on"), watch)
+        seen[0].join()
+        bench.tell(f"{driver} fleet of {count}: peak memory, all processes", seen[0].memory, "MiB", 1024)
+        bench.tell(f"{driver} fleet of {count}: open files of one process", seen[0].files, "files", 512)
+        bench.tell(f"{driver} fleet of {count}: processes", seen[0].processes, "processes")
+    most = min(PROMISED, max(sizes))
+    put(simulator, "power state")
+    bench.time((driver, "fleet through a gateway", "power state", most, 50),
+               lambda: site.play(most, 50, fleet("power state", delegate_to="gateway")))
+    bench.time((driver, "ours through a gateway", "power state", sizes[0], 50),
+               lambda: site.play(sizes[0], 50, ours("power state", delegate_to="gateway")))
+
+
+def dead_bmc(bench, site, simulator, count):
+    """What one BMC that is not there costs a fleet: its own time-out, and nobody else anything."""
+    put(simulator, "power state")
+    good = site.connections
+    # Nothing answers there, and nothing refuses: TEST-NET-1 has no route out of a laboratory, a full backlog has none anywhere.
+    with silent_address() as (address, port):
+        site.connections = [*good[:count - 1], {**good[0], "address": address, "port": port}]
+        tasks = fleet("power state", ignore_errors=True)
+        _cpu, wall = site.play(count, 50, tasks)
+    site.connections = good
+    bench.tell(f"redfish fleet of {count} with one dead BMC: wall", wall, "s", 15)
+
+
+@contextlib.contextmanager
+def silent_address():
+    """A TCP port that completes no connection: its backlog is full."""
+    import socket
+    with socket.socket() as server, contextlib.ExitStack() as stack:
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _unused in range(4):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                filler.connect(server.getsockname())
+        yield server.getsockname()
+
+
+def ratios(bench, driver, count):
+    """What is promised, as ratios of this run."""
+    share = {"redfish": 10, "ipmi": 8}[driver]
+    start_up = bench.cpu["any", "nothing", "start", count, 50]
+    floor = bench.cpu["any", "floor", "no-op", count, 50]
+    for operation in OPERATIONS:
+        own, together, other, least = (bench.cpu[driver, who, operation, count, 50] for who in ("ours", "fleet", "community.general", "limit"))
+        name = f"{driver} {operation}, {count} nodes"
+        bar = None if bench.quick else 1
+        bench.tell(f"{name}: per host, of 1/{share} of community.general", own * share / other, "x", bar)
+        bench.tell(f"{name}: per host, of twice the floor", own / floor / 2, "x", bar)
+        bench.tell(f"{name}: fleet, of 1/40 of community.general", together * 40 / other, "x", bar)
+        bench.tell(f"{name}: fleet net of Ansible's start, of twice the limit", (together - start_up) / least / 2, "x", bar)
+        bench.tell(f"{name}: fleet with Ansible's start, of twice the limit", together / least / 2, "x")
+        bench.tell(f"{name}: community.general costs so many times ours per host", other / own, "x")
+        bench.tell(f"{name}: community.general costs so many times the fleet", other / together, "x")
+
+
+def measure(quick):
+    """All of it.
+
+    :returns: list of figures.
+    """
+    sizes = (5, 20) if quick else (20, 100, 300, 1000)
+    bench = Bench(quick)
+    most = min(PROMISED, max(sizes))
+    simulators = {"redfish": start.redfish_bmcs, "ipmi": getattr(start, "ipmi_bmcs", None)}
+    with tempfile.TemporaryDirectory(prefix="rackwright-bench-") as directory:
+        for driver, make in simulators.items():
+            if make is None:
+                continue
+            with make(count=max(sizes), latency=LATENCY, power="On") as simulator:
+                site = Site(directory, driver, simulator.connections)
+                if driver == "redfish":
+                    floors(bench, site, sizes)
+                driver_cases(bench, driver, simulator, site, sizes)
+                bounds(bench, driver, simulator, site, sizes)
+                if driver == "redfish":
+                    dead_bmc(bench, site, simulator, most)
+                ratios(bench, driver, most)
+    return bench.figures
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", default=os.environ.get("RACKWRIGHT_BENCH") == "quick")
+    sys.exit(report("bmc", measure(parser.parse_args().quick)))
