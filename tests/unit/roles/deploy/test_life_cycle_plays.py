@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import pathlib
 import subprocess
 import sys
+import threading
 
 import pytest
 import yaml
@@ -26,6 +28,39 @@ IMAGE = {
     "name": "debian-12", "digest": f"sha256:{'1' * 64}", "manifest_digest": f"sha256:{'2' * 64}", "path": "images/debian-12/1",
     "virtual_size": 1024 ** 3, "published_at": "2026-01-31T12:00:00+00:00",
 }
+
+
+class Board(http.server.BaseHTTPRequestHandler):
+    """A Redfish service with one system, as small as the driver lets it be; the server keeps ``system`` and ``patches``."""
+
+    def log_message(self, *arguments):
+        pass
+
+    def do_GET(self):
+        self.answer({
+            "/redfish/v1": {"@odata.id": "/redfish/v1/", "RedfishVersion": "1.6.0", "Systems": {"@odata.id": "/redfish/v1/Systems"}},
+            "/redfish/v1/Systems": {"@odata.id": "/redfish/v1/Systems", "Members": [{"@odata.id": "/redfish/v1/Systems/1"}]},
+            "/redfish/v1/Systems/1": self.server.system,
+        }.get(self.path.rstrip("/")))
+
+    def do_PATCH(self):
+        boot = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["Boot"]
+        self.server.patches.append(boot)
+        self.server.system["Boot"].update(boot)
+        self.answer(self.server.system)
+
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["ResetType"]
+        self.server.system["PowerState"] = "On" if asked == "On" else "Off"
+        self.answer({})
+
+    def answer(self, document):
+        data = json.dumps(document).encode()
+        self.send_response(404 if document is None else 200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
 
 
 class Site:
@@ -106,6 +141,26 @@ def site(tmp_path, monkeypatch):
     for daemon in made.daemons:
         with daemon:
             daemon.stdin.close()
+
+
+@pytest.fixture
+def board(monkeypatch):
+    """A board that was set to boot as a BIOS does; its ``bmc`` is for the hardware record."""
+    monkeypatch.setenv("BMC_PASSWORD", "canary")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Board)
+    server.patches = []
+    server.system = {
+        "@odata.id": "/redfish/v1/Systems/1", "PowerState": "On", "SerialNumber": "S1",
+        "Actions": {"#ComputerSystem.Reset": {"target": "/redfish/v1/Systems/1/Actions/ComputerSystem.Reset"}},
+        "Boot": {"BootSourceOverrideTarget": "None", "BootSourceOverrideEnabled": "Disabled", "BootSourceOverrideMode": "Legacy"},
+    }
+    server.bmc = {"address": f"http://127.0.0.1:{server.server_address[1]}", "username": "operator", "password": {"env": "BMC_PASSWORD"}}
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 AVAILABLE = ("manage", "done", "provide", "done")
@@ -192,15 +247,27 @@ def test_undeploy_of_a_machine_without_bmc_that_is_not_cleaned(site):
     assert site.node["provision_state"] == "available" and site.node["instance"] is None
 
 
-def test_undeploy_switches_a_machine_off_that_is_not_cleaned(site, monkeypatch):
-    monkeypatch.setenv("BMC_PASSWORD", "canary")
-    bmc = {"address": "127.0.0.1", "port": 1, "username": "operator", "password": {"env": "BMC_PASSWORD"}}
-    site.enrol(*ACTIVE, automated_clean=False, driver="redfish", bmc=bmc)
+def test_undeploy_switches_a_machine_off_that_is_not_cleaned(site, board):
+    site.enrol(*ACTIVE, automated_clean=False, driver="redfish", bmc={**board.bmc, "address": "http://127.0.0.1:1"})
     output = site.play("undeploy")
     assert site.node["provision_state"] == "error" and site.node["instance"] and site.node["lock"] is None
     last = output.rpartition("fatal: [node1]")[2]
     assert "127.0.0.1" in site.node["last_error"] and "127.0.0.1" in last and "run the same command again" in last
     # That is what the same command begins with.
-    site.enrol(automated_clean=False)
-    assert "nothing switched it off" in site.play("undeploy", fails=False)
-    assert site.node["provision_state"] == "available"
+    site.enrol(automated_clean=False, driver="redfish", bmc=board.bmc)
+    site.play("undeploy", fails=False)
+    assert site.node["provision_state"] == "available" and board.system["PowerState"] == "Off"
+    assert "changed=0" in site.play("undeploy", fails=False)
+
+
+@pytest.mark.parametrize(("boot_mode", "sent"), [("uefi", "UEFI"), ("bios", None)])
+@pytest.mark.parametrize(("verb", "words"), [("deploy", AVAILABLE), ("provide", ("manage", "done"))])
+def test_the_ramdisk_is_booted_in_the_boot_mode_of_the_node(site, board, boot_mode, sent, verb, words):
+    site.serve()
+    site.enrol(*words, driver="redfish", bmc=board.bmc, boot_mode=boot_mode)
+    if verb == "deploy":
+        site.play(verb, "--check", fails=False)
+        assert not board.patches
+    assert "no call from the ramdisk" in site.play(verb, ramdisk_boot_timeouts={"callback": 0})
+    assert [patch.get("BootSourceOverrideMode") for patch in board.patches] == [sent]
+    assert board.system["PowerState"] == "On" and board.system["Boot"]["BootSourceOverrideTarget"] == "Pxe"
