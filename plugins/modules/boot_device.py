@@ -12,7 +12,9 @@ version_added: 1.0.0
 author:
   - rackwright.baremetal contributors (@rackwright)
 description:
-  - Sets the boot device override of a node and reads it back. A BMC that kept another device is an error that names it.
+  - Sets the boot device override of a node and reads it back. A BMC that kept another device is an error that names it within seconds.
+  - Boards disagree on how they want to be told. What belongs into one request, where it goes and in which order is found out by trying, and
+    what the BMC tells afterwards is the judge.
   - The node is neither powered on nor off. Some BMCs take or tell a boot device only while the machine is off;
     M(rackwright.baremetal.power) with O(rackwright.baremetal.power#module:boot_device) does both in the right order.
 extends_documentation_fragment:
@@ -34,10 +36,11 @@ attributes:
 options:
   device:
     description:
-      - V(pxe) for the network, V(disk) for the first disk, V(cdrom), V(bios) for the firmware setup, V(none) for the firmware's own order.
+      - V(pxe) for the network, V(http) for UEFI HTTP boot (only with the driver V(redfish)), V(disk) for the first disk, V(cdrom) also for
+        virtual media, V(usb) for removable media, V(bios) for the firmware setup, V(none) for the firmware's own order.
     type: str
     required: true
-    choices: [pxe, disk, cdrom, bios, none]
+    choices: [pxe, http, disk, cdrom, usb, bios, none]
   persistent:
     description:
       - For all boots instead of the next one only.
@@ -46,11 +49,17 @@ options:
     default: false
   mode:
     description:
-      - Boot mode of the firmware. When not given, it is left alone.
+      - Boot mode of the firmware. When not given, it is left alone. Over IPMI the flag stays as the BMC tells it then; an override that
+        never had one asks for V(bios).
       - Over IPMI this is a request that many firmwares do not heed, so that a BMC which tells another mode gives a warning there and
-        an error with Redfish.
+        an error with Redfish. A BMC that tells no mode at all gives a warning.
     type: str
     choices: [uefi, bios]
+  uri:
+    description:
+      - With O(device=http), what the firmware loads, as a URL. When not given, DHCP tells the firmware.
+      - It is read back like the device. Not every BMC that offers V(http) takes a URI.
+    type: str
 seealso:
   - module: rackwright.baremetal.power
 """
@@ -59,6 +68,11 @@ EXAMPLES = r"""
 - name: Boot from the network at the next boot
   rackwright.baremetal.boot_device:
     device: pxe
+
+- name: Boot once by HTTP from a URL, without TFTP and DHCP options
+  rackwright.baremetal.boot_device:
+    device: http
+    uri: http://192.0.2.1/boot/ipxe.efi
 
 - name: Boot from the first disk from now on
   rackwright.baremetal.boot_device:
@@ -98,6 +112,10 @@ boot_device:
       description: V(uefi), V(bios), or nothing when the BMC does not tell.
       type: str
       returned: always
+    uri:
+      description: What the firmware loads, or nothing when DHCP tells it.
+      type: str
+      returned: when the device is V(http)
 nodes:
   description: With O(nodes), the result of each node by its name.
   returned: when O(nodes) was given

@@ -38,39 +38,63 @@ attributes:
 options:
   state:
     description:
-      - V(on) and V(off) change nothing when the node is in that state. V(off) does not ask the operating system.
+      - V(on) and V(off) change nothing when the node is in that state.
       - V(rebooted) powers the node off, waits until it is off, and powers it on. A node that is off is powered on.
     type: str
     required: true
     choices: ["on", "off", rebooted]
+  method:
+    description:
+      - How a node that is on is switched off. V(hard) does so at once.
+      - V(soft) asks the operating system to shut down. When it has not done so after O(soft_timeout), or the BMC cannot ask it, the node is
+        switched off hard and a warning tells so.
+      - V(reset) is for O(state=rebooted) only. It resets the node without going through off, which is faster and proves less, for the
+        power state is on all the time. A node whose reset is known to hang goes through off nevertheless.
+    type: str
+    choices: [hard, soft, reset]
+    default: hard
   timeout:
-    description: Seconds that all of it may take.
+    description:
+      - Seconds that all of it may take.
+      - A state between on and off, a BMC that is gone for a moment or one that refuses for the moment is waited over within this time.
     type: int
     default: 120
+  soft_timeout:
+    description: With O(method=soft), seconds that the operating system has to shut down, on top of O(timeout).
+    type: int
+    default: 60
   boot_device:
     description:
       - Device to boot from. It is set and read back before the node is powered on; with O(state=rebooted) while the node is off, which is the
-        only time when some BMCs take it; with O(state=off) afterwards.
+        only time when some BMCs take it; with O(state=off) afterwards. A BMC that forgets it over a power cycle gets it right before
+        the node starts.
       - A BMC that takes the device but tells another persistence gives a warning.
     type: dict
     suboptions:
       device:
         description:
-          - V(pxe) for the network, V(disk) for the first disk, V(cdrom), V(bios) for the firmware setup, V(none) for the firmware's own order.
+          - V(pxe) for the network, V(http) for UEFI HTTP boot (only with the driver V(redfish)), V(disk) for the first disk, V(cdrom) also
+            for virtual media, V(usb) for removable media, V(bios) for the firmware setup, V(none) for the firmware's own order.
         type: str
         required: true
-        choices: [pxe, disk, cdrom, bios, none]
+        choices: [pxe, http, disk, cdrom, usb, bios, none]
       persistent:
         description: For all boots instead of the next one only.
         type: bool
         default: false
       mode:
         description:
-          - Boot mode of the firmware. When not given, it is left alone.
+          - Boot mode of the firmware. When not given, it is left alone. Over IPMI the flag stays as the BMC tells it then; an override
+            that never had one asks for V(bios).
           - Over IPMI this is a request that many firmwares do not heed, so that a BMC which tells another mode gives a warning there and
-            an error with Redfish.
+            an error with Redfish. A BMC that tells no mode at all gives a warning.
         type: str
         choices: [uefi, bios]
+      uri:
+        description:
+          - With O(boot_device.device=http), what the firmware loads, as a URL. When not given, DHCP tells the firmware.
+          - It is read back like the device. Not every BMC that offers V(http) takes a URI.
+        type: str
 seealso:
   - module: rackwright.baremetal.boot_device
 """
@@ -86,6 +110,12 @@ EXAMPLES = r"""
     boot_device:
       device: pxe
       mode: uefi
+
+- name: Shut the node down as its operating system wants it, and switch it off after three minutes otherwise
+  rackwright.baremetal.power:
+    state: "off"
+    method: soft
+    soft_timeout: 180
 
 - name: Switch a machine off that is in no registry, from a gateway in the BMC network
   rackwright.baremetal.power:
@@ -133,6 +163,10 @@ boot_device:
       description: V(uefi), V(bios), or nothing when the BMC does not tell.
       type: str
       returned: always
+    uri:
+      description: What the firmware loads, or nothing when DHCP tells it.
+      type: str
+      returned: when the device is V(http)
 nodes:
   description: With O(nodes), the result of each node by its name.
   returned: when O(nodes) was given

@@ -66,9 +66,20 @@ def test_device_that_is_not_offered_is_refused_before_anything_is_sent(opened, r
     assert not [line for line in redfish_requests() if "PATCH" in line]
 
 
-def test_mode_that_the_machine_cannot_change_is_an_error(opened, redfish):
-    with pytest.raises(BaremetalError, match="refused the boot device disk.*HTTP status 500"):
-        opened("redfish", redfish, lambda driver: boot.ensure_boot_device(driver, "disk", mode="uefi"))
+def test_mode_of_a_bmc_that_knows_none_is_dropped_and_told(opened, redfish):
+    """This emulator refuses the property with status 500, and shows none for this machine."""
+    warnings = []
+    result = opened("redfish", redfish, lambda driver: boot.ensure_boot_device(driver, "disk", True, "uefi", warn=warnings.append))
+    assert result["after"] == {"device": "disk", "persistent": True, "mode": None}
+    assert warnings == ["the BMC tells no boot mode, so that nothing proves that uefi was taken"]
+
+
+def test_read_back_costs_one_request(opened, redfish, machine_off, redfish_requests):
+    opened("redfish", redfish, lambda driver: boot.ensure_boot_device(driver, "disk", persistent=True))
+    path = redfish_systems(opened, redfish)
+    before = len(redfish_requests())
+    opened("redfish", {**redfish, "system_id": path}, lambda driver: boot.ensure_boot_device(driver, "pxe", persistent=True))
+    assert [re.search("GET|PATCH", line)[0] for line in redfish_requests()[before:]] == ["GET", "PATCH", "GET"]
 
 
 def test_power_state_costs_one_request_where_the_system_is_known(opened, redfish, redfish_requests):

@@ -13,7 +13,7 @@ A driver is a class with these attributes and methods; the instance is one open 
 ``POWER``
     frozenset of the targets that ``set_power`` takes: ``on``, ``off``, ``reset``, ``soft off``.
 ``BOOT_DEVICES``
-    frozenset of the devices that ``set_boot`` takes: ``pxe``, ``disk``, ``cdrom``, ``bios``, ``none``.
+    frozenset of the devices that ``set_boot`` takes: ``pxe``, ``http``, ``disk``, ``cdrom``, ``usb``, ``bios``, ``none``.
 ``MODE_IS_FIRM``
     whether the boot mode that the driver reads is the machine's setting, and not a mere request.
 ``__init__(connection, log)``
@@ -22,13 +22,15 @@ A driver is a class with these attributes and methods; the instance is one open 
     logs off; never raises.
 ``get_power()``
     ``on``, ``off``, or ``unknown`` for everything between them.
+``reset_hangs``
+    whether a reset is known to leave the machine hanging, so that it has to go through off.
 ``set_power(target)``
-    asks for a change and returns at once.
+    asks for a change and returns at once; raises NotNow for what may work later.
 ``get_boot()``
-    ``{"device", "persistent", "mode"}``; mode is ``uefi``, ``bios`` or None; device may be one
-    that ``set_boot`` does not take, as the BMC calls it.
-``set_boot(device, persistent, mode)``
-    sets the override of the next boot, or of all boots; mode None leaves the mode alone.
+    ``{"device", "persistent", "mode"}``, and ``uri`` for the device http; mode is ``uefi``, ``bios`` or None; device
+    may be one that ``set_boot`` does not take, as the BMC calls it.
+``set_boot(device, persistent, mode, uri=None)``
+    sets the override of the next boot, or of all boots; mode None leaves the mode alone. What it brought about, ``get_boot`` tells.
 ``identity()``
     ``{"system_uuid", "serial", "sku", "manufacturer", "model"}``, None for what the BMC does not tell.
 ``IDENTITY_IS_AT_HAND``

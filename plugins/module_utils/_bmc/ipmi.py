@@ -22,8 +22,8 @@ except ImportError:
     pyghmi_errors = fru = None
 
 from .._errors import BaremetalError, missing_library
-from . import ipmi_session
-from .connection import STAGE, BmcLost, NotLetIn, refused, required
+from . import ipmi_boot, ipmi_session
+from .connection import STAGE, BmcLost, BmcUnreachable, NotLetIn, NotNow, refused, required
 
 PORT = 623
 # RAKP message 1 has room for no more (IPMI 2.0, 13.20).
@@ -32,11 +32,10 @@ _LONGEST_USERNAME = 16
 _LOG = "look up in the BMC's own log why; a firmware update of the BMC may be due"
 _USER = "correct the user name, or give the user the privilege level operator or administrator for IPMI over LAN"
 
-# What the collection calls a thing, and what pyghmi calls it.
-_POWER = {"on": "on", "off": "off", "reset": "reset", "soft off": "shutdown"}
-_DEVICES = {"pxe": "network", "disk": "hd", "cdrom": "optical", "bios": "setup", "none": "default"}
-_DEVICE_NAMES = {value: name for name, value in _DEVICES.items()}
-
+# Chassis Control (IPMI 2.0, 28.3).
+_POWER = {"off": 0, "on": 1, "reset": 3, "soft off": 5}
+_CHASSIS, _STATUS, _CONTROL = 0x00, 0x01, 0x02
+_NOT_NOW = 0xD5  # completion code: not supported in present state
 
 # K_g has 20 bytes, shorter ones are filled up with zeros (13.31), which is what HMAC does with them.
 _LONGEST_KEY = 20
@@ -80,8 +79,10 @@ class IpmiDriver:
         "serial console capture",
     })
     POWER = frozenset(_POWER)
-    BOOT_DEVICES = frozenset(_DEVICES)
+    BOOT_DEVICES = ipmi_boot.DEVICES
     MODE_IS_FIRM = False
+    # Only a Redfish quirk knows boards whose reset hangs.
+    reset_hangs = False
     IDENTITY_IS_AT_HAND = False
 
     def __init__(self, connection, log):
@@ -140,6 +141,7 @@ class IpmiDriver:
         what, cure = {
             "silent": ("does not answer",
                        "check address and port, that IPMI over LAN is switched on in the BMC, and that no firewall is in between"),
+            "lost": ("does not answer any more", "try again in a minute; if it stays so, reset the BMC"),
             "silent name": (f"does not let the user {user} in", _USER),
             "user": (f"does not let the user {user} in", _USER),
             "privilege": (f"does not let the user {user} in with the privilege level {self._privilege or 'operator'}", _USER),
@@ -152,10 +154,12 @@ class IpmiDriver:
             "resources": ("has no session left",
                           "wait some minutes until forgotten sessions end, find what leaves them open, or reset the BMC; some BMCs say so "
                           "when the cipher suite is switched off, so try the other one of cipher_suite 17 and 3 as well"),
-            "version": ("does not speak IPMI 2.0", "update the firmware of the BMC, or use its Redfish service with the driver redfish"),
+            "version": ("does not speak IPMI 2.0",
+                        "update the firmware of the BMC, or use its Redfish service with the driver redfish"),
             "other": ("refused the login", _LOG),
         }[error.kind]
-        make = BmcLost if error.kind in ("silent", "resources") else NotLetIn if error.kind in ("silent name", "user", "password") else refused
+        make = {"silent": BmcUnreachable, "lost": BmcLost, "resources": BmcLost,
+                "silent name": NotLetIn, "user": NotLetIn, "password": NotLetIn}.get(error.kind, refused)
         return make(f"the BMC at {where} {what}", seen=error, cure=cure)
 
     @contextlib.contextmanager
@@ -171,30 +175,59 @@ class IpmiDriver:
         with self._explained():
             yield self._command
 
+    def _ask(self, number, data=()):
+        """A chassis command.
+
+        :returns: ``(completion code, data, text of the error or None)``.
+        :raises BmcLost: when the BMC is busy, and still so after some seconds.
+        """
+        with self.command() as command:
+            answer = command.raw_command(netfn=_CHASSIS, command=number, data=data)
+        if answer["code"] in ipmi_session.BUSY:
+            raise BmcLost(f"the BMC at {self._address} is busy", seen=answer["error"],
+                          cure="try again in a minute; if it stays so, reset the BMC")
+        return answer["code"], answer["data"], answer.get("error")
+
     def get_power(self):
         """See driver.py; IPMI knows no state between on and off."""
-        with self.command() as command:
-            return command.get_power()["powerstate"]
+        code, data, error = self._ask(_STATUS)
+        if code or not data:
+            raise BaremetalError(f"the BMC at {self._address} does not tell the power state", stage="power",
+                                 seen=error or "an empty answer", cure=_LOG)
+        return "on" if data[0] & 1 else "off"
 
     def set_power(self, target):
         """See driver.py."""
-        with self.command() as command:
-            command.set_power(_POWER[target], wait=False)
+        code, _data, error = self._ask(_CONTROL, (_POWER[target],))
+        if code == _NOT_NOW:
+            raise NotNow(f"the BMC at {self._address} cannot do power {target} now", stage="power", seen=error, cure=_LOG)
+        if code:
+            raise BaremetalError(f"the BMC at {self._address} refused power {target}", stage="power", seen=error, cure=_LOG)
 
     def get_boot(self):
-        """See driver.py."""
+        """See driver.py; the mode is that of the override, None where there is none."""
         with self.command() as command:
-            boot = command.get_bootdev()
-        device = _DEVICE_NAMES.get(boot["bootdev"], str(boot["bootdev"]))
-        if device == "none":
-            return {"device": "none", "persistent": False, "mode": None}
-        return {"device": device, "persistent": boot["persistent"], "mode": "uefi" if boot["uefimode"] else "bios"}
+            told = ipmi_boot.read(command)
+        device = told["device"]
+        if told["selector"] == ipmi_boot.REMOTE_MEDIA and told["efi"] and self._disk_selector(True) == told["selector"]:
+            device = "disk"
+        return {"device": device, "persistent": told["persistent"], "mode": None if device == "none" else "uefi" if told["efi"] else "bios"}
 
-    def set_boot(self, device, persistent, mode):
-        """See driver.py; there is no way to leave the mode's flag out, so None is bios."""
-        self._log(f"boot device {device}, persistent {persistent}, mode {mode}")
+    def set_boot(self, device, persistent, mode, uri=None):
+        """See driver.py; the flag of the mode cannot be left out: mode None leaves it as the BMC tells it."""
         with self.command() as command:
-            command.set_bootdev(_DEVICES[device], persist=persistent, uefiboot=mode == "uefi")
+            efi = mode == "uefi" if mode else ipmi_boot.read(command)["efi"]
+        flags = ipmi_boot.set_bytes(device, persistent, efi, self._disk_selector(efi and device == "disk"))
+        with self.command() as command:
+            ipmi_boot.write(command, flags, keep_timer=bool(self._quirk("ipmi_boot_timer_kept")), log=self._log)
+
+    def _disk_selector(self, efi):
+        """The selector of the disk, which a quirk gives as it stands in the byte of the boot flags."""
+        byte = self._quirk("ipmi_uefi_disk_selector") if efi else None
+        return ipmi_boot.DISK if byte is None else byte >> 2
+
+    def _quirk(self, name):
+        return None
 
     def _product(self, command):
         try:

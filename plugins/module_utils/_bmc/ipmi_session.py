@@ -76,8 +76,8 @@ _known = {}
 class SessionError(IpmiException):
     """A session that could not be opened or is lost.
 
-    ``kind`` says which: ``silent`` (no answer at all), ``silent name`` (answers until it is told the user name),
-    ``suite``, ``user``, ``password``, ``key`` (K_g), ``privilege``, ``resources``, ``version``, ``other``.
+    ``kind`` says which: ``silent`` (no answer at all), ``lost`` (it had answered before), ``silent name`` (answers until
+    it is told the user name), ``suite``, ``user``, ``password``, ``key`` (K_g), ``privilege``, ``resources``, ``version``, ``other``.
     """
 
     def __init__(self, kind, text):
@@ -178,9 +178,9 @@ class Session:
                 break
             except _StepLost as lost:
                 if number == len(_LOGIN_WAITS):
-                    raise SessionError("silent name" if lost.args[0] == packets.RAKP2 else "silent", "no reply within the login") from lost
+                    raise SessionError("silent name" if lost.args[0] == packets.RAKP2 else "lost", "no reply within the login") from lost
             except ConnectionRefusedError as error:
-                raise SessionError("silent", "no reply within the login") from error
+                raise SessionError("lost", "no reply within the login") from error
         self._raise_privilege()
 
     def _step(self, kind, payload, answer_kind, wait):
@@ -232,7 +232,8 @@ class Session:
         self.suite = next((chosen for number, chosen in packets.SUITES.items() if number in suites and (
             chosen.authentication, chosen.integrity, chosen.confidentiality) == (answer[16], answer[24], answer[32])), None)
         if self.suite is None:
-            raise SessionError("suite", f"the BMC chose the algorithms {answer[16]}, {answer[24]}, {answer[32]} instead of suite {suite.number}")
+            raise SessionError(
+                "suite", f"the BMC chose the algorithms {answer[16]}, {answer[24]}, {answer[32]} instead of suite {suite.number}")
         self._agree(tag, own_id, bmc_id, wait)
 
     def _agree(self, tag, own_id, bmc_id, wait):
@@ -276,7 +277,7 @@ class Session:
         :raises SessionError: when there is none; the session is of no use then.
         """
         if self.broken or not self.logged:
-            raise SessionError("silent", "the session with the BMC is over")
+            raise SessionError("lost", "the session with the BMC is over")
         self._sequence = (self._sequence + 1) % 64
         sequence = self._sequence
         request = packets.message(netfn, command, data, sequence, lun=lun)
@@ -298,7 +299,7 @@ class Session:
             return self._exchange(lambda: self._seal.wrapped(packets.IPMI, request), self._seal.unwrapped, accept, waits)
         except (TimeoutError, ConnectionRefusedError) as error:
             self.broken = True
-            raise SessionError("silent", "no reply to a command within the session") from error
+            raise SessionError("lost", "no reply to a command within the session") from error
 
     def raw_command(self, netfn, command, bridge_request=(), data=(), delay_xmit=None, retry=True, timeout=None, rslun=0):
         """A command as pyghmi asks for it.
@@ -313,7 +314,8 @@ class Session:
             time.sleep(delay_xmit)
         waits = _WAITS if timeout is None else (timeout, *_WAITS[1:])
         for pause in (*_BUSY_PAUSES, None):
-            answer = self._ask(netfn, command, bytes(data), lun=rslun, bridge=bridge_request or self._bridge, waits=waits if retry else waits[:1])
+            answer = self._ask(netfn, command, bytes(data), lun=rslun, bridge=bridge_request or self._bridge,
+                               waits=waits if retry else waits[:1])
             if answer.code not in BUSY or pause is None:
                 break
             time.sleep(pause)
@@ -322,6 +324,37 @@ class Session:
         if text:
             response["error"] = text
         return response
+
+    # Payloads other than commands
+
+    def send_payload(self, kind, payload):
+        """Send a payload once; whether it arrives, only an answer tells.
+
+        :param kind: payload type (table 13-16).
+        :raises SessionError: when the session is over.
+        """
+        if self.broken or not self.logged:
+            raise SessionError("silent", "the session with the BMC is over")
+        self._socket.send(self._seal.wrapped(kind, payload))
+
+    def receive_payload(self, kind, seconds):
+        """The next payload of a type that comes in within some seconds, or None.
+
+        :raises SessionError: when nobody listens on the BMC's port any more.
+        """
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self._socket.settimeout(left)
+            try:
+                content = self._seal.unwrapped(self._socket.recv(4096))
+            except TimeoutError:
+                return None
+            except ConnectionRefusedError as error:
+                self.broken = True
+                raise SessionError("silent", "nobody listens on the BMC's port any more") from error
+            if content and content[0] == kind:
+                return content[1]
+        return None
 
     # End
 

@@ -13,30 +13,45 @@ import time
 
 from .._errors import BaremetalError
 from .boot import ensure_boot_device
-from .connection import BmcLost
+from .connection import BmcLost, NotNow
 
 STAGE = "power"
 POLL_INTERVAL = 1.0  # seconds
 # A machine that is between two states is left alone so long (seconds) before it is told what to do.
 SETTLE_GRACE = 30.0
+# Seconds after which a BMC that refused a change for the moment, or was lost over it, is asked again.
+RETRY_INTERVAL = 10.0
 
-# What ``set_power`` is asked for on the way to a state.
-TARGETS = {"on": ("on",), "off": ("off",), "rebooted": ("off", "on")}
+METHODS = ("hard", "soft", "reset")
+
+# What ``set_power`` is asked for on the way to a state, by method.
+TARGETS = {
+    "on": {method: ("on",) for method in METHODS},
+    "off": {"hard": ("off",), "soft": ("soft off", "off"), "reset": ("off",)},
+    "rebooted": {"hard": ("off", "on"), "soft": ("soft off", "off", "on"), "reset": ("reset", "on")},
+}
+
+
+def check_method(state, method):
+    """Refuse what contradicts itself, before anything is sent.
+
+    :raises BaremetalError: for a state that is not reached by a reset.
+    """
+    if method == "reset" and state != "rebooted":
+        raise BaremetalError(f"a reset does not bring a machine into the power state {state}", stage=STAGE,
+                             cure="use the method reset with the state rebooted only")
 
 
 class _Deadline:
     """The time that an operation may take, from now on."""
 
     def __init__(self, seconds, clock):
+        self.seconds = seconds
         self._clock = clock
         self._begin = clock()
-        self._seconds = seconds
 
     def elapsed(self):
         return self._clock() - self._begin
-
-    def left(self):
-        return self._seconds - self.elapsed()
 
 
 def _wait_for(driver, states, deadline, limit, sleep):
@@ -59,28 +74,85 @@ def _wait_for(driver, states, deadline, limit, sleep):
         sleep(POLL_INTERVAL)
 
 
-def _bring(driver, target, deadline, sleep, timeout):
-    driver.set_power(target)
-    state, fact = _wait_for(driver, (target,), deadline, timeout, sleep)
+def _bring(driver, target, deadline, sleep):
+    """Power the machine on or off and wait until it is.
+
+    What the BMC answers is no proof: a request that was lost, or refused for the moment, may have been heard all the
+    same or is made again, and the power state decides.
+    """
+    limit, said = deadline.seconds, None
+    while True:
+        try:
+            driver.set_power(target)
+            patience = limit
+        except (BmcLost, NotNow) as error:
+            said = error.seen or error.what
+            patience = min(limit, deadline.elapsed() + RETRY_INTERVAL)
+        state, fact = _wait_for(driver, (target,), deadline, patience, sleep)
+        if state is not None:
+            return
+        if deadline.elapsed() + POLL_INTERVAL > limit:
+            break
+    raise BaremetalError(
+        f"the machine was told to power {target} and did not do so", stage=STAGE,
+        seen=f"{fact} after {deadline.elapsed():.0f} s (time-out {limit} s)" + (f"; the BMC said: {said}" if said else ""),
+        cure="look at the machine's console and at the BMC's event log; a larger timeout helps if the machine is merely slow",
+    )
+
+
+def _ask_softly(driver, deadline, soft_timeout, sleep, warn):
+    """Ask the operating system to shut down; tell when it does not.
+
+    :returns: whether the machine is off.
+    """
+    try:
+        driver.set_power("soft off")
+    except BmcLost as error:
+        seen = error.what
+    except BaremetalError as error:
+        warn("the machine is powered off without asking its operating system, because the BMC takes no soft off: "
+             f"{error.seen or error.what}")
+        return False
+    else:
+        seen = None
+    state, fact = _wait_for(driver, ("off",), deadline, deadline.elapsed() + soft_timeout, sleep)
+    if state is None:
+        warn(f"the operating system did not shut down within {soft_timeout} s ({seen or fact}); the machine is powered off without it")
+    return state is not None
+
+
+def _switch_off(driver, method, deadline, soft_timeout, sleep, warn):
+    if method != "soft" or not _ask_softly(driver, deadline, soft_timeout, sleep, warn):
+        _bring(driver, "off", deadline, sleep)
+
+
+def _reset(driver, deadline, sleep):
+    """Reset the machine, and see that it is on afterwards."""
+    driver.set_power("reset")
+    state, fact = _wait_for(driver, ("on",), deadline, deadline.seconds, sleep)
     if state is None:
         raise BaremetalError(
-            f"the machine was told to power {target} and did not do so", stage=STAGE,
-            seen=f"{fact} after {deadline.elapsed():.0f} s (time-out {timeout} s)",
-            cure="look at the machine's console and at the BMC's event log; a larger timeout helps if the machine is merely slow",
-        )
+            "the machine was reset and is not on", stage=STAGE,
+            seen=f"{fact} after {deadline.elapsed():.0f} s (time-out {deadline.seconds} s)",
+            cure="look at the machine's console; a machine whose reset hangs is rebooted with the method hard")
 
 
-def ensure_power(driver, state, *, timeout=120, boot=None, check_mode=False, warn=lambda text: None,
+def ensure_power(driver, state, *, method="hard", timeout=120, soft_timeout=60, boot=None, check_mode=False, warn=lambda text: None,
                  sleep=time.sleep, clock=time.monotonic):
     """Bring a machine into a power state and wait until the BMC says that it is there.
 
     :param driver: an open driver, see driver.py.
     :param state: ``on``, ``off``, or ``rebooted``: off until settled, then on; a machine that was
         off is powered on.
+    :param method: how a machine that is on is switched off: ``hard`` at once, ``soft`` by asking its operating system
+        first. For ``rebooted`` also ``reset``, which does not go through off; a machine whose reset is known to
+        hang goes through off nevertheless.
     :param timeout: seconds for all of it.
-    :param boot: dict with ``device``, ``persistent`` and ``mode`` for ``ensure_boot_device``, or
+    :param soft_timeout: seconds that the operating system has to shut down, on top of ``timeout``.
+    :param boot: dict with ``device``, ``persistent``, ``mode`` and ``uri`` for ``ensure_boot_device``, or
         None. It is set and read back before the machine is powered on, for ``rebooted`` while the
-        machine is off, for ``off`` afterwards.
+        machine is off (with ``reset`` before it), for ``off`` afterwards. A BMC that forgets it over a power
+        cycle thus gets it right before the machine starts.
     :param check_mode: read only, and predict.
     :param warn: called with what deviates and does no harm.
     :param sleep: for tests.
@@ -89,16 +161,19 @@ def ensure_power(driver, state, *, timeout=120, boot=None, check_mode=False, war
         ``after`` hold power_state, and boot_device if one was asked for.
     :raises BaremetalError: when the state is not reached in time, or the boot device is not taken.
     """
-    deadline = _Deadline(timeout, clock)
+    deadline = _Deadline(timeout + (soft_timeout if method == "soft" else 0), clock)
     was = driver.get_power()
     if was == "unknown" and not check_mode:
         was = _wait_for(driver, ("on", "off"), deadline, min(SETTLE_GRACE, timeout), sleep)[0] or "unknown"
-    if not check_mode and "off" in TARGETS[state] and was != "off":
-        _bring(driver, "off", deadline, sleep, timeout)
-    boot_result = ensure_boot_device(driver, **boot, check_mode=check_mode, warn=warn) if boot else None
-    is_off = was == "off" or "off" in TARGETS[state]
-    if not check_mode and "on" in TARGETS[state] and (is_off or was == "unknown"):
-        _bring(driver, "on", deadline, sleep, timeout)
+    through_off = state == "off" or state == "rebooted" and (method != "reset" or was != "on" or driver.reset_hangs)
+    if not check_mode and through_off and was != "off":
+        _switch_off(driver, method, deadline, soft_timeout, sleep, warn)
+    boot_result = ensure_boot_device(driver, **boot, check_mode=check_mode, warn=warn, sleep=sleep) if boot else None
+    if not check_mode and state != "off":
+        if through_off or was != "on":
+            _bring(driver, "on", deadline, sleep)
+        elif state == "rebooted":
+            _reset(driver, deadline, sleep)
     return _result(state, was, boot_result)
 
 

@@ -15,6 +15,7 @@ from .boot import reached
 from .connection import NotNow
 from .redfish_errors import RedfishRefusal
 from .redfish_service import RedfishService, path_of
+from .tolerant import dig
 
 # Reset types in order of preference, of which the BMC's allowed values choose (DSP0268, Resource).
 _RESETS = {
@@ -52,6 +53,8 @@ class RedfishDriver:
 
     def __init__(self, connection, log):
         self.service = RedfishService(connection, log)
+        # Where the boot override was read last, and what a change of it was read back as.
+        self._places = self._read_back = None
         self._log = log
         try:
             self._system = self.service.system()
@@ -98,49 +101,56 @@ class RedfishDriver:
             raise
 
     @property
-    def RESET_HANGS(self):
+    def reset_hangs(self):
         """See driver.py."""
         return self._quirk("reset_method") == "off_on"
 
     def _quirk(self, name):
         return None
 
-    def _boots(self):
-        """Where the override may be told and taken: ``[(path, Boot object)]``, where it is told now first.
+    def _boot_places(self):
+        """Where the override is told and may be taken.
 
-        Some BMCs keep it with the pending settings (DSP0266, 9.10), where it shows until the next boot.
+        Some BMCs keep it with the pending settings (DSP0266, 9.10), where it shows until the next boot. They are read
+        only where they can say more than the system.
+
+        :returns: list of ``(path, Boot object)``; what the BMC will do next stands first.
         """
         system = self.system()
-        boots = [(system["@odata.id"], system.get("Boot"))]
-        if redfish_boot.told(boots[0][1])["device"] == "none":
-            settings = self.service.find(self._settings_path())
-            if isinstance(dig(settings, "Boot"), dict):
-                boots.append((settings["@odata.id"], settings["Boot"]))
-                if redfish_boot.told(settings["Boot"])["device"] != "none" or self._quirk("boot_settings"):
-                    boots.reverse()
-        return boots
+        places = [(system["@odata.id"], system.get("Boot"))]
+        prefers_settings = bool(self._quirk("boot_settings"))
+        if prefers_settings or redfish_boot.told(system.get("Boot"))["device"] == "none":
+            settings = self._settings_place()
+            if settings and (prefers_settings or redfish_boot.told(settings[1])["device"] != "none"):
+                places.insert(0, settings)
+        # An override that shows in one place is not gone because the other one shows none.
+        return sorted(places, key=lambda place: redfish_boot.told(place[1])["device"] == "none")
 
-    def _settings_path(self):
-        return path_of(dig(self._system, "@Redfish.Settings", "SettingsObject"))
+    def _settings_place(self):
+        settings = self.service.find(path_of(dig(self._system, "@Redfish.Settings", "SettingsObject")))
+        return (settings["@odata.id"], settings["Boot"]) if isinstance(dig(settings, "Boot"), dict) else None
 
     def get_boot(self):
         """See driver.py."""
-        self._boot_places = [(path, boot) for path, boot in self._boots() if isinstance(boot, dict)]
-        if not self._boot_places:
+        read_back, self._read_back = self._read_back, None
+        if read_back is not None:
+            return read_back
+        self._places = [place for place in self._boot_places() if isinstance(place[1], dict)]
+        if not self._places:
             raise BaremetalError("the BMC does not tell its boot device", stage="boot device",
                                  cure="set the boot order in the firmware setup of the machine")
-        return redfish_boot.told(self._boot_places[0][1])
+        return redfish_boot.told(self._places[0][1])
 
     def set_boot(self, device, persistent, mode, uri=None):
         """See driver.py; every way is read back, because a BMC may answer well and keep something else.
 
         :raises BaremetalError: when the BMC does not offer the device (nothing was sent then), or refuses every way.
         """
-        self.get_boot()
-        places = list(self._boot_places)
-        firm = mode or redfish_boot.told(places[0][1])["mode"]
-        refusal, is_taken = None, False
-        for path, boot in places:
+        if not self._places:
+            self.get_boot()
+        firm = mode or redfish_boot.told(self._places[0][1])["mode"]
+        refusal, seen = None, None
+        for path, boot in self._places_to_try():
             for way in redfish_boot.ways(boot, device, persistent, mode, uri, self._quirk):
                 self._log(f"boot override {way} at {path}")
                 try:
@@ -148,18 +158,31 @@ class RedfishDriver:
                 except RedfishRefusal as error:
                     refusal = error
                     continue
-                is_taken = True
-                self._is_fresh = False
-                seen = self.get_boot()
+                seen = self._boot_after(path)
                 if reached({**seen, "persistent": persistent}, device, persistent, seen["mode"] and firm, uri):
-                    self._is_fresh = True
+                    self._read_back = seen
                     return
-        if not is_taken:
+        if seen is None:
             raise BaremetalError(
                 f"the BMC refused the boot device {device}", stage="boot device", seen=refusal.seen,
                 cure="power the machine off first, choose another device or mode, "
                      "or set the boot order in the firmware setup of the machine",
             ) from refusal
+
+    def _places_to_try(self):
+        places, self._places = self._places, None
+        yield from places
+        settings = self._settings_place() if self._quirk("boot_settings") is None else None
+        if settings and settings[0] not in [path for path, boot in places]:
+            yield settings
+
+    def _boot_after(self, path):
+        """What the BMC tells after a change at a path, which may show there only."""
+        seen = self.get_boot()
+        told = [redfish_boot.told(boot) for place, boot in self._places if place == path]
+        if not told:
+            told = [redfish_boot.told(self.service.get(path).get("Boot"))]
+        return told[0] if seen["device"] == "none" else seen
 
     def identity(self):
         """See driver.py; as it was read when the connection was opened."""

@@ -34,6 +34,13 @@ BMC = {
     },
 }
 
+BOOT_DEVICE = {
+    "device": {"type": "str", "required": True, "choices": ["pxe", "http", "disk", "cdrom", "usb", "bios", "none"]},
+    "persistent": {"type": "bool", "default": False},
+    "mode": {"type": "str", "choices": ["uefi", "bios"]},
+    "uri": {"type": "str"},
+}
+
 FLEET = {
     "nodes": {"type": "list", "elements": "str"},
     "bmcs": {

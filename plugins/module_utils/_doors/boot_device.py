@@ -6,19 +6,21 @@
 
 from __future__ import annotations
 
-from .._bmc.boot import ensure_boot_device
+from .._bmc.boot import check_request, ensure_boot_device
 from .._bmc.driver import refuse_unsupported
 from .._door import Door
 from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc
+from ._options import BOOT_DEVICE
 
 
 def run(call):
     """Set the boot device and read it back; check mode only reads."""
     params = call.params
+    wanted = {name: params[name] for name in BOOT_DEVICE}
     refuse_unsupported(params["driver"], device=params["device"])
+    check_request(**wanted)
     with open_bmc(call) as driver:
-        result = ensure_boot_device(
-            driver, params["device"], params["persistent"], params["mode"], check_mode=call.check_mode, warn=call.warn)
+        result = ensure_boot_device(driver, **wanted, check_mode=call.check_mode, warn=call.warn)
     return {
         "changed": result["changed"],
         "boot_device": result["after"],
@@ -28,9 +30,7 @@ def run(call):
 
 DOOR = Door(
     argument_spec={
-        "device": {"type": "str", "required": True, "choices": ["pxe", "disk", "cdrom", "bios", "none"]},
-        "persistent": {"type": "bool", "default": False},
-        "mode": {"type": "str", "choices": ["uefi", "bios"]},
+        **BOOT_DEVICE,
         **OPTIONS,
     },
     run=run,

@@ -6,20 +6,26 @@
 
 from __future__ import annotations
 
+from .._bmc.boot import check_request
 from .._bmc.driver import refuse_unsupported
-from .._bmc.power import TARGETS, ensure_power
+from .._bmc.power import METHODS, TARGETS, check_method, ensure_power
 from .._door import Door
 from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc, record_power_state, record_power_states
+from ._options import BOOT_DEVICE
 
 
 def run(call):
     """Bring the node into the power state; check mode only reads."""
     params = call.params
-    boot = params["boot_device"]
-    refuse_unsupported(params["driver"], power=TARGETS[params["state"]], device=boot["device"] if boot else None)
+    state, method, boot = params["state"], params["method"], params["boot_device"]
+    check_method(state, method)
+    refuse_unsupported(params["driver"], power=TARGETS[state][method], device=boot["device"] if boot else None)
+    if boot:
+        check_request(**boot)
     with open_bmc(call) as driver:
         result = ensure_power(
-            driver, params["state"], timeout=params["timeout"], boot=boot, check_mode=call.check_mode, warn=call.warn)
+            driver, state, method=method, timeout=params["timeout"], soft_timeout=params["soft_timeout"], boot=boot,
+            check_mode=call.check_mode, warn=call.warn)
     result["diff"] = {"before": result.pop("before"), "after": result.pop("after")}
     return result
 
@@ -27,15 +33,10 @@ def run(call):
 DOOR = Door(
     argument_spec={
         "state": {"type": "str", "required": True, "choices": ["on", "off", "rebooted"]},
+        "method": {"type": "str", "choices": list(METHODS), "default": "hard"},
         "timeout": {"type": "int", "default": 120},
-        "boot_device": {
-            "type": "dict",
-            "options": {
-                "device": {"type": "str", "required": True, "choices": ["pxe", "disk", "cdrom", "bios", "none"]},
-                "persistent": {"type": "bool", "default": False},
-                "mode": {"type": "str", "choices": ["uefi", "bios"]},
-            },
-        },
+        "soft_timeout": {"type": "int", "default": 60},
+        "boot_device": {"type": "dict", "options": BOOT_DEVICE},
         **OPTIONS,
     },
     run=run,

@@ -30,6 +30,7 @@ class Board:
     """
 
     MODE_IS_FIRM = True
+    reset_hangs = False
 
     def __init__(self, clock, power="off", delay=0, keeps=lambda boot: boot, faults=()):
         self.clock = clock
@@ -55,6 +56,7 @@ class Board:
     def get_boot(self):
         return dict(self.boot)
 
-    def set_boot(self, device, persistent, mode):
+    def set_boot(self, device, persistent, mode, uri=None):
         self.done.append(("boot", device, persistent, mode, self.power))
-        self.boot = self.keeps({"device": device, "persistent": persistent, "mode": mode or self.boot["mode"]})
+        wanted = {"device": device, "persistent": persistent, "mode": mode or self.boot["mode"]}
+        self.boot = self.keeps({**wanted, "uri": uri} if device == "http" else wanted)
