@@ -15,14 +15,11 @@ from dataclasses import dataclass
 
 from .._errors import BaremetalError
 from .bios_registry import check, read_registry, same, unalterable
-from .pending import apply_on_reset, settings_path
+from .pending import patch_pending, settings_path, settled
 from .redfish_service import RedfishRefusal, path_of
 from .tolerant import dig, flag
 
 STAGE = "BIOS settings"
-
-_SETTLE = 20.0  # seconds until a change must show
-_POLL = 2.0  # seconds
 
 
 @dataclass
@@ -35,7 +32,6 @@ class Bios:
     path: str
     document: dict
     settings: dict
-    settings_path: str
     current: dict
     pending: dict
 
@@ -57,12 +53,11 @@ def read_bios(service):
         raise BaremetalError("the BMC shows no BIOS settings", stage=STAGE,
                              cure="some BMCs show them only after the machine was booted once with the present firmware; "
                                   "otherwise update the firmware of the BMC")
-    where = settings_path(document)
-    settings = _readable(service, where) or {}
+    settings = _readable(service, settings_path(document)) or {}
     current = _attributes(document)
     # A board that lists everything as pending also lists what it never shows as current, passwords for instance.
     pending = {name: value for name, value in _attributes(settings).items() if name in current and not same(value, current[name])}
-    return Bios(path, document, settings, where, current, pending)
+    return Bios(path, document, settings, current, pending)
 
 
 def _readable(service, path):
@@ -85,42 +80,18 @@ def _shown(values):
     return {name: value for name, value in values.items() if "password" not in name.lower()}
 
 
-def _settled(service, reached, sleep):
-    """Read the BIOS until ``reached(bios)`` or until it should have shown; gives the last that was read."""
-    waited = 0.0
-    bios = read_bios(service)
-    while not reached(bios) and waited < _SETTLE:
-        sleep(_POLL)
-        waited += _POLL
-        bios = read_bios(service)
-    return bios
-
-
 def _send(service, bios, attributes):
     """Send values to where they belong.
 
-    Where the BMC offers a choice of when to apply them, they are for the next reset; that alone makes the job which
-    some boards need, and a second request for one would be refused.
-
     :returns: an Answer.
     """
-    when = apply_on_reset(bios.document, bios.settings)
-    tries = [(bios.settings_path or bios.path, when)]
-    if when:
-        tries.append((bios.settings_path or bios.path, {}))
-    if bios.settings_path:
-        tries.append((bios.path, {}))
-    for number, (path, extra) in enumerate(tries, start=1):
-        try:
-            return service.patch(path, {"Attributes": attributes, **extra})
-        except RedfishRefusal as error:
-            # Only what the place or the time of applying may be to blame for is worth the next try.
-            if number < len(tries) and (error.status in (404, 405, 501) or error.says("ApplyTime")):
-                continue
-            raise BaremetalError(
-                f"the BMC refused the BIOS settings {', '.join(sorted(attributes))}", stage=STAGE, seen=error.seen,
-                cure="where a job with other settings waits for a reboot, reboot first, or delete the job and use the state nothing_pending; "
-                     "some settings depend on others or need the machine off") from error
+    try:
+        return patch_pending(service, bios.path, bios.document, bios.settings, {"Attributes": attributes})
+    except RedfishRefusal as error:
+        raise BaremetalError(
+            f"the BMC refused the BIOS settings {', '.join(sorted(attributes))}", stage=STAGE, seen=error.seen,
+            cure="where a job with other settings waits for a reboot, reboot first, or delete the job and use the state nothing_pending; "
+                 "some settings depend on others or need the machine off") from error
 
 
 def _result(changed, before, bios, names):
@@ -150,12 +121,12 @@ def ensure_bios_settings(service, settings, *, check_mode=False, warn=lambda tex
     if not missing:
         return _result(False, bios, bios, wanted)
     if check_mode:
-        foreseen = Bios(bios.path, bios.document, bios.settings, bios.settings_path, bios.current, {
+        foreseen = Bios(bios.path, bios.document, bios.settings, bios.current, {
             **{name: value for name, value in bios.pending.items() if name not in missing},
             **{name: value for name, value in missing.items() if not same(value, bios.current.get(name))}})
         return _result(True, bios, foreseen, wanted)
     answer = _send(service, bios, missing)
-    after = _settled(service, lambda seen: all(same(seen.effective(name), value) for name, value in missing.items()), sleep)
+    after = settled(lambda: read_bios(service), lambda seen: all(same(seen.effective(name), value) for name, value in missing.items()), sleep)
     lost = sorted(name for name, value in missing.items() if not same(after.effective(name), value))
     result = _result(True, bios, after, wanted)
     if lost and not answer.task:
@@ -181,7 +152,7 @@ def ensure_nothing_pending(service, *, check_mode=False, sleep=time.sleep):
     if not names:
         return _result(False, bios, bios, names)
     if check_mode:
-        return _result(True, bios, Bios(bios.path, bios.document, bios.settings, bios.settings_path, bios.current, {}), names)
+        return _result(True, bios, Bios(bios.path, bios.document, bios.settings, bios.current, {}), names)
     clear = _clear_action(bios.settings)
     try:
         if clear:
@@ -191,7 +162,7 @@ def ensure_nothing_pending(service, *, check_mode=False, sleep=time.sleep):
     except RedfishRefusal as error:
         raise BaremetalError("the BMC refused to take back its pending BIOS settings", stage=STAGE, seen=error.seen,
                              cure="a job may hold them: delete it in the BMC's job queue, or reboot") from error
-    after = _settled(service, lambda seen: not seen.pending, sleep)
+    after = settled(lambda: read_bios(service), lambda seen: not seen.pending, sleep)
     if after.pending:
         raise BaremetalError("the BMC still shows pending BIOS settings", stage=STAGE, seen=", ".join(sorted(after.pending)),
                              cure="a job may hold them: delete it in the BMC's job queue, or reboot")
@@ -238,7 +209,7 @@ def ensure_defaults(service, *, check_mode=False, warn=lambda text: None, sleep=
     def shows(seen):
         return _reset_is_pending(seen) or seen.current != bios.current or seen.pending != bios.pending
 
-    after = _settled(service, shows, sleep)
+    after = settled(lambda: read_bios(service), shows, sleep)
     if not shows(after):
         warn("the BMC took the reset of the BIOS settings and shows nothing of it; only after the reboot can it be judged")
     result = _result(True, bios, after, names)

@@ -9,9 +9,17 @@ Specification: DSP0266, Settings resources. Private to the collection; may chang
 
 from __future__ import annotations
 
-from .redfish_service import path_of
+import time
+
+from .redfish_service import RedfishRefusal, path_of
 from .tolerant import dig, texts
 
+_SETTLE = 20.0  # seconds until a change must show
+_POLL = 2.0  # seconds
+
+# What the place of a change, or the time at which it is to be applied, may be to blame for.
+_MISPLACED = (404, 405, 501)
+_MISPLACED_MESSAGES = ("ApplyTime", "NotWritable", "PropertyUnknown")
 
 def settings_path(resource):
     """The path of the resource that holds the pending values of another one, or None."""
@@ -27,3 +35,47 @@ def apply_on_reset(*resources):
     """
     offered = [value for resource in resources for value in texts(dig(resource, "@Redfish.Settings", "SupportedApplyTimes"))]
     return {"@Redfish.SettingsApplyTime": {"ApplyTime": "OnReset"}} if "OnReset" in offered else {}
+
+
+def patch_pending(service, path, resource, settings, body):
+    """Change a resource where its changes belong.
+
+    At the Settings resource where there is one, for the next reset where the BMC offers a choice: that alone makes the job
+    which some boards need, and a second request for one would be refused. Else, and where the BMC says that this is not the
+    place, at the resource itself.
+
+    :param service: RedfishService.
+    :param path: path of the resource.
+    :param settings: its Settings resource, or {}.
+    :returns: an Answer.
+    :raises RedfishRefusal: when the BMC takes it in no way; ``seen`` tells what it said to each.
+    """
+    where = settings_path(resource)
+    when = apply_on_reset(resource, settings)
+    tries = [(where, when), (where, {})] if where and when else [(where, {})] if where else [(path, when)] if when else []
+    refusals = []
+    for target, extra in [*tries, (path, {})]:
+        try:
+            return service.patch(target, {**body, **extra})
+        except RedfishRefusal as error:
+            refusals.append(error)
+            if error.status not in _MISPLACED and not error.says(*_MISPLACED_MESSAGES):
+                break
+    refusals[0].seen = "; ".join(dict.fromkeys(error.seen for error in refusals))
+    raise refusals[0]
+
+
+def settled(read, reached, sleep=time.sleep):
+    """Read until a change shows, or until it should have shown.
+
+    :param read: function that reads.
+    :param reached: tells from what was read whether the change shows.
+    :returns: the last that was read.
+    """
+    waited = 0.0
+    seen = read()
+    while not reached(seen) and waited < _SETTLE:
+        sleep(_POLL)
+        waited += _POLL
+        seen = read()
+    return seen

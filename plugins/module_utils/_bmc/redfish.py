@@ -45,6 +45,7 @@ class RedfishDriver:
         "indicator LED",
         "sensors",
         "virtual media",
+        "boot order",
     })
     POWER = frozenset(_RESETS)
     BOOT_DEVICES = redfish_boot.DEVICES
