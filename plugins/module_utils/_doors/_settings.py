@@ -67,7 +67,8 @@ def _check_timeouts(timeouts):
     if isinstance(timeouts, dict):
         wrong = {name: value for name, value in timeouts.items() if name not in TIMEOUTS or not str(value).isdecimal()}
     if wrong or not isinstance(timeouts, dict):
-        raise BaremetalError("these are no time-outs", seen=repr(wrong), cure=f"give a dictionary with seconds for any of {', '.join(TIMEOUTS)}")
+        raise BaremetalError("these are no time-outs", seen=repr(wrong),
+                             cure=f"give a dictionary with seconds for any of {', '.join(TIMEOUTS)}")
 
 
 def check_config_drive(data, node, instance):

@@ -204,8 +204,8 @@ def _late(status, timeout, ended):
     seen = "no byte of the image is on the disk"
     if status["total"]:
         seen = f"{status['done']} of {status['total']} bytes are on the disk"
-    seen += "; the writer has been stopped" if ended else f"; the writer, process {status['pid']}, hangs in the kernel and cannot be stopped"
+    seen += "; the writer has been stopped" if ended else f"; the writer, process {status['pid']}, hangs in the kernel and does not end"
     return {
         "what": f"the image was not written within {timeout} s", "stage": _STAGE, "seen": seen,
-        "cure": "if network and disk are merely slow, give a larger time-out (write in deploy_timeouts); otherwise look at the boot server, "
-                "at the network and at the machine's kernel log. Then run the same command again"}
+        "cure": "if network and disk are merely slow, give a larger time-out (write in deploy_timeouts); otherwise look at the boot "
+                "server, at the network and at the machine's kernel log. Then run the same command again"}

@@ -71,9 +71,11 @@ class Site:
         self.daemons = []
         self.engine = open_registry(f"sqlite:///{folder}/registry.db")
         self.controller = {
-            "run_id": "run-1", "host": "controller", "place": place(), "pid": os.getpid(), "start_time": process_start_time(os.getpid()), "user": "alice"}
+            "run_id": "run-1", "host": "controller", "place": place(), "pid": os.getpid(),
+            "start_time": process_start_time(os.getpid()), "user": "alice"}
         self.variables = {
-            "boot_server_root": str(folder / "boot"), "boot_server_address": "192.0.2.1", "ramdisk_boot_ssh_private_key_file": str(folder / "key")}
+            "boot_server_root": str(folder / "boot"), "boot_server_address": "192.0.2.1",
+            "ramdisk_boot_ssh_private_key_file": str(folder / "key")}
         (folder / "key.pub").write_text(KEY + "\n")
         (folder / "ansible.cfg").write_text("[defaults]\ninventory = inventory\n")
         (folder / "inventory").mkdir()
@@ -101,7 +103,8 @@ class Site:
             (root / name).mkdir(parents=True)
         for name in ("vmlinuz", "initrd"):
             (root / "http/ramdisk" / name).write_text("x")
-        (root / "http/ramdisk/current.json").write_text(json.dumps({"digest": "1", "kernel": "ramdisk/vmlinuz", "initrd": "ramdisk/initrd"}))
+        (root / "http/ramdisk/current.json").write_text(
+            json.dumps({"digest": "1", "kernel": "ramdisk/vmlinuz", "initrd": "ramdisk/initrd"}))
         for name in ("dnsmasq", "nginx"):
             daemon = subprocess.Popen(["sh", "-c", "read end", "sh", f"{root}/{name}/{name}.conf"], stdin=subprocess.PIPE)
             self.daemons.append(daemon)
@@ -114,7 +117,8 @@ class Site:
     def play(self, verb, *arguments, fails=True, boot_server_gone=False, **variables):
         """Run the playbook of a verb and return what it printed on one line."""
         # Nothing listens on the port.
-        way = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1} if boot_server_gone else {"ansible_connection": "local"}
+        gone = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
+        way = gone if boot_server_gone else {"ansible_connection": "local"}
         servers = {"boot_servers": {"hosts": {"boot1": {
             **way, "ansible_python_interpreter": sys.executable,
             **{name: value for name, value in self.variables.items() if name.startswith("boot_server_") and value}}}}}
@@ -122,7 +126,8 @@ class Site:
         (self.folder / "variables.json").write_text(yaml.safe_dump({
             "image": "debian-12", **{name: value for name, value in self.variables.items() if name.startswith("ramdisk_")}, **variables}))
         done = subprocess.run(
-            [os.path.join(os.path.dirname(sys.executable), "ansible-playbook"), f"rackwright.baremetal.{verb}", "-e", "@variables.json", *arguments],
+            [os.path.join(os.path.dirname(sys.executable), "ansible-playbook"), f"rackwright.baremetal.{verb}", "-e", "@variables.json",
+             *arguments],
             cwd=self.folder, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
             env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTION.parents[2]), "ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"),
                  "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_HOME": str(self.folder / ".ansible")})
@@ -192,8 +197,8 @@ def test_the_plan_goes_as_far_as_the_bmc(site):
 
 
 @pytest.mark.parametrize(("set_there", "given", "said"), [
-    ({"boot_server_address": None}, {}, "at which address nodes find the boot server (ramdisk_boot_server_url). Seen: the host boot1 has no"),
-    ({"ramdisk_boot_ssh_private_key_file": "/nowhere/key"}, {}, "no readable file /nowhere/key.pub. To do: make a pair of keys with ssh-keygen"),
+    ({"boot_server_address": None}, {}, "(ramdisk_boot_server_url). Seen: the host boot1 has no boot_server_address"),
+    ({"ramdisk_boot_ssh_private_key_file": "/nowhere/key"}, {}, "no readable file /nowhere/key.pub. To do: make a pair of keys"),
     ({}, {"ramdisk_boot_timeouts": {"callback": "soon"}}, "ramdisk_boot_timeouts: these are no time-outs. Seen: {'callback': 'soon'}"),
     ({}, {"ramdisk_boot_timeouts": {"call_back": 7}}, "ramdisk_boot_timeouts: these are no time-outs. Seen: {'call_back': 7}"),
     ({}, {"ramdisk_boot_timeouts": 7}, "ramdisk_boot_timeouts: these are no time-outs. Seen: 7"),
