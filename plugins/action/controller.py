@@ -14,11 +14,13 @@ import logging
 import traceback
 from collections.abc import Mapping
 
+from ansible import constants
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ..module_utils._bmc.breaker import Breaker
 from ..module_utils._door import Call, outcome, secret_values
 from ..module_utils._fleet import form
 from ..plugin_utils._doors import DOORS
@@ -83,7 +85,7 @@ class ActionModule(ActionBase):
         door = DOORS[self._name]
         call = self._call(door, task_vars)
         handler = _DisplayHandler(call)
-        loggers = [logging.getLogger(library) for library in ("sushy", "pyghmi", "alembic")]
+        loggers = [logging.getLogger(library) for library in ("pyghmi", "alembic")]
         for logger in loggers:
             logger.handlers[:] = [handler]
             logger.propagate = False
@@ -175,6 +177,7 @@ class ActionModule(ActionBase):
             controller=controller_of_worker(),
             hostvars=_HostVariables(self._templar, task_vars),
             secrets=secret_values(door.argument_spec, params),
+            breaker=Breaker(constants.DEFAULT_LOCAL_TMP),
         )
         call.warn = lambda text: display.warning(call.scrub(f"{call.node}: {text}" if call.node else text))
         call.log = lambda text: display.vvv(call.scrub(f"{self._name}: {text}"), host=call.node)

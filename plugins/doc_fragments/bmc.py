@@ -13,9 +13,11 @@ options:
   driver:
     description:
       - How to talk to the BMC. V(redfish) over HTTPS, V(ipmi) for IPMI 2.0 over LAN, V(manual) for a machine without a BMC.
+      - With V(auto) the task finds out, without credentials, whether the BMC has a Redfish service, or else answers to IPMI.
+        That costs each task one more connection; name the driver once it is known.
       - When not given, it comes from where the BMC comes from, see O(bmc).
     type: str
-    choices: [redfish, ipmi, manual]
+    choices: [auto, redfish, ipmi, manual]
   bmc:
     description:
       - Where the node's BMC is and how to log on.
@@ -61,6 +63,18 @@ options:
           - With V(redfish), whether the BMC's certificate must be good for the address. It must when not given.
           - With V(false) whoever sits in between reads the password.
         type: bool
+      fingerprint:
+        description:
+          - With V(redfish), the sha256 fingerprint of the BMC's certificate, as hex digits with or without colons.
+          - This certificate is accepted and no other; who signed it, for which name, and until when, does not matter then.
+          - C(openssl s_client -connect bmc:443 </dev/null | openssl x509 -noout -fingerprint -sha256) shows it.
+        type: str
+      tls_min_version:
+        description:
+          - With V(redfish), the oldest version of TLS that may be spoken. V(1.2) when not given.
+          - V(1.0) and V(1.1) also allow the ciphers and signatures that such old BMCs need, which are no longer safe.
+        type: str
+        choices: ["1.0", "1.1", "1.2", "1.3"]
       cipher_suite:
         description:
           - With V(ipmi), the cipher suite to log on with, V(17) (SHA-256) or V(3) (SHA-1).
@@ -68,6 +82,5 @@ options:
         type: int
         choices: [3, 17]
 requirements:
-  - sushy (Python package) for the driver V(redfish)
   - pyghmi (Python package) for the driver V(ipmi)
 """

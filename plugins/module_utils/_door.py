@@ -31,7 +31,8 @@ class Call:
     belongs to: run_id, host, pid, start_time, user. ``hostvars`` holds the host variables whose name starts
     with ``baremetal`` (empty in the module). ``vault_encrypt`` and ``vault_decrypt`` are None
     where no vault secret is at hand. ``shared`` is None, or in the fleet form a dict that the calls of all nodes
-    have together: ``names`` of the nodes, and what was got for all of them at once, see ``once_for_all``.
+    have together: ``names`` of the nodes, and what was got for all of them at once, see ``once_for_all``. ``breaker`` is what the run
+    knows of unreachable BMCs, and None in the module.
     """
 
     params: dict
@@ -46,6 +47,7 @@ class Call:
     vault_decrypt: t.Optional[t.Callable[[str], str]] = None
     secrets: set = field(default_factory=set)
     shared: t.Optional[dict] = None
+    breaker: t.Any = None
 
     def once_for_all(self, what, get):
         """What is cheaper to get for all nodes of a fleet at once; not for ``run``, which is in many threads.

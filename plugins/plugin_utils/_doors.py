@@ -5,7 +5,7 @@
 """All controller-side capabilities by the name of their module.
 
 Imported by the action plugin, hence once per run in the parent process: the libraries below the
-doors (sushy, pyghmi, SQLAlchemy) are paid for once and are there in every forked worker.
+doors (pyghmi, SQLAlchemy) are paid for once and are there in every forked worker.
 Private to the collection; may change at any time.
 """
 

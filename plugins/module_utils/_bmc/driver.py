@@ -62,6 +62,8 @@ def refuse_unsupported(driver, *, power=(), device=None, capability=None):
     :param device: boot device that the work will set, or None.
     :raises BaremetalError: naming what is refused and what the driver offers.
     """
+    if driver not in DRIVERS:
+        raise BaremetalError(f"there is no driver {driver}", stage="BMC connection", cure=_offer(DRIVERS))
     offers = DRIVERS[driver]
     cure = ("switch the machine by hand and record its state, or give the node a BMC with the driver redfish or ipmi"
             if offers is ManualDriver else None)

@@ -97,7 +97,7 @@ class RedfishService:
         self._basic = {"Authorization": f"Basic {base64.b64encode(account).decode()}"}
         self._session, self._session_works = None, False
         self._system = self._manager = None
-        self._quirks = Quirks("redfish", self._fact, connection.get("quirks"))
+        self._quirks = Quirks("redfish", self._fact)
         self._etags = {}
 
     def close(self):

@@ -9,7 +9,10 @@ Private to the collection; may change at any time.
 
 from __future__ import annotations
 
+import contextlib
+
 from .._bmc.driver import DRIVERS, open_driver
+from .._bmc.find_driver import find_driver
 from .._errors import BaremetalError
 from .._registry import credentials, nodes
 from .._registry.store import open_registry
@@ -17,6 +20,7 @@ from ._options import BMC, NODE, REGISTRY
 from ._registry_access import existing_registry, refuse_other_runs
 
 STAGE = "BMC connection"
+AUTO = "auto"
 
 # What every door to a BMC takes.
 OPTIONS = {**NODE, **BMC, **REGISTRY}
@@ -36,10 +40,10 @@ def fill_connection(call):
     """
     driver, bmc = _from_task(call) or _from_host_variable(call) or _from_registry(call)
     driver = call.params.get("driver") or driver
-    if driver not in DRIVERS:
+    if driver not in (*DRIVERS, AUTO):
         raise BaremetalError(
             f"there is no driver {driver}" if driver else "nothing says which driver talks to the BMC", stage=STAGE,
-            cure=f"give one of {', '.join(sorted(DRIVERS))} as option driver, as driver in baremetal_bmc, or in the hardware file",
+            cure=f"give one of {', '.join(sorted([*DRIVERS, AUTO]))} as option driver, as driver in baremetal_bmc, or in the hardware file",
         )
     bmc = {key: value for key, value in bmc.items() if value is not None}
     if "password" in bmc:
@@ -91,13 +95,30 @@ def _from_registry(call):
     return node["driver"], bmc
 
 
+def settled_driver(call):
+    """The driver's name, found out and put in the place of ``auto`` where that was asked for.
+
+    :param call: the Call; may run on a host that the task was delegated to.
+    """
+    if call.params["driver"] == AUTO:
+        with _watched(call):
+            call.params["driver"] = find_driver(call.params["bmc"], call.log)
+    return call.params["driver"]
+
+
+@contextlib.contextmanager
 def open_bmc(call):
     """Open the BMC that ``fill_connection`` found.
 
     :param call: the Call; may run on a host that the task was delegated to.
     :returns: a context manager that gives the open driver.
     """
-    return open_driver(call.params["driver"], call.params["bmc"], call.log)
+    with _watched(call), open_driver(call.params["driver"], call.params["bmc"], call.log) as driver:
+        yield driver
+
+
+def _watched(call):
+    return call.breaker.watch(call.params["driver"], call.params["bmc"]) if call.breaker else contextlib.nullcontext()
 
 
 def record_power_state(call, result):

@@ -16,7 +16,7 @@ REGISTRY = {"registry": {"type": "str", "fallback": (env_fallback, ["RACKWRIGHT_
 NODE = {"name": {"type": "str"}}
 
 BMC = {
-    "driver": {"type": "str", "choices": ["redfish", "ipmi", "manual"]},
+    "driver": {"type": "str", "choices": ["auto", "redfish", "ipmi", "manual"]},
     "bmc": {
         "type": "dict",
         "options": {
@@ -29,6 +29,8 @@ BMC = {
             "serial": {"type": "str"},
             "ca_file": {"type": "path"},
             "verify": {"type": "bool"},
+            "fingerprint": {"type": "str"},
+            "tls_min_version": {"type": "str", "choices": ["1.0", "1.1", "1.2", "1.3"]},
             "cipher_suite": {"type": "int", "choices": [3, 17]},
         },
     },

@@ -9,13 +9,13 @@ from __future__ import annotations
 from .._bmc.bios_settings import ensure_bios_settings, ensure_defaults, ensure_nothing_pending
 from .._bmc.driver import refuse_unsupported
 from .._door import Door
-from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc
+from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc, settled_driver
 
 
 def run(call):
     """Have the BIOS settings, now or after the next boot; check mode only reads."""
     params = call.params
-    refuse_unsupported(params["driver"], capability="BIOS settings")
+    refuse_unsupported(settled_driver(call), capability="BIOS settings")
     with open_bmc(call) as driver:
         if params["state"] == "present":
             result = ensure_bios_settings(driver.service, params["settings"], check_mode=call.check_mode, warn=call.warn)

@@ -14,7 +14,7 @@ from .._bmc.ipmi_accounts import IpmiAccounts
 from .._bmc.redfish_accounts import RedfishAccounts, expired_account
 from .._bmc.redfish_service import RedfishService
 from .._door import Door
-from ._bmc_access import OPTIONS, fill_connection_for_change
+from ._bmc_access import OPTIONS, fill_connection_for_change, settled_driver
 
 _OUTDATED = ("the password that we log in with is good no more: put the new one where the node's BMC is told, "
              "the option bmc, the host variable baremetal_bmc or what the registry's reference names")
@@ -23,7 +23,7 @@ _OUTDATED = ("the password that we log in with is good no more: put the new one 
 def run(call):
     """Bring about an account; check mode changes nothing."""
     params = call.params
-    refuse_unsupported(params["driver"], capability="accounts")
+    refuse_unsupported(settled_driver(call), capability="accounts")
     bmc, password = params["bmc"], params["password"]
     own = str(bmc.get("username"))
     gives_own_password = params["username"] == own and params["state"] == "present" and password not in (None, str(bmc.get("password")))

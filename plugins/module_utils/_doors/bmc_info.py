@@ -9,12 +9,12 @@ from __future__ import annotations
 from .._bmc.bmc_info import CAPABILITY, DEFAULT, PARTS, gather
 from .._bmc.driver import refuse_unsupported
 from .._door import Door
-from ._bmc_access import OPTIONS, fill_connection, open_bmc
+from ._bmc_access import OPTIONS, fill_connection, open_bmc, settled_driver
 
 
 def run(call):
     """Read what is asked for; nothing is ever changed."""
-    refuse_unsupported(call.params["driver"], capability=CAPABILITY)
+    refuse_unsupported(settled_driver(call), capability=CAPABILITY)
     with open_bmc(call) as driver:
         found = gather(driver, call.params["gather"])
     return {"changed": False, "bmc_info": found["info"], "unavailable": found["unavailable"]}
@@ -27,4 +27,5 @@ DOOR = Door(
     },
     run=run,
     before=fill_connection,
+    fleet=True,
 )

@@ -10,13 +10,13 @@ from .._bmc.bmc_reset import CAPABILITY, DOUBTFUL, KINDS, STAGE, reset_bmc
 from .._bmc.driver import refuse_unsupported
 from .._door import Door
 from .._errors import BaremetalError
-from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc
+from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc, settled_driver
 
 
 def run(call):
     """Restart the BMC and wait for it; check mode only makes sure that it could be done."""
     params = call.params
-    refuse_unsupported(params["driver"], capability=CAPABILITY)
+    refuse_unsupported(settled_driver(call), capability=CAPABILITY)
     if params["timeout"] <= DOUBTFUL:
         raise BaremetalError(f"no BMC is believed to be back within {DOUBTFUL} s", stage=STAGE, cure="give a larger timeout")
     result = reset_bmc(lambda: open_bmc(call), params["kind"], params["timeout"], check_mode=call.check_mode, warn=call.warn, log=call.log)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from .._bmc.boot import check_request, ensure_boot_device
 from .._bmc.driver import refuse_unsupported
 from .._door import Door
-from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc
+from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc, settled_driver
 from ._options import BOOT_DEVICE
 
 
@@ -17,7 +17,7 @@ def run(call):
     """Set the boot device and read it back; check mode only reads."""
     params = call.params
     wanted = {name: params[name] for name in BOOT_DEVICE}
-    refuse_unsupported(params["driver"], device=params["device"])
+    refuse_unsupported(settled_driver(call), device=params["device"])
     check_request(**wanted)
     with open_bmc(call) as driver:
         result = ensure_boot_device(driver, **wanted, check_mode=call.check_mode, warn=call.warn)

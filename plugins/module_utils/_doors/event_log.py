@@ -12,7 +12,7 @@ from .._bmc.driver import refuse_unsupported
 from .._bmc.event_log import CAPABILITY, STAGE, beginning, ensure_cleared, open_log, selected
 from .._door import Door
 from .._errors import BaremetalError
-from ._bmc_access import OPTIONS, fill_connection, fill_connection_for_change, open_bmc
+from ._bmc_access import OPTIONS, fill_connection, fill_connection_for_change, open_bmc, settled_driver
 
 
 def before(call):
@@ -23,7 +23,7 @@ def before(call):
 def run(call):
     """Read the log, and then have it empty where that is wanted; check mode only reads."""
     params = call.params
-    refuse_unsupported(params["driver"], capability=CAPABILITY)
+    refuse_unsupported(settled_driver(call), capability=CAPABILITY)
     since, limit = beginning(params["since"]), params["limit"]
     if limit < 0:
         raise BaremetalError("limit is negative", stage=STAGE, cure="give 0 or more")
@@ -50,4 +50,5 @@ DOOR = Door(
     },
     run=run,
     before=before,
+    fleet=True,
 )

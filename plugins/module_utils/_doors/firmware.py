@@ -9,13 +9,13 @@ from __future__ import annotations
 from .._bmc.driver import refuse_unsupported
 from .._bmc.firmware import ensure_firmware
 from .._door import Door
-from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc
+from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc, settled_driver
 
 
 def run(call):
     """Bring a component to a version; check mode only reads."""
     params = call.params
-    refuse_unsupported(params["driver"], capability="firmware update")
+    refuse_unsupported(settled_driver(call), capability="firmware update")
     with open_bmc(call) as driver:
         result = ensure_firmware(
             driver.service, params["component"], params["version"], image=params["image"], src=params["src"],

@@ -10,13 +10,13 @@ from .._bmc.driver import refuse_unsupported
 from .._bmc.indicator_led import CAPABILITY, LONGEST, STAGE, ensure_indicator_led
 from .._door import Door
 from .._errors import BaremetalError
-from ._bmc_access import OPTIONS, fill_connection, open_bmc
+from ._bmc_access import OPTIONS, fill_connection, open_bmc, settled_driver
 
 
 def run(call):
     """Have the LED as wanted and read it back; check mode only reads."""
     params = call.params
-    refuse_unsupported(params["driver"], capability=CAPABILITY)
+    refuse_unsupported(settled_driver(call), capability=CAPABILITY)
     if params["duration"] is not None and not (params["state"] == "on" and 1 <= params["duration"] <= LONGEST):
         raise BaremetalError("duration is for the state on alone, from 1 to 255 seconds", stage=STAGE, cure="correct state or duration")
     with open_bmc(call) as driver:
@@ -36,4 +36,5 @@ DOOR = Door(
     },
     run=run,
     before=fill_connection,
+    fleet=True,
 )

@@ -9,12 +9,12 @@ from __future__ import annotations
 from .._bmc.driver import refuse_unsupported
 from .._bmc.nmi import CAPABILITY, inject_nmi
 from .._door import Door
-from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc
+from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc, settled_driver
 
 
 def run(call):
     """Inject the interrupt; check mode only makes sure that it could be done."""
-    refuse_unsupported(call.params["driver"], capability=CAPABILITY)
+    refuse_unsupported(settled_driver(call), capability=CAPABILITY)
     with open_bmc(call) as driver:
         inject_nmi(driver, check_mode=call.check_mode)
     return {"changed": True}

@@ -10,7 +10,7 @@ from .._bmc.boot import check_request
 from .._bmc.driver import refuse_unsupported
 from .._bmc.power import METHODS, TARGETS, check_method, ensure_power
 from .._door import Door
-from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc, record_power_state, record_power_states
+from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc, record_power_state, record_power_states, settled_driver
 from ._options import BOOT_DEVICE
 
 
@@ -19,7 +19,7 @@ def run(call):
     params = call.params
     state, method, boot = params["state"], params["method"], params["boot_device"]
     check_method(state, method)
-    refuse_unsupported(params["driver"], power=TARGETS[state][method], device=boot["device"] if boot else None)
+    refuse_unsupported(settled_driver(call), power=TARGETS[state][method], device=boot["device"] if boot else None)
     if boot:
         check_request(**boot)
     with open_bmc(call) as driver:

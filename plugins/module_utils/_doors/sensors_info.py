@@ -9,12 +9,12 @@ from __future__ import annotations
 from .._bmc.driver import refuse_unsupported
 from .._bmc.sensors import CAPABILITY, KINDS, read_sensors
 from .._door import Door
-from ._bmc_access import OPTIONS, fill_connection, open_bmc
+from ._bmc_access import OPTIONS, fill_connection, open_bmc, settled_driver
 
 
 def run(call):
     """Read the sensors; nothing is ever changed."""
-    refuse_unsupported(call.params["driver"], capability=CAPABILITY)
+    refuse_unsupported(settled_driver(call), capability=CAPABILITY)
     with open_bmc(call) as driver:
         return {"changed": False, **read_sensors(driver, call.params["kinds"])}
 
@@ -26,4 +26,5 @@ DOOR = Door(
     },
     run=run,
     before=fill_connection,
+    fleet=True,
 )

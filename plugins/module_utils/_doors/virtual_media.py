@@ -11,13 +11,13 @@ import urllib.parse
 from .._bmc.driver import refuse_unsupported
 from .._bmc.virtual_media import ensure_ejected, ensure_inserted
 from .._door import Door
-from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc
+from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc, settled_driver
 
 
 def run(call):
     """Have the medium in or out, and read the slots back; check mode only reads."""
     params = call.params
-    refuse_unsupported(params["driver"], capability="virtual media")
+    refuse_unsupported(settled_driver(call), capability="virtual media")
     _hide_password(call, params["image"])
     with open_bmc(call) as driver:
         if params["state"] == "inserted":

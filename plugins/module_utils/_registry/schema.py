@@ -37,7 +37,7 @@ SCHEMA = {
         "name": {"type": "string", "pattern": r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", "maxLength": 255,
                  "not": {"enum": ["all", "localhost"]}},
         "rack": {"type": ["string", "null"], "pattern": r"^[A-Za-z_][A-Za-z0-9_]*$", "not": _RESERVED_GROUPS},
-        "driver": {"enum": ["redfish", "ipmi", "manual"]},
+        "driver": {"enum": ["auto", "redfish", "ipmi", "manual"]},
         "bmc": {
             "type": ["object", "null"],
             "additionalProperties": False,
@@ -50,6 +50,8 @@ SCHEMA = {
                 "system_id": _TEXT,
                 "ca_file": _TEXT,
                 "verify": _BOOLEAN,
+                "fingerprint": _TEXT,
+                "tls_min_version": {"enum": ["1.0", "1.1", "1.2", "1.3", None]},
                 "cipher_suite": {"enum": [3, 17, None]},
             },
         },

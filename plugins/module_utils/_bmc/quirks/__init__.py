@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Quirks: known deviations of BMCs, as data (the YAML files beside this one).
+"""Quirks: known deviations of BMCs, as data: the YAML files beside this one, in bundled.py as Python.
 
 Code asks for a behaviour by its name and never names a vendor: ``service.quirk("boot_cd_target", "Cd")``. docs/bmc-quirks.md
 is the guide. Private to the collection; may change at any time.
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import functools
 import os
-import pathlib
 import re
 
 try:
@@ -25,9 +24,10 @@ else:
     IMPORT_ERROR = None
 
 from ..._errors import BaremetalError, missing_library
+from .bundled import RULES
 
 STAGE = "quirks"
-# A site's own rules: a YAML file on the controller, in the form of the files beside this one.
+# A site's own rules: a YAML file on the host that talks to the BMC, in the form of the files beside this one.
 SITE_FILE = "RACKWRIGHT_QUIRKS"
 
 _BOOL = {"type": "boolean"}
@@ -158,29 +158,22 @@ def check(found, path):
 
 
 @functools.lru_cache(maxsize=None)
-def _own():
-    # None where a task was delegated to: modules travel without them, so the controller sends the rules along.
-    files = sorted(pathlib.Path(__file__).parent.glob("*.yml"))
-    if files and yaml is None:
-        raise missing_library("PyYAML jsonschema", IMPORT_ERROR)
-    return tuple({**rule, "file": path.name} for path in files for rule in _read(path))
-
-
-@functools.lru_cache(maxsize=None)
 def _site(path):
+    if yaml is None:
+        raise missing_library("PyYAML jsonschema", IMPORT_ERROR)
     found = _read(path)
     check(found, path)
     return tuple({**rule, "file": path} for rule in found)
 
 
 def rules():
-    """The collection's rules, then those of the site; read once per process.
+    """The collection's rules, then those of the site, whose file is read once per process.
 
     :returns: list of dicts like SCHEMA's items, with ``file``; a later one has precedence.
     :raises BaremetalError: when the site's file cannot be used.
     """
     path = os.environ.get(SITE_FILE)
-    return [*_own(), *(_site(path) if path else ())]
+    return [*RULES, *(_site(path) if path else ())]
 
 
 def _numbers(version):

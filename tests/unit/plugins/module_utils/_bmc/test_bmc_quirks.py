@@ -11,6 +11,7 @@ import re
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import quirks
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc import bundle_quirks
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.service_double import Tree, service_on
 from hypothesis import given
 from hypothesis import strategies as st
@@ -134,6 +135,10 @@ def test_rules_are_in_order():
     for rule in own:
         assert re.search(r"\b[RI]\d+|users-and-peers", rule["source"]), rule["name"]
         assert rule["why"].endswith(".")
+
+
+def test_bundled_rules_are_those_of_the_yaml_files():
+    assert (bundle_quirks.FOLDER / "bundled.py").read_text() == bundle_quirks.bundle(), "run bundle_quirks.py"
 
 
 def test_nothing_is_known_of_an_unknown_board():

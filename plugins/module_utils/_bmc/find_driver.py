@@ -1,0 +1,96 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The driver auto: which protocol a BMC answers to, found out without credentials.
+
+Private to the collection; may change at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+
+from .._errors import BaremetalError
+from .connection import BmcLost, refused, required
+from .redfish_errors import explained
+from .redfish_service import ROOT
+from .redfish_transport import Connector, base_url
+
+# Get Channel Authentication Capabilities (IPMI 2.0, 22.13) outside a session: RMCP header of class IPMI, an empty session
+# header (13.6), and the request: channel 0Eh with the bit for IPMI 2.0, administrator. Every BMC answers it before a login.
+_QUESTION = bytes.fromhex("0600ff07 00 00000000 00000000 09 2018c8 8100388e04b5")
+_ANSWER_FUNCTION, _COMMAND = 0x07, 0x38  # at bytes 15 (upper six bits) and 19 of the answer
+_IPMI_PORT = 623
+_TRIES, _TIMEOUT = 3, 1.0  # seconds
+
+_known = {}  # the driver by (address, port), for the life of this process
+
+
+def find_driver(connection, log=lambda text: None):
+    """Find out whether a BMC speaks Redfish or IPMI; Redfish first, which can do more.
+
+    :param connection: the ``bmc`` dict. A ``port`` in it is the port of both.
+    :param log: called with lines for a person who looks closer.
+    :returns: ``redfish`` or ``ipmi``.
+    :raises BaremetalError: when it answers to neither.
+    """
+    required(connection, "auto", "address")
+    key = (str(connection["address"]), connection.get("port"))
+    if key not in _known:
+        _known[key] = _find(connection, log)
+    return _known[key]
+
+
+def _find(connection, log):
+    without_redfish = _redfish_problem(connection)
+    if without_redfish is None:
+        log("the BMC has a Redfish service root: driver redfish")
+        return "redfish"
+    log(f"no Redfish: {without_redfish}")
+    host = str(connection["address"])
+    if "://" not in host and _answers_ipmi(host.strip("[]"), int(connection.get("port") or _IPMI_PORT)):
+        log("the BMC answers IPMI packets: driver ipmi")
+        return "ipmi"
+    error = f"the BMC at {host} answers neither to Redfish nor to IPMI"
+    seen = f"Redfish: {without_redfish.what}{f' ({without_redfish.seen})' if without_redfish.seen else ''}; IPMI: no reply to packets (UDP)"
+    cure = "check the address, that Redfish or IPMI over LAN is switched on in the BMC, and that no firewall is in between; or name the driver"
+    if isinstance(without_redfish, BmcLost):
+        raise type(without_redfish)(error, seen=seen, cure=cure)
+    raise refused(error, seen=seen, cure=cure)
+
+
+def _redfish_problem(connection):
+    """None, or the error that reading the service root ends in. The root is readable without credentials (DSP0266)."""
+    try:
+        url = base_url(connection)
+        with contextlib.closing(Connector(url, connection)) as connector, explained(url):
+            answer = connector.request("GET", ROOT, timeout=30)
+            # A board that guards its root all the same has one.
+            if answer.status == 401:
+                return None
+            body = answer.json()
+            if answer.status == 200 and isinstance(body, dict) and (body.get("RedfishVersion") or "Systems" in body):
+                return None
+    except BaremetalError as error:
+        return error
+    return refused(f"what answers at {url} has no Redfish service root", seen=f"GET {ROOT}: HTTP status {answer.status}")
+
+
+def _answers_ipmi(host, port):
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    except OSError:
+        return False
+    for family, kind, protocol, _name, address in found:
+        with contextlib.suppress(OSError), socket.socket(family, kind, protocol) as probe:
+            probe.connect(address)
+            probe.settimeout(_TIMEOUT)
+            for _unused in range(_TRIES):
+                with contextlib.suppress(TimeoutError):
+                    probe.send(_QUESTION)
+                    answer = probe.recv(64)
+                    if len(answer) > 19 and answer[:4] == _QUESTION[:4] and answer[15] >> 2 == _ANSWER_FUNCTION and answer[19] == _COMMAND:
+                        return True
+    return False
