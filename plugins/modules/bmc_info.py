@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - rackwright.baremetal._attributes.controller
   - rackwright.baremetal.node
   - rackwright.baremetal.bmc
+  - rackwright.baremetal.fleet
   - rackwright.baremetal.registry
 attributes:
   check_mode:
@@ -53,6 +54,13 @@ EXAMPLES = r"""
 - name: Ask all machines of the play who they are
   rackwright.baremetal.bmc_info:
   register: told
+
+- name: Ask a whole rack in one task
+  rackwright.baremetal.bmc_info:
+    nodes: "{{ ansible_play_hosts }}"
+    gather: [power, clock]
+    fail_on: all
+  run_once: true
 
 - name: Read the firmware inventory and the clock of one machine
   rackwright.baremetal.bmc_info:
@@ -146,6 +154,24 @@ unavailable:
   type: dict
   sample:
     licences: "the BMC at https://192.0.2.11 refused the request: HTTP status 403"
+nodes:
+  description: With O(nodes), the result of each node by its name.
+  returned: when O(nodes) was given
+  type: dict
+  sample:
+    node1:
+      changed: false
+    node2:
+      changed: false
+      failed: true
+      msg: "node2: BMC connection: the BMC at https://192.0.2.12 does not answer. To do: check that the address is right."
+      cause: "BMC connection: the BMC does not answer. To do: check that the address is right."
+failed_nodes:
+  description: With O(nodes), the names of those that failed.
+  returned: when O(nodes) was given
+  type: list
+  elements: str
+  sample: [node2]
 """
 
 from ..module_utils._door import module_main

@@ -19,9 +19,7 @@ except ImportError:
 
 from .._errors import BaremetalError
 from .connection import STAGE
-
-# pyghmi's code for a BMC that fell silent; completion codes have one byte (IPMI 2.0, table 5-2).
-_SILENT = 0x100
+from .ipmi_session import BUSY
 
 
 def ask(command, netfn, number, data=(), shortest=0):
@@ -33,12 +31,12 @@ def ask(command, netfn, number, data=(), shortest=0):
     :param data: bytes of the request.
     :param shortest: bytes that the answer must have to be of use.
     :returns: bytes; None when the BMC says that it has no such thing, or says too little.
-    :raises pyghmi.exceptions.IpmiException: when the BMC does not answer.
+    :raises pyghmi.exceptions.IpmiException: when the BMC does not answer, or stays busy.
     """
     answer = command.raw_command(netfn=netfn, command=number, data=data)
-    if "error" in answer:
-        if not isinstance(answer.get("code"), int) or answer["code"] >= _SILENT:
-            raise pyghmi_errors.IpmiException(answer["error"])
+    if answer["code"] in BUSY:
+        raise pyghmi_errors.IpmiException(answer["error"])
+    if answer["code"]:
         return None
     told = bytes(answer.get("data") or b"")
     return told if len(told) >= shortest else None
