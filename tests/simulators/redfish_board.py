@@ -165,7 +165,7 @@ class Board:
     def read(self, path):
         """A resource as a client sees it, or None."""
         content = self._bytes(path)
-        return None if content is None else json.loads(content)
+        return None if content is None else json.loads(content.replace(b'"%NULL%"', b"null"))
 
     def peek(self, path):
         """A resource as it is kept, with its placeholders; not to be changed."""
