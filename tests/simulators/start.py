@@ -155,3 +155,12 @@ def redfish_bmcs(count=1, personality="generic", faults=(), directory=None, *, l
         return [*_common(count, personality, faults, latency, power, power_delay, username, first_address, port), *where, "--task-seconds", str(task_seconds)]
 
     return _started("redfish", arguments, password, directory)
+
+
+def ipmi_bmcs(count=1, personality="generic", faults=(), directory=None, *, latency=0.0, power="Off", power_delay=0.0, username="operator",
+              password="simulated-1", first_address="127.67.0.1", port=0):
+    """Simulated IPMI BMCs for the time of a ``with`` block, which gets a Simulator; parameters as of redfish_bmcs."""
+    def arguments(place):
+        return _common(count, personality, faults, latency, power, power_delay, username, first_address, port)
+
+    return _started("ipmi", arguments, password, directory)
