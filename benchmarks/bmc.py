@@ -328,29 +328,10 @@ def bounds(bench, driver, simulator, site, sizes):
 def dead_bmc(bench, site, simulator, count):
     """What one BMC that is not there costs a fleet: its own time-out, and nobody else anything."""
     put(simulator, "power state")
-    good = site.connections
-    # Nothing answers there, and nothing refuses: TEST-NET-1 has no route out of a laboratory, a full backlog has none anywhere.
-    with silent_address() as (address, port):
-        site.connections = [*good[:count - 1], {**good[0], "address": address, "port": port}]
-        tasks = fleet("power state", ignore_errors=True)
-        _cpu, wall = site.play(count, 50, tasks)
-    site.connections = good
+    simulator.faults("blackhole", index=count - 1)
+    _cpu, wall = site.play(count, 50, fleet("power state", ignore_errors=True))
+    simulator.faults(index=count - 1)
     bench.tell(f"redfish fleet of {count} with one dead BMC: wall", wall, "s", 15)
-
-
-@contextlib.contextmanager
-def silent_address():
-    """A TCP port that completes no connection: its backlog is full."""
-    import socket
-    with socket.socket() as server, contextlib.ExitStack() as stack:
-        server.bind(("127.0.0.1", 0))
-        server.listen(0)
-        for _unused in range(4):
-            filler = stack.enter_context(socket.socket())
-            filler.setblocking(False)
-            with contextlib.suppress(BlockingIOError):
-                filler.connect(server.getsockname())
-        yield server.getsockname()
 
 
 def ratios(bench, driver, count):

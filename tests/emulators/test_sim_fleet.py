@@ -1,0 +1,157 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The fleet form through ansible-playbook, on simulated BMCs of which some are not well."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+
+import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import credentials, nodes, schema
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
+from ansible_collections.rackwright.baremetal.tests.emulators.conftest import PASSWORD
+from ansible_collections.rackwright.baremetal.tests.simulators.start import redfish_bmcs
+
+COUNT = 50
+DEAD, STRANGER = "node7", "node9"
+GATEWAY = {"ansible_connection": "beside", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+DOORS = pytest.mark.parametrize("door", [{}, {"delegate_to": "gateway"}], ids=["action", "module"])
+
+
+@pytest.fixture(scope="module")
+def rack():
+    with redfish_bmcs(count=COUNT, password=PASSWORD, latency=0.02) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def hosts(rack):
+    rack.change(power="Off")
+    for index in range(COUNT):
+        rack.reset_counters(index)
+    bmcs = [{key: value for key, value in bmc.items() if value is not None} for bmc in rack.connections]
+    return {"gateway": GATEWAY, **{
+        f"node{number}": {"baremetal_bmc": {"driver": "redfish", **bmc, "system_id": "1"}} for number, bmc in enumerate(bmcs)}}
+
+
+@pytest.fixture
+def ailing(rack, hosts):
+    """The same with one BMC that is dead and one that does not take the password."""
+    rack.faults("blackhole", index=7)
+    hosts[STRANGER]["baremetal_bmc"]["password"] = PASSWORD + "-wrong"
+    yield hosts
+    rack.faults(index=7)
+
+
+def power(options, **task):
+    return {"name": "Power", "rackwright.baremetal.power": {"nodes": "{{ ansible_play_hosts }}", **options}, "run_once": True, "register": "power", **task}
+
+
+SHOW = {"name": "Show", "ansible.builtin.copy": {"content": "{{ power | to_json }}", "dest": "{{ playbook_dir }}/result.json", "mode": "0600"},
+        "delegate_to": "localhost", "run_once": True}
+
+
+def result_of(tmp_path):
+    return json.loads((tmp_path / "result.json").read_text())
+
+
+def clean(run):
+    assert PASSWORD not in run.stdout
+    assert "Traceback" not in run.stdout
+    return run
+
+
+def is_on(rack, number):
+    return rack.show(number)["power"] == "On"
+
+
+@DOORS
+def test_the_others_are_done_and_go_on(playbook, rack, ailing, tmp_path, door):
+    leave = {"name": "Leave out", "ansible.builtin.fail": {"msg": "{{ power.nodes[inventory_hostname].msg }}"},
+             "when": "inventory_hostname in power.failed_nodes"}
+    after = {"name": "Go on", "ansible.builtin.debug": {"msg": "going on"}}
+    begin = time.monotonic()
+    run = clean(playbook(ailing, [power({"state": "on", "fail_on": "all"}, **door), SHOW, leave, after], "-vvvv", "-f", "20"))
+    assert time.monotonic() - begin < 60
+    result = result_of(tmp_path)
+    assert result["failed_nodes"] == [DEAD, STRANGER] and result["changed"]
+    assert [name for name, node in result["nodes"].items() if node.get("power_state") != "on"] == [DEAD, STRANGER]
+    assert "does not answer" in result["nodes"][DEAD]["msg"] and result["nodes"][DEAD]["msg"].startswith(DEAD)
+    assert "does not accept" in result["nodes"][STRANGER]["msg"]
+    assert f"2 of {COUNT} nodes failed. (1) " in result["msg"] and "127." not in result["msg"]
+    assert [is_on(rack, number) for number in range(COUNT)] == [f"node{number}" not in (DEAD, STRANGER) for number in range(COUNT)]
+    # Who failed is out of the play, with the reason; everybody else went on.
+    assert sorted(re.findall(r"^(?:fatal|failed): \[(node\d+)\]", run.stdout, re.M)) == [DEAD, STRANGER]
+    assert len(set(re.findall(r"^ok: \[(node\d+)\] => \{\n.*going on", run.stdout, re.M))) == COUNT - 2, run.stdout[-3000:]
+    assert run.returncode == 2
+    # A wrong password is tried once: accounts get locked.
+    assert rack.counters(9).get("logins_failed") == 1
+
+
+@DOORS
+def test_task_fails_unless_told_otherwise(playbook, rack, ailing, door):
+    run = clean(playbook(ailing, [power({"state": "on"}, **door)], "-vvvv"))
+    assert run.returncode == 2
+    told = re.search(r'"msg": "(.*)"', run.stdout)[1]
+    assert told.startswith(f"2 of {COUNT} nodes failed. ") and DEAD in told and STRANGER in told and "\\n" not in told
+    assert is_on(rack, 0) and is_on(rack, COUNT - 1)
+
+
+@DOORS
+def test_check_mode_changes_nothing_and_diff_is_per_node(playbook, rack, hosts, tmp_path, door):
+    rack.change(0, power="On")
+    run = clean(playbook(hosts, [power({"state": "on"}, **door), SHOW], "--check", "--diff", "-vvvv"))
+    assert run.returncode == 0, run.stdout[-3000:]
+    assert [is_on(rack, number) for number in range(COUNT)] == [True] + [False] * (COUNT - 1)
+    assert "+++ after: node1\n" in run.stdout and "+++ after: node0\n" not in run.stdout
+    assert all(set(rack.counters(number)) & {"POST", "PATCH", "DELETE"} == set() for number in range(COUNT))
+
+
+@pytest.mark.parametrize("form", ["fleet", "host"])
+@pytest.mark.parametrize(("task", "most"), [
+    ({"rackwright.baremetal.power": {"state": "off"}}, 1),
+    ({"rackwright.baremetal.power": {"state": "on"}}, 3),
+    ({"rackwright.baremetal.boot_device": {"device": "pxe"}}, 3),
+], ids=["state", "on", "boot"])
+def test_three_requests_on_one_connection(playbook, rack, hosts, form, task, most):
+    rack.reset(0)
+    rack.change(0, power="Off")
+    (module, options), = task.items()
+    if form == "fleet":
+        task = {module: {**options, "nodes": ["node0"]}, "run_once": True}
+    run = playbook({"node0": hosts["node0"], "gateway": GATEWAY}, [{"name": "Do", **task}])
+    assert run.returncode == 0, run.stdout
+    counters = rack.counters(0)
+    assert counters["requests"] <= most and counters["connections"] == 1, rack.requests(0)
+
+
+def test_registry_tells_the_bmcs_and_learns_all_power_states(playbook, rack, hosts, tmp_path, monkeypatch):
+    url = f"sqlite:///{tmp_path}/registry.db"
+    monkeypatch.setenv("RACK_BMC", PASSWORD)
+    engine = open_registry(url)
+    with engine.begin() as connection:
+        for number, bmc in enumerate(rack.connections[:20]):
+            kept = {key: bmc[key] for key in ("address", "port", "username", "ca_file")}
+            node = schema.normalise({"name": f"node{number}", "driver": "redfish", "bmc": kept, "ports": [{"address": f"02:00:00:00:00:{number:02x}"}]})
+            nodes.upsert(connection, node, credentials.reference({"env": "RACK_BMC"}), same_credential=lambda old, new: old == new)
+    known = {f"node{number}": {"baremetal_registry": url} for number in range(20)}
+    run = clean(playbook({**known, "stranger": {"baremetal_registry": url}, "gateway": GATEWAY}, [power({"state": "on"}), SHOW], "-vvvv"))
+    assert "(1) stranger: registry: the registry has no such node." in run.stdout
+    states = {record["name"]: record["power_state"] for record in nodes.list_nodes(engine)}
+    assert set(states.values()) == {"on"} and len(states) == 20
+
+
+def test_bad_options_are_refused_before_anything_is_sent(playbook, rack, hosts):
+    for options, said in (
+        ({"name": "node1"}, "the option name is for one node"),
+        ({"bmc": {"address": "192.0.2.1"}}, "the option bmc is for one node"),
+        ({"bmcs": [{"name": "node99"}]}, "bmcs tells of node99"),
+        ({"nodes": ["nobody"]}, "nothing says where the node's BMC is"),
+    ):
+        run = clean(playbook(hosts, [power({"state": "on", **options})]))
+        assert run.returncode == 2 and said in run.stdout, run.stdout
+    assert not any(rack.counters(number).get("requests") for number in range(COUNT))
