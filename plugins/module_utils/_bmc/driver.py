@@ -35,6 +35,10 @@ A driver is a class with these attributes and methods; the instance is one open 
     ``{"system_uuid", "serial", "sku", "manufacturer", "model"}``, None for what the BMC does not tell.
 ``IDENTITY_IS_AT_HAND``
     whether ``identity`` costs nothing; then every opening makes sure that this is the machine that is meant.
+``quirk(name, default=None)``
+    what is known about the board's behaviour, by a name of quirks.BEHAVIOURS.
+``quirk_report()``
+    which rules hold for the board, see quirks.Quirks.report.
 
 Every method raises BaremetalError; a BMC that may answer later raises its subclass BmcLost.
 Private to the collection; may change at any time.

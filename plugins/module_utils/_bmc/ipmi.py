@@ -24,6 +24,7 @@ except ImportError:
 from .._errors import BaremetalError, missing_library
 from . import ipmi_boot, ipmi_session
 from .connection import STAGE, BmcLost, BmcUnreachable, NotLetIn, NotNow, refused, required
+from .quirks import VENDOR_NUMBERS, Quirks
 
 PORT = 623
 # RAKP message 1 has room for no more (IPMI 2.0, 13.20).
@@ -104,6 +105,7 @@ class IpmiDriver:
             raise refused(f"IPMI has no user names longer than {_LONGEST_USERNAME} bytes",
                           cure="correct the user name of the BMC")
         self._command = None
+        self._quirks = Quirks("ipmi", self._fact)
         self._open()
 
     def _open(self):
@@ -219,15 +221,31 @@ class IpmiDriver:
             efi = mode == "uefi" if mode else ipmi_boot.read(command)["efi"]
         flags = ipmi_boot.set_bytes(device, persistent, efi, self._disk_selector(efi and device == "disk"))
         with self.command() as command:
-            ipmi_boot.write(command, flags, keep_timer=bool(self._quirk("ipmi_boot_timer_kept")), log=self._log)
+            ipmi_boot.write(command, flags, keep_timer=bool(self.quirk("ipmi_boot_timer_kept")), log=self._log)
 
     def _disk_selector(self, efi):
         """The selector of the disk, which a quirk gives as it stands in the byte of the boot flags."""
-        byte = self._quirk("ipmi_uefi_disk_selector") if efi else None
+        byte = self.quirk("ipmi_uefi_disk_selector") if efi else None
         return ipmi_boot.DISK if byte is None else byte >> 2
 
-    def _quirk(self, name):
-        return None
+    def quirk(self, name, default=None):
+        """See driver.py."""
+        return self._quirks.get(name, default)
+
+    def quirk_report(self):
+        """See driver.py."""
+        return self._quirks.report()
+
+    def _fact(self, key):
+        with self.command() as command:
+            if key == "model":
+                return self._product(command).get("Product name")
+            # Get Device ID (IPMI 2.0, 20.1): revision of the firmware in bytes 2 and 3 (BCD), manufacturer in 6 to 8.
+            data = command.raw_command(netfn=6, command=1).get("data") or ()
+        if len(data) < 9:
+            return None
+        number = int.from_bytes(bytes(data[6:9]), "little") & 0xFFFFF
+        return {"vendor": VENDOR_NUMBERS.get(number, str(number)), "firmware": f"{data[2] & 0x7F}.{data[3]:02x}"}.get(key)
 
     def _product(self, command):
         try:

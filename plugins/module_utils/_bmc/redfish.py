@@ -46,6 +46,7 @@ class RedfishDriver:
         "sensors",
         "virtual media",
         "boot order",
+        "secure boot",
     })
     POWER = frozenset(_RESETS)
     BOOT_DEVICES = redfish_boot.DEVICES
@@ -104,10 +105,15 @@ class RedfishDriver:
     @property
     def reset_hangs(self):
         """See driver.py."""
-        return self._quirk("reset_method") == "off_on"
+        return self.quirk("reset_method") == "off_on"
 
-    def _quirk(self, name):
-        return None
+    def quirk(self, name, default=None):
+        """See driver.py."""
+        return self.service.quirk(name, default)
+
+    def quirk_report(self):
+        """See driver.py."""
+        return self.service.quirk_report()
 
     def _boot_places(self):
         """Where the override is told and may be taken.
@@ -119,7 +125,7 @@ class RedfishDriver:
         """
         system = self.system()
         places = [(system["@odata.id"], system.get("Boot"))]
-        prefers_settings = bool(self._quirk("boot_settings"))
+        prefers_settings = bool(self.quirk("boot_settings"))
         if prefers_settings or redfish_boot.told(system.get("Boot"))["device"] == "none":
             settings = self._settings_place()
             if settings and (prefers_settings or redfish_boot.told(settings[1])["device"] != "none"):
@@ -152,7 +158,7 @@ class RedfishDriver:
         firm = mode or redfish_boot.told(self._places[0][1])["mode"]
         refusal, seen = None, None
         for path, boot in self._places_to_try():
-            for way in redfish_boot.ways(boot, device, persistent, mode, uri, self._quirk):
+            for way in redfish_boot.ways(boot, device, persistent, mode, uri, self.quirk):
                 self._log(f"boot override {way} at {path}")
                 try:
                     self.service.patch(path, {"Boot": way})
@@ -173,7 +179,7 @@ class RedfishDriver:
     def _places_to_try(self):
         places, self._places = self._places, None
         yield from places
-        settings = self._settings_place() if self._quirk("boot_settings") is None else None
+        settings = self._settings_place() if self.quirk("boot_settings") is None else None
         if settings and settings[0] not in [path for path, boot in places]:
             yield settings
 

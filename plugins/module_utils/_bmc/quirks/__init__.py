@@ -68,7 +68,7 @@ BEHAVIOURS = {
     "ipmi_account_order": ({"enum": ["name_first", "privilege_first"]}, "what is set first for a new account"),
     "ipmi_bios_setup_once": (_BOOL, "the setup is asked for in the one-shot form only"),
     "ipmi_boot_resend": (_BOOL, "the boot device is sent again before each power on"),
-    "ipmi_boot_timer": ({"enum": ["disable", "leave"]}, "whether the 60 s timer that clears the boot flags is switched off"),
+    "ipmi_boot_timer_kept": (_BOOL, "the 60 s timer that clears the boot flags is left on"),
     "ipmi_efi_flag": ({"enum": ["as_asked", "per_mode", "never"]}, "when the EFI flag goes into the boot flags"),
     "ipmi_may_be_off": (_BOOL, "IPMI over LAN is off when the machine leaves the factory"),
     "ipmi_uefi_disk_selector": ({"type": "integer", "minimum": 0, "maximum": 255}, "boot device selector of a UEFI disk"),
