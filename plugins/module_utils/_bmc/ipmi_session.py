@@ -31,6 +31,7 @@ else:
     IMPORT_ERROR = None
 
 from . import ipmi_packets as packets
+from .session_guard import SessionGuard
 
 SUITES = tuple(packets.SUITES)
 
@@ -119,10 +120,12 @@ class Session:
         self._sequence = 0
         self._seal = None
         self._bmc_id = None
+        self._guard = SessionGuard(self._end)
         self._socket = _connected(address, port)
         try:
             self._ask_version()
-            self._log_on(list(suites))
+            with self._guard.opening():
+                self._log_on(list(suites))
         except BaseException:
             self.logout()
             raise
@@ -177,6 +180,9 @@ class Session:
                 self._handshake(suites, wait)
                 break
             except _StepLost as lost:
+                if lost.args[0] == packets.OPEN_SESSION_ANSWER and len(suites) > 1:
+                    # Some BMCs do not answer to a suite that they do not know.
+                    suites.append(suites.pop(0))
                 if number == len(_LOGIN_WAITS):
                     raise SessionError("silent name" if lost.args[0] == packets.RAKP2 else "lost", "no reply within the login") from lost
             except ConnectionRefusedError as error:
@@ -246,8 +252,7 @@ class Session:
         bmc_random, guid, proof = bytes(answer[8:24]), bytes(answer[24:40]), bytes(answer[40:])
         expected = packets.code(suite, self._password, own_id, bmc_id, own_random, bmc_random, guid, role)
         if not hmac.compare_digest(expected, proof):
-            # A RAKP message 3 with an error status ends what is half open (13.22); it is not answered.
-            self._socket.send(packets.of_login(packets.RAKP3, tag + bytes((_INTEGRITY_CHECK_FAILED, 0, 0)) + bmc_id))
+            self._give_up(tag, bmc_id)
             if len(proof) != len(expected):
                 raise SessionError("suite", f"the BMC's proof has {len(proof)} bytes, which is not suite {suite.number}")
             raise SessionError("password", "the BMC's proof does not match the password")
@@ -256,10 +261,15 @@ class Session:
         answer = self._step(packets.RAKP3, tag + bytes(3) + bmc_id + proof, packets.RAKP4, wait)
         expected = packets.code(suite, session_key, own_random, bmc_id, guid)[:suite.code_length]
         if not hmac.compare_digest(expected, bytes(answer[8:8 + suite.code_length])):
+            self._give_up(tag, bmc_id)
             raise SessionError("key", "the BMC's proof does not match the key K_g")
         self._seal = packets.Seal(suite, session_key, own_id, bmc_id)
         self._bmc_id = bmc_id
         self.logged = True
+
+    def _give_up(self, tag, bmc_id):
+        """End what is half open: a RAKP message 3 with an error status (13.22), which is not answered."""
+        self._socket.send(packets.of_login(packets.RAKP3, tag + bytes((_INTEGRITY_CHECK_FAILED, 0, 0)) + bmc_id))
 
     def _raise_privilege(self):
         """Set Session Privilege Level (22.18): a session begins with the level user."""
@@ -334,7 +344,7 @@ class Session:
         :raises SessionError: when the session is over.
         """
         if self.broken or not self.logged:
-            raise SessionError("silent", "the session with the BMC is over")
+            raise SessionError("lost", "the session with the BMC is over")
         self._socket.send(self._seal.wrapped(kind, payload))
 
     def receive_payload(self, kind, seconds):
@@ -351,7 +361,7 @@ class Session:
                 return None
             except ConnectionRefusedError as error:
                 self.broken = True
-                raise SessionError("silent", "nobody listens on the BMC's port any more") from error
+                raise SessionError("lost", "nobody listens on the BMC's port any more") from error
             if content and content[0] == kind:
                 return content[1]
         return None
@@ -360,6 +370,11 @@ class Session:
 
     def logout(self, sessionok=True):
         """Close the session (22.19), which frees its place in the BMC's small table, and the socket; never raises."""
+        with self._guard.closing():
+            self._end()
+        return {"success": True}
+
+    def _end(self):
         is_open, self.logged = self.logged and not self.broken, False
         if is_open:
             try:
@@ -368,7 +383,6 @@ class Session:
                 pass
         self.broken = True
         self._socket.close()
-        return {"success": True}
 
     def _farewell(self):
         return self._seal.wrapped(packets.IPMI, packets.message(6, 0x3C, self._bmc_id, 0))

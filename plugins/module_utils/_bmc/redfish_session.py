@@ -9,14 +9,11 @@ Private to the collection; may change at any time.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-import signal
-import threading
 import urllib.parse
 
 from .redfish_errors import SESSION_TABLE_FULL, message_list, not_let_in, not_redfish, says, table_full
+from .session_guard import SessionGuard
 
 # DSP0266, "Session login": where the service root does not name them.
 SESSIONS = "/redfish/v1/SessionService/Sessions"
@@ -24,9 +21,6 @@ _TIMEOUT = 30  # seconds for logging on or off
 
 # An answer to basic authentication that asks for a token, by the names of its message (Base registry, DSP2065).
 _TOKEN_WANTED = ("AuthenticationTokenRequired", "NoValidSession")
-
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_open = {}  # what ends each session that this process has open
 
 
 def messages_of(response):
@@ -59,18 +53,14 @@ class Session:
     :param path: path of the collection of sessions, or None for the usual one.
     :raises BaremetalError: when the BMC opens none.
 
-    Until ``end`` a signal that ends the process ends the session first, provided that this is the main thread, or
-    that the main thread is inside ``ended_by_signals``.
+    Until ``end`` a signal that ends the process ends the session first, see session_guard.py.
     """
 
     def __init__(self, connector, url, path, username, password):
         self._connector = connector
-        self._guard = contextlib.ExitStack()
-        if threading.current_thread() is threading.main_thread():
-            self._guard.enter_context(ended_by_signals())
-        with _signals_held():
+        self._guard = SessionGuard(self._log_off)
+        with self._guard.opening():
             self.token, self._path = _log_on(connector, url, path or SESSIONS, username, password)
-            _open[id(self)] = self._log_off
 
     @property
     def headers(self):
@@ -84,16 +74,14 @@ class Session:
 
     def end(self):
         """Log off; the caller deals with what goes wrong on the way."""
-        try:
-            if _open.pop(id(self), None):
+        with self._guard.closing() as is_open:
+            if is_open:
                 self._connector.request("DELETE", self._path, headers=self.headers, timeout=_TIMEOUT)
-        finally:
-            self._guard.close()
 
     def forget(self):
         """The BMC has ended the session itself."""
-        _open.pop(id(self), None)
-        self._guard.close()
+        with self._guard.closing():
+            pass
 
 
 def _log_on(connector, url, path, username, password):
@@ -114,54 +102,3 @@ def _log_on(connector, url, path, username, password):
     if not token or not isinstance(location, str) or not location.startswith("/"):
         raise not_redfish(url, f"{seen}, without {'a path' if token else 'X-Auth-Token'}")
     return token, location
-
-
-@contextlib.contextmanager
-def _signals_held():
-    """Nothing ends the process between the BMC's opening of a session and our knowing of it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _end_all():
-    threads = [threading.Thread(target=_quietly, args=(log_off,), daemon=True) for log_off in list(_open.values())]
-    _open.clear()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(_TIMEOUT)
-
-
-def _quietly(log_off):
-    with contextlib.suppress(Exception):
-        log_off()
-
-
-@contextlib.contextmanager
-def ended_by_signals():
-    """Inside, a signal that ends the process ends this process's sessions first. For the main thread.
-
-    ansible-core ends a worker by SIGTERM or SIGINT, to which the worker kills itself: no ``finally`` runs
-    (executor/process/worker.py). The handler found here is put back and gets the signal afterwards.
-    """
-    before = {}
-
-    def handle(number, frame):
-        _end_all()
-        for other, handler in before.items():
-            signal.signal(other, handler)
-        os.kill(os.getpid(), number)
-
-    for number in _SIGNALS:
-        handler = signal.getsignal(number)
-        # An ignored signal ends nothing; None is a handler that Python did not set and cannot put back.
-        if handler not in (None, signal.SIG_IGN):
-            before[number] = signal.signal(number, handle)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,0 +1,101 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""No session outlives the process that opened it, whatever signal ends that.
+
+Private to the collection; may change at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_TIMEOUT = 30  # seconds for logging off before the process ends
+_open = {}  # what ends each session that this process has open
+
+
+class SessionGuard:
+    """Looks after one session, from ``opening`` to ``closing``.
+
+    In between, a signal that ends the process ends the session first, provided that this is the main thread, or that
+    the main thread is inside ``ended_by_signals``.
+
+    :param log_off: function that ends the session while the main thread stands still, in a thread of its own.
+    """
+
+    def __init__(self, log_off):
+        self._log_off = log_off
+        self._handlers = contextlib.ExitStack()
+
+    @contextlib.contextmanager
+    def opening(self):
+        """Around the opening: nothing ends the process between the BMC's opening of a session and our knowing of it."""
+        if threading.current_thread() is threading.main_thread():
+            self._handlers.enter_context(ended_by_signals())
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            yield
+            _open[id(self)] = self._log_off
+        except BaseException:
+            self._handlers.close()
+            raise
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    @contextlib.contextmanager
+    def closing(self):
+        """Around the end: a signal in the middle of it ends the session all the same.
+
+        :returns: a context manager that gives whether the session is still open.
+        """
+        try:
+            yield id(self) in _open
+        finally:
+            _open.pop(id(self), None)
+            self._handlers.close()
+
+
+def _end_all():
+    threads = [threading.Thread(target=_quietly, args=(log_off,), daemon=True) for log_off in list(_open.values())]
+    _open.clear()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(_TIMEOUT)
+
+
+def _quietly(log_off):
+    with contextlib.suppress(Exception):
+        log_off()
+
+
+@contextlib.contextmanager
+def ended_by_signals():
+    """Inside, a signal that ends the process ends this process's sessions first. For the main thread.
+
+    ansible-core ends a worker by SIGTERM or SIGINT, to which the worker kills itself: no ``finally`` runs
+    (executor/process/worker.py). The handler found here is put back and gets the signal afterwards.
+    """
+    before = {}
+
+    def handle(number, frame):
+        _end_all()
+        for other, handler in before.items():
+            signal.signal(other, handler)
+        os.kill(os.getpid(), number)
+
+    for number in _SIGNALS:
+        handler = signal.getsignal(number)
+        # An ignored signal ends nothing; None is a handler that Python did not set and cannot put back.
+        if handler not in (None, signal.SIG_IGN):
+            before[number] = signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
