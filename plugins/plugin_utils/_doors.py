@@ -31,6 +31,7 @@ from ..module_utils._doors import (
     power,
     provision_state,
     ramdisk_wait,
+    secure_boot,
     sensors_info,
     virtual_media,
 )
@@ -55,6 +56,7 @@ DOORS = {
     "power": power.DOOR,
     "provision_state": provision_state.DOOR,
     "ramdisk_wait": ramdisk_wait.DOOR,
+    "secure_boot": secure_boot.DOOR,
     "sensors_info": sensors_info.DOOR,
     "virtual_media": virtual_media.DOOR,
 }

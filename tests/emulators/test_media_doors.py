@@ -127,3 +127,25 @@ def test_bios_settings_that_cannot_be(rack, door):
         assert part in message
     changes, output = rack("node1", [door(task("bios_settings", settings=wrong))], fails=True)
     assert "shows no BIOS settings" in output
+
+
+@DOORS
+def test_secure_boot(rack, door):
+    """The fake driver switches it at once."""
+    def secure_boot(**options):
+        return door(task("secure_boot", **options))
+
+    off = secure_boot(enabled=False)
+    foreseen, output = rack("node1", [off, secure_boot(enabled=True)], "--check")
+    assert foreseen == [False, True]
+    changes, output = rack("node1", [secure_boot(enabled=True, keys="default"), secure_boot(enabled=True), secure_boot(), off, off])
+    assert changes == [True, False, False, True, False], output
+    assert '"mode": "deployed"' in output and '"reboot_required": false' in output
+    changes, output = rack("node1", [secure_boot(keys="none")], fails=True)
+    assert "does not offer SecureBoot.ResetKeys" in output
+
+
+@DOORS
+def test_boot_order_of_a_bmc_that_tells_none(rack, door):
+    changes, output = rack("node1", [door(task("boot_order", order=["pxe", "disk"]))], fails=True)
+    assert "the BMC tells no boot order" in output

@@ -296,7 +296,8 @@ def ensure_inserted(service, image, *, media_type="cd", slot=None, write_protect
     # By PATCH where there is no action; at last also where the BMC refused the action.
     for target, by_patch in [*((target, not target.has("InsertMedia")) for target in targets),
                              *((target, True) for target in targets if target.has("InsertMedia"))]:
-        if is_inserted(target.resource):
+        # Also where an eject has left Inserted behind: some boards refuse an insert then.
+        if is_inserted(target.resource) or flag(target.resource.get("Inserted")):
             target.eject()
         try:
             found = target.insert(insert_payloads(image, write_protected, credentials, by_patch), image, by_patch=by_patch)
