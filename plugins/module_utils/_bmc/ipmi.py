@@ -76,6 +76,7 @@ class IpmiDriver:
         "consoles",
         "event log",
         "indicator LED",
+        "quirks",
         "sensors",
         "serial console capture",
     })
