@@ -38,15 +38,16 @@ class RedfishDriver:
         "BMC information",
         "BMC reset",
         "NMI",
+        "RAID",
         "accounts",
+        "boot order",
         "consoles",
         "event log",
         "firmware update",
         "indicator LED",
+        "secure boot",
         "sensors",
         "virtual media",
-        "boot order",
-        "secure boot",
     })
     POWER = frozenset(_RESETS)
     BOOT_DEVICES = redfish_boot.DEVICES

@@ -1,0 +1,174 @@
+#!/usr/bin/python
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: raid
+short_description: RAID volumes of a node through its BMC
+version_added: 1.0.0
+author:
+  - rackwright.baremetal contributors (@rackwright)
+description:
+  - Brings about the volumes of a target configuration on the RAID controllers of a node, with Redfish.
+  - Volumes that are there as they are wanted stay untouched, whoever made them. Other volumes are deleted only with O(delete_existing).
+  - Which drives make which volume is settled before anything is changed. When it does not fit, the error says why for each drive.
+  - The volumes count as made only when the BMC shows them.
+  - The node is neither powered on nor rebooted. Some BMCs know the drives only while it is on, and some controllers work only at the next
+    boot, which RV(reboot_required) tells. After the reboot the same task carries on.
+extends_documentation_fragment:
+  - rackwright.baremetal._attributes
+  - rackwright.baremetal._attributes.controller
+  - rackwright.baremetal.node
+  - rackwright.baremetal.bmc
+  - rackwright.baremetal.registry
+attributes:
+  check_mode:
+    support: full
+    details:
+      - The BMC is read and not told to do anything. What does not fit fails as it would otherwise.
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  target_raid_config:
+    description:
+      - The volumes that there shall be and no others, in the form of Ironic's C(target_raid_config), a dictionary with the list C(logical_disks).
+      - Each logical disk needs C(size_gb) (in GiB, or C(MAX)) and C(raid_level) (C(0), C(1), C(5), C(6), C(1+0), C(5+0) or C(6+0)).
+      - It may have C(controller) (C(Id), name or model), C(physical_disks) (C(Id), name, serial number or path of each drive),
+        C(number_of_physical_disks), C(disk_type) (C(hdd) or C(ssd)), C(interface_type) (C(sata), C(sas) or C(nvme)), C(volume_name), and
+        for one of them C(is_root_volume).
+      - Drives that are not named are chosen alike in controller, type, interface and size. For a size in GiB as few as will do are taken, for
+        C(MAX) all that are left. A drive is part of one volume only.
+      - With C(raid_level) C(1+0), C(5+0) and C(6+0) the number of drives is even.
+    type: dict
+    required: true
+  delete_existing:
+    description:
+      - Whether to delete the volumes that are not in O(target_raid_config), B(with everything that is on them).
+      - When not set and there are any, the module fails with a list of them and changes nothing.
+    type: bool
+    default: false
+  timeout:
+    description: Seconds for deleting or making each volume.
+    type: int
+    default: 900
+requirements:
+  - jsonschema (Python package)
+seealso:
+  - module: rackwright.baremetal.disk_erase
+"""
+
+EXAMPLES = r"""
+- name: A mirror for the system and the rest for data
+  rackwright.baremetal.raid:
+    target_raid_config:
+      logical_disks:
+        - size_gb: 400
+          raid_level: "1"
+          disk_type: ssd
+          volume_name: system
+          is_root_volume: true
+        - size_gb: MAX
+          raid_level: "6"
+          disk_type: hdd
+  register: raid
+
+- name: Named drives, whatever was on them
+  rackwright.baremetal.raid:
+    target_raid_config:
+      logical_disks:
+        - size_gb: MAX
+          raid_level: "1"
+          controller: RAID.Integrated.1-1
+          physical_disks: [Disk.Bay.0, Disk.Bay.1]
+    delete_existing: true
+
+- name: What is changed at the next boot
+  rackwright.baremetal.power:
+    state: rebooted
+  when: raid.reboot_required
+"""
+
+RETURN = r"""
+volumes:
+  description: The wanted volumes as the BMC shows them at the end; in check mode, as they would be.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - id: "239"
+      name: system
+      controller: RAID.Integrated.1-1
+      raid_level: "1"
+      size_gb: 400
+      physical_disks: [Disk.Bay.0, Disk.Bay.1]
+      is_root_volume: true
+      root_device:
+        wwn_with_extension: "0x600508b1001c2f3f8a6d0f0a0b0c0d0e"
+  contains:
+    id:
+      description: C(Id) of the volume; nothing for one that is not there yet.
+      type: str
+      returned: always
+    name:
+      description: Name that the BMC shows.
+      type: str
+      returned: always
+    controller:
+      description: C(Id) of the storage that it belongs to.
+      type: str
+      returned: always
+    raid_level:
+      description: RAID level as in O(target_raid_config).
+      type: str
+      returned: always
+    size_gb:
+      description: Size in GiB, rounded down.
+      type: int
+      returned: always
+    physical_disks:
+      description: C(Id) of each drive.
+      type: list
+      elements: str
+      returned: always
+    is_root_volume:
+      description: Whether O(target_raid_config) says so.
+      type: bool
+      returned: always
+    root_device:
+      description: Root device hints that mean this volume in the operating system; nothing when the BMC tells no WWN.
+      type: dict
+      returned: always
+root_device:
+  description: RV(volumes[].root_device) of the root volume.
+  returned: success
+  type: dict
+  sample:
+    wwn_with_extension: "0x600508b1001c2f3f8a6d0f0a0b0c0d0e"
+reboot_required:
+  description: Whether the controller works only at the next boot, so that not all volumes are there yet.
+  returned: success
+  type: bool
+  sample: false
+pending:
+  description: What waits for the reboot.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+"""
+
+from ..module_utils._door import module_main
+from ..module_utils._doors.raid import DOOR
+
+
+def main():
+    module_main(DOOR)
+
+
+if __name__ == "__main__":
+    main()

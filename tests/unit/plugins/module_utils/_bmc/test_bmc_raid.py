@@ -1,0 +1,262 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""RAID volumes: nothing is deleted that nobody allowed, and nothing is believed that the board does not show."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import raid_storage
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.raid import ensure_raid
+from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.board import Clock
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.random_json import trees
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.service_double import Tree, error_body, service_on
+from hypothesis import given
+from hypothesis import strategies as st
+
+SYSTEM = "/redfish/v1/Systems/1"
+STORAGE = f"{SYSTEM}/Storage/1"
+VOLUMES = f"{STORAGE}/Volumes"
+TASK = "/redfish/v1/TaskService/Tasks/1"
+GIB = 1024 ** 3
+MIRROR = {"logical_disks": [{"size_gb": 100, "raid_level": "1", "volume_name": "system", "is_root_volume": True}]}
+
+
+def link(path):
+    return {"@odata.id": path}
+
+
+class Board(Tree):
+    """A board with six drives and a volume or two.
+
+    :param volumes: lists of the drives' numbers of the volumes that are there.
+    :param on_reset: what is asked for is done when ``reset`` is called.
+    """
+
+    def __init__(self, volumes=(), on_reset=False):
+        drives = [f"{STORAGE}/Drives/{number}" for number in range(6)]
+        super().__init__({
+            "/redfish/v1/Systems": {"Members": [link(SYSTEM)]}, SYSTEM: {"Storage": link(f"{SYSTEM}/Storage")},
+            f"{SYSTEM}/Storage": {"Members": [link(f"{SYSTEM}/Storage/nvme"), link(STORAGE)]},
+            f"{SYSTEM}/Storage/nvme": {"Id": "nvme", "Drives": []},
+            STORAGE: {"Id": "1", "Name": "RAID controller", "Drives": [link(path) for path in drives], "Volumes": link(VOLUMES),
+                      "StorageControllers": [{"SupportedRAIDTypes": ["RAID0", "RAID1", "RAID5"]}]},
+            VOLUMES: {"Members": [], "@Redfish.OperationApplyTimeSupport": {"SupportedValues": ["OnReset"] if on_reset else ["OnReset", "Immediate"]}},
+            **{path: {"Id": f"Bay.{number}", "CapacityBytes": str(400 * GIB), "MediaType": "SSD", "Protocol": "SAS",
+                      "Status": {"State": "Enabled", "Health": "OK"}} for number, path in enumerate(drives)},
+        })
+        self.on_reset = on_reset
+        self.waiting = []
+        self.made = 0
+        self.task = False
+        for numbers in volumes:
+            self._make({"RAIDType": "RAID1", "Links": {"Drives": [link(drives[number]) for number in numbers]}, "Name": "old"})
+
+    def _make(self, body):
+        self.made += 1
+        path = f"{VOLUMES}/{self.made}"
+        self.resources[VOLUMES]["Members"].append(link(path))
+        self.resources[path] = {
+            "Id": str(self.made), "Name": body.get("Name") or body.get("DisplayName") or "generated", "RAIDType": body.get("RAIDType"),
+            "VolumeType": body.get("VolumeType"), "CapacityBytes": body.get("CapacityBytes", 399 * GIB),
+            "Links": {"Drives": body.get("Drives") or body["Links"]["Drives"]},
+            "Identifiers": [{"DurableName": f"naa.6{self.made:031x}", "DurableNameFormat": "NAA"}]}
+
+    def _drop(self, path):
+        self.resources.pop(path)
+        self.resources[VOLUMES]["Members"].remove(link(path))
+
+    def _do(self, work):
+        if not self.on_reset:
+            work()
+            return 204, None
+        self.waiting.append(work)
+        self.resources[TASK] = {"@odata.type": "#Task.v1_0_0.Task", "TaskState": "Starting", "Messages": [{"Message": "Task successfully scheduled."}]}
+        return 202, {}, {"Location": TASK}
+
+    def reset(self):
+        self.resources[TASK] = {"@odata.type": "#Task.v1_0_0.Task", "TaskState": "Completed"}
+        while self.waiting:
+            self.waiting.pop(0)()
+
+    def _usual(self, method, path, body):
+        if method == "POST" and path == VOLUMES:
+            return self._do(lambda: self._make(body))
+        if method == "DELETE" and path in self.resources:
+            return self._do(lambda: self._drop(path))
+        return super()._usual(method, path, body)
+
+    def ensure(self, target, **options):
+        clock = Clock()
+        service = service_on(self, sleep=clock.sleep, clock=clock)
+        return ensure_raid(service, target, clock=clock, sleep=clock.sleep, **options)
+
+
+def test_volume_is_made_once_and_can_be_found_by_the_operating_system():
+    board = Board()
+    predicted = board.ensure(MIRROR, check_mode=True)
+    assert predicted["changed"] and predicted["volumes"][0]["physical_disks"] == ["Bay.0", "Bay.1"] and not board.changes
+    result = board.ensure(MIRROR)
+    assert result["volumes"] == [{
+        "id": "1", "name": "system", "controller": "1", "raid_level": "1", "size_gb": 100, "physical_disks": ["Bay.0", "Bay.1"],
+        "is_root_volume": True, "root_device": {"wwn_with_extension": "0x6" + "0" * 30 + "1"}}]
+    assert board.changes == [("POST", VOLUMES, {
+        "RAIDType": "RAID1", "Links": {"Drives": [link(f"{STORAGE}/Drives/0"), link(f"{STORAGE}/Drives/1")]}, "CapacityBytes": 100 * GIB,
+        "Name": "system", "@Redfish.OperationApplyTime": "Immediate"})]
+    again = board.ensure(MIRROR)
+    assert not again["changed"] and again["volumes"] == result["volumes"] and len(board.changes) == 1
+
+
+def test_capacity_of_max_is_left_to_the_controller():
+    board = Board()
+    target = {"logical_disks": [{"size_gb": "MAX", "raid_level": "5"}]}
+    assert board.ensure(target, check_mode=True)["volumes"][0]["size_gb"] == 2000
+    board.answer("POST", VOLUMES, (400, error_body("Base.1.12.CreateFailedMissingReqProperties", "CapacityBytes is missing")))
+    with pytest.raises(BaremetalError, match="does not show the volumes"):
+        # This one makes 399 GiB of five drives' space, which is not what was asked for.
+        board.on("POST", VOLUMES, lambda tree, body: tree._do(lambda: tree._make({**body, "CapacityBytes": 399 * GIB})))
+        board.ensure(target)
+    assert ["CapacityBytes" in body for path, body, headers in board.sent("POST")] == [False, True]
+
+
+def test_what_is_there_is_deleted_only_when_that_is_allowed_and_before_anything_is_made():
+    board = Board(volumes=[(0, 1), (2, 3)])
+    target = {"logical_disks": [{"size_gb": 399, "raid_level": "1", "physical_disks": ["Bay.2", "Bay.3"]}, {"size_gb": 700, "raid_level": "5"}]}
+    with pytest.raises(BaremetalError, match="not in the target configuration, and nothing was changed") as caught:
+        board.ensure(target)
+    assert caught.value.seen == "1 on 1 (old, RAID 1, 399 GiB, drives Bay.0, Bay.1)"
+    assert not board.changes
+    assert board.ensure(target, delete_existing=True, check_mode=True)["changed"] and not board.changes
+    result = board.ensure(target, delete_existing=True)
+    assert [change[:2] for change in board.changes] == [("DELETE", f"{VOLUMES}/1"), ("POST", VOLUMES)]
+    # No apply time goes along (quirk R33).
+    assert board.changes[0][2] is None
+    assert [volume["id"] for volume in result["volumes"]] == ["2", "3"]
+    assert not board.ensure(target)["changed"]
+
+
+def test_plan_that_does_not_fit_deletes_nothing():
+    board = Board(volumes=[(0, 1)])
+    with pytest.raises(BaremetalError, match="does not fit"):
+        board.ensure({"logical_disks": [{"size_gb": 5000, "raid_level": "5"}]}, delete_existing=True)
+    assert not board.changes
+
+
+def test_drives_of_volumes_that_stay_are_not_taken():
+    board = Board(volumes=[(0, 1)])
+    target = {"logical_disks": [{"size_gb": 399, "raid_level": "1"}, {"size_gb": "MAX", "raid_level": "5"}]}
+    board.on("POST", VOLUMES, lambda tree, body: tree._do(lambda: tree._make({**body, "CapacityBytes": 1199 * GIB})))
+    assert board.ensure(target)["volumes"][1]["physical_disks"] == ["Bay.2", "Bay.3", "Bay.4", "Bay.5"]
+
+
+@pytest.mark.parametrize(("refusal", "before", "after"), [
+    ("The property Name is read-only", "Name", "DisplayName"),
+    ("The property RAIDType is not in the list of valid properties", "RAIDType", "VolumeType"),
+    ("The property Links is unknown", "Links", "Drives"),
+    ("The property @Redfish.OperationApplyTime is not known", "@Redfish.OperationApplyTime", None)])
+def test_request_is_adapted_to_the_board(refusal, before, after):
+    board = Board()
+    board.answer("POST", VOLUMES, (400, error_body("Base.1.8.PropertyUnknown", refusal)))
+    assert board.ensure(MIRROR)["changed"]
+    first, second = (body for path, body, headers in board.sent("POST"))
+    assert before in first and before not in second
+    assert after is None or after in second
+    assert not board.ensure(MIRROR)["changed"]
+
+
+def test_refusal_for_another_reason_is_told():
+    board = Board()
+    board.answer("POST", VOLUMES, *[(400, error_body("Maker.1.0.Busy", "A job of the controller is running"))] * 2)
+    with pytest.raises(BaremetalError, match="refused to make a volume with RAID 1.*A job of the controller is running"):
+        board.ensure(MIRROR)
+    assert len(board.changes) == 1
+
+
+def test_controller_that_works_at_the_next_boot_takes_two_of_them_and_the_same_task():
+    board = Board(volumes=[(0, 1)], on_reset=True)
+    result = board.ensure(MIRROR, delete_existing=True)
+    assert result["changed"] and result["reboot_required"] and not result["volumes"]
+    assert result["pending"][-1] == "to be made: logical disk 0 (RAID 1, size_gb 100)"
+    board.reset()
+    result = board.ensure(MIRROR, delete_existing=True)
+    assert result["reboot_required"] and board.sent("POST")[0][1]["@Redfish.OperationApplyTime"] == "OnReset"
+    board.reset()
+    result = board.ensure(MIRROR)
+    assert not result["changed"] and not result["reboot_required"]
+
+
+def test_board_that_says_yes_and_does_nothing_is_an_error():
+    board = Board()
+    board.on("POST", VOLUMES, lambda tree, body: 201)
+    with pytest.raises(BaremetalError, match="does not show the volumes that it was asked for. Seen: no volume"):
+        board.ensure(MIRROR)
+    board = Board(volumes=[(4, 5)])
+    board.on("DELETE", f"{VOLUMES}/1", lambda tree, body: 204)
+    with pytest.raises(BaremetalError, match="does not show the volumes.*1 on 1 .old"):
+        board.ensure(MIRROR, delete_existing=True)
+
+
+def test_name_that_the_board_does_not_keep_is_a_warning_and_the_second_time_no_change():
+    board, warnings = Board(), []
+    board.on("POST", VOLUMES, lambda tree, body: tree._do(lambda: tree._make({**body, "Name": "Virtual Disk 0"})))
+    assert board.ensure(MIRROR, warn=warnings.append)["volumes"][0]["name"] == "Virtual Disk 0"
+    assert len(warnings) == 1
+    assert not board.ensure(MIRROR)["changed"]
+
+
+def test_board_without_a_raid_controller_is_refused():
+    board = Board()
+    board.resources[STORAGE]["StorageControllers"] = [{"SupportedRAIDTypes": []}]
+    with pytest.raises(BaremetalError, match="shows no RAID controller. Seen: storage: nvme .no volumes., 1 .no RAID."):
+        board.ensure(MIRROR)
+
+
+def test_single_drives_that_a_controller_shows_as_volumes_are_free():
+    board = Board()
+    for number in (0, 1):
+        path = f"{VOLUMES}/Bay.{number}"
+        board.resources[path] = {"VolumeType": "RawDevice", "CapacityBytes": 400 * GIB, "Links": {"Drives": [link(f"{STORAGE}/Drives/{number}")]}}
+        board.resources[VOLUMES]["Members"].append(link(path))
+        board.resources[f"{STORAGE}/Drives/{number}"]["Links"] = {"Volumes": [link(path)]}
+    assert board.ensure(MIRROR)["volumes"][0]["physical_disks"] == ["Bay.0", "Bay.1"]
+
+
+@pytest.mark.parametrize(("told", "why"), [
+    ({"Status": {"State": "Absent"}}, "state Absent"), ({"Status": {"State": "Enabled", "Health": "Critical"}}, "not healthy"),
+    ({"FailurePredicted": True}, "not healthy"), ({"HotspareType": "Global"}, "a hot spare"), ({"CapacityBytes": None}, "tells no capacity"), ({}, None)])
+def test_drives_that_no_volume_may_have(told, why):
+    assert raid_storage.drive_of("/d/1", {"CapacityBytes": GIB, **told})["why_not"] == why
+
+
+@pytest.mark.parametrize(("identifiers", "wwn"), [
+    ([{"DurableName": "600605b0_x", "DurableNameFormat": "NAA"}], None),
+    ([{"DurableName": "62CEA7F0-4C5B", "DurableNameFormat": "UUID"}, {"DurableName": "0x5000C500A1B2C3D4", "DurableNameFormat": "NAA"}], "5000c500a1b2c3d4"),
+    ({"DurableName": "50:00:c5:00:a1:b2:c3:d4", "DurableNameFormat": "NAA"}, "5000c500a1b2c3d4"), (None, None)])
+def test_wwn(identifiers, wwn):
+    volume = raid_storage.volume_of("/v/1", {"Identifiers": identifiers})
+    assert volume["wwn"] == wwn
+    assert raid_storage.root_device(volume) == ({"wwn": f"0x{wwn}"} if wwn else None)
+
+
+@given(trees("CapacityBytes", "MediaType", "Protocol", "Links", "Volumes", "HotspareType", "State"))
+def test_random_drives_are_read(drive):
+    raid_storage.drive_of("/d/1", drive)
+
+
+@given(trees("CapacityBytes", "RAIDType", "VolumeType", "Links", "Drives", "Identifiers", "DurableName", "DurableNameFormat"))
+def test_random_volumes_are_read(volume):
+    raid_storage.root_device(raid_storage.volume_of("/v/1", volume))
+
+
+@given(st.data())
+def test_random_storage_ends_in_a_result_or_an_error(data):
+    board = Board(volumes=[(0, 1)])
+    path = data.draw(st.sampled_from([SYSTEM, f"{SYSTEM}/Storage", STORAGE, VOLUMES, f"{VOLUMES}/1", f"{STORAGE}/Drives/2"]))
+    board.resources[path] = data.draw(trees("Storage", "Volumes", "Drives", "StorageControllers", "SupportedRAIDTypes", "Controllers", "RAIDType", "Links",
+                                            "CapacityBytes", "@Redfish.OperationApplyTimeSupport", "SupportedValues"))
+    with contextlib.suppress(BaremetalError):
+        board.ensure(MIRROR, delete_existing=data.draw(st.booleans()))
