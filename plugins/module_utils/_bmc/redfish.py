@@ -45,6 +45,7 @@ class RedfishDriver:
         "event log",
         "firmware update",
         "indicator LED",
+        "quirks",
         "secure boot",
         "sensors",
         "virtual media",
