@@ -1,0 +1,180 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a BMC tells, its logs, its LED, its reset: against simulated boards, good ones and bad ones."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import bmc_info, bmc_reset, console, event_log, indicator_led, nmi, sensors
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.driver import open_driver
+from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
+from ansible_collections.rackwright.baremetal.tests.emulators.conftest import PASSWORD
+from ansible_collections.rackwright.baremetal.tests.simulators.start import redfish_bmcs
+
+FORMS = ["numbers_as_strings", "info_object", {"nulls": {"names": ["Status", "Temperatures", "Health", "Created", "MACAddress", "IndicatorLED"]}},
+         {"missing": {"names": ["Members", "Status", "Links", "FirmwareVersion"]}}, {"lists": {"names": ["Status", "Boot", "Thermal", "LogServices"]}},
+         {"lists": {"names": ["Links", "ManagedBy", "Actions", "Entries"]}}]
+
+
+@pytest.fixture(scope="module")
+def running(workplace):
+    with redfish_bmcs(directory=str(workplace), password=PASSWORD) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def sim(running):
+    running.faults()
+    running.reset()
+    running.change(0, power="On")
+    return running
+
+
+def opened(sim, work):
+    with open_driver("redfish", sim.connections[0]) as driver:
+        return work(driver)
+
+
+def test_default_information_costs_three_requests(sim):
+    found = opened(sim, bmc_info.gather)
+    assert found["info"]["power"] == "on" and found["info"]["identity"]["manufacturer"] == "Simulated" and not found["unavailable"]
+    assert sim.counters()["requests"] <= 3 and sim.counters()["connections"] == 1
+
+
+def test_all_information(sim):
+    found = opened(sim, lambda driver: bmc_info.gather(driver, bmc_info.PARTS))
+    info = found["info"]
+    assert not found["unavailable"]
+    assert abs(info["clock"]["skew"]) <= 2
+    assert len(info["nics"]) == 2 and info["nics"][0]["speed_mbps"] == 25000
+    assert {item["id"] for item in info["firmware"]} == {"BMC", "BIOS", "CPLD", "NIC.1", "RAID.1"}
+    assert info["bmc_ports"][0]["mac"]
+
+
+def test_clock_that_is_wrong_is_told(sim):
+    sim.faults(clock={"seconds": 86400})
+    assert abs(opened(sim, lambda driver: bmc_info.gather(driver, ["clock"]))["info"]["clock"]["skew"] - 86400) <= 2
+
+
+def test_sensors(sim):
+    found = opened(sim, sensors.read_sensors)
+    assert {"temperature", "fan", "power"} <= {item["kind"] for item in found["sensors"]}
+    assert found["power_watts"]
+
+
+def test_consoles(sim):
+    assert {item["type"] for item in opened(sim, console.read_consoles)} >= {"serial", "graphical"}
+
+
+def test_event_log_is_read_and_cleared_once(sim):
+    def clear(driver):
+        return event_log.ensure_cleared(event_log.open_log(driver), lambda seconds: None)
+
+    entries = opened(sim, lambda driver: event_log.open_log(driver).entries(None, None))
+    assert [item["severity"] for item in entries] == ["ok", "warning", "critical"]
+    assert [opened(sim, clear)["changed"] for _unused in range(2)] == [True, False]
+
+
+@pytest.mark.parametrize("state", ["on", "off", "blinking"])
+def test_indicator_led(sim, state):
+    def work(driver):
+        return indicator_led.ensure_indicator_led(driver, state)
+
+    opened(sim, work)
+    assert not opened(sim, work)["changed"]
+
+
+def test_nmi(sim):
+    opened(sim, nmi.inject_nmi)
+    assert [request["body"] for request in sim.requests() if request["method"] == "POST"] == [{"ResetType": "Nmi"}]
+    sim.reset_counters()
+    sim.change(0, power="Off")
+    with pytest.raises(BaremetalError, match="needs a machine that runs"):
+        opened(sim, nmi.inject_nmi)
+    assert not [request for request in sim.requests() if request["method"] != "GET"]
+
+
+def test_bmc_goes_away_and_comes_back(sim, monkeypatch):
+    for name, seconds in (("DOUBTFUL", 3), ("_POLL_STAYING", 0.3), ("_POLL_AWAY", 0.5), ("_POLL_REFUSED", 0.5)):
+        monkeypatch.setattr(bmc_reset, name, seconds)
+    found = bmc_reset.reset_bmc(lambda: open_driver("redfish", sim.connections[0]), "graceful", 60)
+    assert found["proof"] in ("away", "uptime") and found["seconds"] >= 3
+    assert len([request for request in sim.requests() if request["method"] == "POST" and "Manager.Reset" in request["path"]]) == 1
+
+
+@pytest.mark.parametrize("fault", FORMS, ids=str)
+def test_boards_with_a_form_of_their_own(sim, fault):
+    sim.faults(*([fault] if isinstance(fault, str) else []), **(fault if isinstance(fault, dict) else {}))
+    for work in (lambda driver: bmc_info.gather(driver, [part for part in bmc_info.PARTS if part != "boot"]), sensors.read_sensors, console.read_consoles,
+                 lambda driver: event_log.open_log(driver).entries(None, None),
+                 lambda driver: event_log.ensure_cleared(event_log.open_log(driver), lambda seconds: None),
+                 lambda driver: indicator_led.ensure_indicator_led(driver, "on", sleep=lambda seconds: None)):
+        try:
+            json.dumps(opened(sim, work))
+        except BaremetalError as error:
+            assert error.stage and "\n" not in str(error)
+
+
+MODULES = [
+    {"rackwright.baremetal.bmc_info": {"gather": list(bmc_info.PARTS)}}, {"rackwright.baremetal.sensors_info": {}},
+    {"rackwright.baremetal.event_log": {}}, {"rackwright.baremetal.event_log": {"cleared": True}}, {"rackwright.baremetal.console_info": {}},
+    {"rackwright.baremetal.indicator_led": {"state": "on"}}, {"rackwright.baremetal.inject_nmi": {}}, {"rackwright.baremetal.bmc_reset": {}},
+]
+
+
+@pytest.fixture
+def hosts(sim):
+    return {
+        "node1": {"baremetal_bmc": {**sim.connections[0], "driver": "redfish"}},
+        "gateway": {"ansible_connection": "beside", "ansible_python_interpreter": "{{ ansible_playbook_python }}"},
+    }
+
+
+def changes(run):
+    return re.findall(r"^(ok|changed|fatal): \[node1", run.stdout, re.M)
+
+
+@pytest.mark.parametrize("door", [{}, {"delegate_to": "gateway"}], ids=["action", "module"])
+def test_doors(playbook, hosts, sim, door):
+    tasks = [{**task, **door} for task in MODULES[:-1]]
+    run = playbook(hosts, tasks, "-vvvv", "--diff")
+    assert PASSWORD not in run.stdout and "Traceback" not in run.stdout
+    assert changes(run) == ["ok", "ok", "ok", "changed", "ok", "changed", "changed"], run.stdout
+
+
+def test_check_mode_changes_nothing(playbook, hosts, sim):
+    run = playbook(hosts, MODULES, "--check", "--diff")
+    assert changes(run) == ["ok", "ok", "ok", "changed", "ok", "changed", "changed", "changed"], run.stdout
+    assert not [request for request in sim.requests() if request["method"] not in ("GET", "HEAD")]
+
+
+def test_console_is_not_captured_over_redfish(playbook, hosts):
+    run = playbook(hosts, [{"rackwright.baremetal.console_capture": {}}])
+    assert "Redfish carries no serial console" in run.stdout and "use the driver ipmi" in run.stdout
+
+
+def test_fleet_form(playbook, hosts):
+    hosts["node2"] = {"baremetal_bmc": {**hosts["node1"]["baremetal_bmc"], "address": "127.66.99.99"}}
+    task = {"rackwright.baremetal.bmc_info": {"nodes": ["node1", "node2"], "fail_on": "all"}, "run_once": True, "register": "told"}
+    show = {"ansible.builtin.debug": {"msg": "{{ told.nodes.node1.bmc_info.power }} and {{ told.failed_nodes }}"}, "run_once": True}
+    run = playbook(hosts, [task, show])
+    assert "on and ['node2']" in run.stdout, run.stdout
+
+
+@pytest.mark.parametrize("fault", ["html", "truncated", "bad_json", "huge_length", "initialising", "expired_certificate", "reset", "other_machine"])
+def test_bad_input_is_one_paragraph_and_changes_nothing(playbook, hosts, sim, fault):
+    hosts["node1"]["baremetal_bmc"]["serial"] = sim.state()["/redfish/v1/Systems/1"]["SerialNumber"]
+    sim.faults(fault)
+    sim.reset_counters()
+    tasks = [{**task, "ignore_errors": True} for task in MODULES]
+    run = playbook(hosts, tasks, "-vvvv")
+    assert PASSWORD not in run.stdout and "Traceback" not in run.stdout
+    messages = re.findall(r'"msg": "(node1: .*)"', run.stdout)
+    assert len(messages) == len(MODULES), run.stdout
+    assert all("To do: " in message and "\\n" not in message for message in messages), messages
+    assert not [request for request in sim.requests() if request["method"] not in ("GET", "HEAD")]
