@@ -55,6 +55,7 @@ class Session:
         self.used = time.monotonic()
         self.sequence = 0
         self.sol = False
+        self.peer = None
 
     def packet(self, payload, kind=ipmi_protocol.IPMI):
         self.sequence += 1
@@ -213,7 +214,8 @@ class Board:
             self.listener.send(reply, peer)
             return []
         if session.sol and (message.netfn, message.command) == (0x06, 0x48):
-            asyncio.get_running_loop().call_later(0.1, self._send_console, session, peer)
+            session.peer = peer
+            asyncio.get_running_loop().call_later(0.1, self._send_console, session)
         return [answer]
 
     def _bridged(self, session, message, peer):
@@ -313,10 +315,10 @@ class Board:
 
     # Serial over LAN (15.9)
 
-    def _send_console(self, session, peer):
+    def _send_console(self, session):
         text = self.sol_text.encode("latin-1", "replace")
         for number, start in enumerate(range(0, len(text), 200)):
-            self.listener.send(session.packet(bytes([number % 15 + 1, 0, 0, 0]) + text[start:start + 200], ipmi_protocol.SOL), peer)
+            self.listener.send(session.packet(bytes([number % 15 + 1, 0, 0, 0]) + text[start:start + 200], ipmi_protocol.SOL), session.peer)
 
     def _console(self, session, payload):
         number, _acknowledged, _count, _status = payload[:4]
@@ -360,8 +362,13 @@ class Board:
                 self.machine.power = value
             elif name in ("power_delay", "soft_off"):
                 setattr(self.machine, name, value)
-            elif name in ("latency", "manager_reset_seconds", "sol_text"):
+            elif name in ("latency", "manager_reset_seconds"):
                 setattr(self, name, value)
+            elif name == "sol_text":
+                self.sol_text = value
+                for session in self.sessions.values():
+                    if session.sol:
+                        self._send_console(session)
             elif name == "behaviour":
                 unknown = set(value) - set(BEHAVIOUR)
                 if unknown:

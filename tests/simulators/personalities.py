@@ -4,7 +4,7 @@
 
 """Personalities: what a maker's boards do otherwise, as YAML files over the generic tree.
 
-A file has ``rename`` (path of the generic tree to path of this board), ``tree`` (JSON merge patch by path as on this board,
+A file has ``base`` (the personality under it, generic where there is none), ``rename`` (path of the generic tree to path of this board), ``tree`` (JSON merge patch by path as on this board,
 RFC 7396; null removes the resource; the string ``%NULL%`` becomes a JSON null), ``behaviour`` (see BEHAVIOUR) and ``faults``
 (switched on from the start).
 """
@@ -34,7 +34,9 @@ BEHAVIOUR = {
     # Power
     "reset_conflict": True,  # On while on, ForceOff while off: 409
     "on_conflict_after_off": 0.0,  # On answers 409 for so many seconds after switching off
-    "transition_states": True,  # PoweringOn and PoweringOff are shown
+    "transition_states": True,  # PoweringOn and PoweringOff are shown; a string is shown instead of them
+    "state_refused": 0.0,  # changes are refused for so many seconds after a power change
+    "post": 0.0,  # boot changes are refused for so many seconds after switching on
     "force_restart_hangs": False,
     # Boot
     "boot_enabled_always": False,  # without BootSourceOverrideEnabled it falls back to Once
@@ -56,6 +58,8 @@ BEHAVIOUR = {
     "media_keep_name": False,  # ImageName stays after an eject
     "media_https_refused": False,
     "media_licence": None,  # text of the refusal
+    "media_slots_refused": [],  # slots that answer 400 to everything
+    "media_boot_slot": None,  # the only slot that is booted from
     "media_replace": False,  # inserting into a full slot replaces the image instead of 409
     "eject_empty_refused": False,
     "eject_slow": 0.0,  # seconds for which a slot still says Inserted
@@ -74,6 +78,8 @@ BEHAVIOUR = {
     "volume_apply_time_delete_refused": False,
     "simple_update_apply_time": True,
     "task_first_state": "Running",
+    "task_404_first": 0,  # so many times a new task answers 404
+    "sys518_after_task": 0,  # so many requests are refused with SYS518 after a task
     "task_location": "monitor",  # or task
     "volume_task": False,  # also what is done at once answers 202 with a task
     "task_kept": 3600.0,  # seconds that a task is kept after its end
@@ -108,11 +114,15 @@ class Personality:
         tree = redfish_tree.generic()
         if self._renames:
             tree = json.loads(self._renamed(json.dumps(tree)))
-        for path, patch in (overlay.get("tree") or {}).items():
-            if patch is None:
-                _remove(tree, path)
-            else:
-                _add(tree, path, patch)
+            for path, resource in tree.items():
+                if "Id" in resource and path != "/redfish/v1/":
+                    resource["Id"] = path.rsplit("/", 1)[1]
+        for patches in overlay.get("trees") or [overlay.get("tree") or {}]:
+            for path, patch in patches.items():
+                if patch is None:
+                    _remove(tree, path)
+                else:
+                    _add(tree, path, patch)
         self.templates = {path: (resource, json.dumps(resource).encode()) for path, resource in tree.items()}
         self.by_type = {}
         for path, resource in tree.items():
@@ -190,4 +200,18 @@ def load(name):
     file = Path(name) if "/" in name else DIRECTORY / f"{name}.yml"
     if not file.exists():
         raise ValueError(f"no such personality: {name}; known: {', '.join(names())}, or the path of a file")
-    return Personality(file.stem, yaml.safe_load(file.read_text()) or {})
+    return Personality(file.stem, _overlay(file))
+
+
+def _overlay(file):
+    overlay = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    base = overlay.pop("base", None)
+    if not base:
+        return overlay
+    under = _overlay(DIRECTORY / f"{base}.yml")
+    for part in ("rename", "behaviour", "faults", "ipmi"):
+        under[part] = {**(under.get(part) or {}), **(overlay.get(part) or {})}
+    # The trees are patched one after the other, for null has its meaning in each of them.
+    under["trees"] = [*under.pop("trees", [under.pop("tree", None) or {}]), overlay.get("tree") or {}]
+    under["description"] = overlay.get("description", "")
+    return under

@@ -144,8 +144,7 @@ class Board:
         self.pending = []
         self.away_until = 0.0
         self.busy_until = 0.0
-        self.last_power_change = 0.0
-        self.last_off = 0.0
+        self.last_power_change = self.last_off = float("-inf")
         self._numbers = collections.Counter()
         self.reset_counters()
 
@@ -252,7 +251,10 @@ class Board:
             shown = fault.get("value")
             return "%NULL%" if shown is None else str(shown)
         power = self.machine.power
-        if not self.behaviour["transition_states"]:
+        shown = self.behaviour["transition_states"]
+        if isinstance(shown, str) and power in ("PoweringOn", "PoweringOff"):
+            return shown
+        if not shown:
             # What it was, until it is what it will be.
             power = {"PoweringOn": "Off", "PoweringOff": "On"}.get(power, power)
         return power
@@ -409,10 +411,13 @@ class Board:
         return body
 
     def _refuse_by_state(self, path, body):
+        since = time.monotonic() - self.last_power_change
         fault = self.faults.on.get("state_refused")
-        if fault is not None and time.monotonic() - self.last_power_change < fault.get("seconds", 5):
+        seconds = self.behaviour["state_refused"] if fault is None else fault.get("seconds", 5)
+        if since < seconds:
             raise Refuse(400, "iLO.2.14.InvalidOperationForSystemState", "The operation is not possible in the current state of the system.")
-        if "Boot" in body and self.faults.hit("post_refused"):
+        in_post = since < self.behaviour["post"] and self.machine.power == "On"
+        if "Boot" in body and (in_post or self.faults.hit("post_refused")):
             raise Refuse(400, "iLO.2.14.UnableToModifyDuringSystemPOST", "The property cannot be changed during POST.")
 
     def _get(self, request, path):
@@ -706,7 +711,9 @@ class Board:
             if target == "UefiHttp":
                 found["uri"] = boot.get("HttpBootUri")
             if target in ("Cd", "UsbCd", "Usb"):
-                media = [self.peek(slot).get("Image") for slot in self.of_kind("VirtualMedia") if self.peek(slot).get("Inserted")]
+                wanted = self.behaviour["media_boot_slot"]
+                media = [self.peek(slot).get("Image") for slot in self.of_kind("VirtualMedia")
+                         if self.peek(slot).get("Inserted") and (wanted is None or slot.endswith(f"/{wanted}"))]
                 found["image"] = media[0] if media else None
         if enabled == "Once":
             boot = self.own(path)["Boot"]

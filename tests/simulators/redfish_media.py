@@ -32,6 +32,7 @@ async def fetch(url, limit=None):
 @on_action("VirtualMedia.InsertMedia")
 def insert(board, path, body):
     does = board.behaviour
+    _usable(board, path)
     if does["media_licence"]:
         raise Refuse(403, "OemLicenseNotPassed", does["media_licence"])
     for name in body:
@@ -39,6 +40,11 @@ def insert(board, path, body):
             raise Refuse(400, "ActionParameterUnknown", f"The parameter {name} is not known.", related=[f"/{name}"])
     must_have(body, *does["media_payload_required"])
     _insert(board, path, body)
+
+
+def _usable(board, path):
+    if path.rsplit("/", 1)[1] in board.behaviour["media_slots_refused"]:
+        raise Refuse(400, "ActionNotSupported", "The slot cannot be used.")
 
 
 def _insert(board, path, body):
@@ -74,6 +80,7 @@ async def _look_at(board, path, url):
 
 @on_action("VirtualMedia.EjectMedia")
 def eject(board, path, body):
+    _usable(board, path)
     slot = board.peek(path)
     if not slot.get("Inserted") and board.behaviour["eject_empty_refused"]:
         raise Refuse(400, "GeneralError", "No medium is inserted.")
@@ -105,6 +112,7 @@ def _empty(board, path):
 def patch(board, path, body):
     if not board.behaviour["media_patch"]:
         raise Refuse(405, "OperationNotAllowed", "PATCH is not allowed here.")
+    _usable(board, path)
     only(body, board.behaviour["media_payload"])
     if body.get("Image"):
         must_have(body, "Inserted")

@@ -107,7 +107,10 @@ def change_system(board, path, body):
             if board.behaviour["boot_settings_readonly_system"]:
                 raise Refuse(400, "PropertyNotWritable", "The property Boot is read-only.", related=["#/Boot"])
             return
-        _change_boot(board, path.rsplit("/", 1)[0] if settings else path, body["Boot"])
+        system_path = path.rsplit("/", 1)[0] if settings else path
+        _change_boot(board, system_path, body["Boot"])
+        if settings:
+            board.own(path)["Boot"] = dict(board.peek(system_path)["Boot"])
     if "IndicatorLED" in body:
         one_of("IndicatorLED", body["IndicatorLED"], ("Off", "Lit", "Blinking"))
     system = board.own(path)

@@ -24,6 +24,7 @@ class Task:
         self.work = work
         self.seconds = seconds
         self.begun = time.monotonic()
+        self._hidden = board.behaviour["task_404_first"]
         number = board.number("task")
         tasks = board.path(f"{ROOT}/TaskService/Tasks")
         prefix = board.behaviour["task_name_prefix"]
@@ -50,7 +51,8 @@ class Task:
         return self.path in self.board.dynamic and self.board.exists(self.path)
 
     def _looked_at(self):
-        if self.board.faults.hit("task_404_first"):
+        self._hidden -= 1
+        if self._hidden >= 0 or self.board.faults.hit("task_404_first"):
             raise Refuse(404, "ResourceMissingAtURI", "The task does not exist.")
         if self.seconds and self._alive and self.board.peek(self.path)["TaskState"] in ("New", "Running", "Starting"):
             passed = time.monotonic() - self.begun
@@ -62,7 +64,8 @@ class Task:
     def _monitored(self):
         if not self._alive:
             raise Refuse(404, "ResourceMissingAtURI", "The task does not exist.")
-        self._looked_at()
+        if self.seconds:
+            self._looked_at()
         task = self.board.read(self.path)
         if task["TaskState"] not in ("Completed", "Exception"):
             return Reply(202, task, {"Location": self.monitor})
@@ -88,6 +91,8 @@ class Task:
                 self.work()
             except Refuse as refusal:
                 state, text = "Exception", refusal.text
+        if self.board.behaviour["sys518_after_task"]:
+            faults.change({"sys518": self.board.behaviour["sys518_after_task"]})
         if faults.hit("task_vanishes"):
             self._forget()
             return
