@@ -123,7 +123,7 @@ def virtualbmc(directory, uri, password):
     environment = {**os.environ, "VIRTUALBMC_CONFIG": str(home / "virtualbmc.conf"), "HOME": str(home)}
     log = directory / "vbmcd.log"
     with process([program("vbmcd"), "--foreground"], log, env=environment) as daemon:
-        wait_until(lambda: _udp_bound(port), "virtualbmc", daemon)
+        wait_until(lambda: udp_bound(port), "virtualbmc", daemon)
         yield {"address": HOST, "port": port, "username": USERNAME, "password": password}
 
 
@@ -134,11 +134,11 @@ def suite17_bmc(directory, password):
     script = Path(__file__).with_name("suite17_bmc.py")
     command = [interpreter(program("vbmcd")), str(script), str(port), USERNAME, password]
     with process(command, directory / "suite17.log") as started:
-        wait_until(lambda: _udp_bound(port), "the BMC with cipher suite 17", started)
+        wait_until(lambda: udp_bound(port), "the BMC with cipher suite 17", started)
         yield {"address": HOST, "port": port, "username": USERNAME, "password": password}
 
 
-def _udp_bound(port):
+def udp_bound(port):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.bind((HOST, port))

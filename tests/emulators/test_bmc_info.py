@@ -1,0 +1,107 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a BMC tells and prints, against sushy-emulator, virtualbmc and pyghmi's BMC."""
+
+from __future__ import annotations
+
+import re
+import socket
+from pathlib import Path
+
+import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import bmc_info, console, event_log, indicator_led, nmi, sensors, serial_over_lan
+from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
+from ansible_collections.rackwright.baremetal.tests.emulators import peers
+from ansible_collections.rackwright.baremetal.tests.emulators.conftest import PASSWORD
+
+
+@pytest.fixture(scope="module")
+def serial_bmc(workplace):
+    port = peers.free_port(socket.SOCK_DGRAM)
+    command = [peers.interpreter(peers.program("vbmcd")), str(Path(__file__).with_name("sol_bmc.py")), str(port), peers.USERNAME, PASSWORD]
+    with peers.process(command, workplace / "sol_bmc.log") as started:
+        peers.wait_until(lambda: peers.udp_bound(port), "the BMC with a serial line", started)
+        yield {"address": peers.HOST, "port": port, "username": peers.USERNAME, "password": PASSWORD}
+
+
+def test_redfish_information(opened, redfish, machine_off):
+    found = opened("redfish", redfish, lambda driver: bmc_info.gather(driver, bmc_info.PARTS))
+    assert found["info"]["power"] == "off" and found["info"]["identity"]["system_uuid"]
+    assert found["info"]["bmc"]["firmware_version"] and found["info"]["nics"][0]["mac"]
+    assert not found["unavailable"]
+
+
+def test_redfish_sensors_and_consoles(opened, redfish):
+    assert {item["kind"] for item in opened("redfish", redfish, sensors.read_sensors)["sensors"]} >= {"temperature", "fan"}
+    assert isinstance(opened("redfish", redfish, console.read_consoles), list)
+
+
+def test_redfish_indicator_led(opened, redfish):
+    def work(driver):
+        return [indicator_led.ensure_indicator_led(driver, state)["changed"] for state in ("on", "on", "off", "off")]
+
+    assert opened("redfish", redfish, work)[1::2] == [False, False]
+
+
+def test_what_an_emulator_does_not_have_is_said(opened, redfish, virtualbmc, machine_off):
+    with pytest.raises(BaremetalError, match="log"):
+        opened("redfish", redfish, event_log.open_log)
+    with pytest.raises(BaremetalError):
+        opened("ipmi", virtualbmc, sensors.read_sensors)
+    with pytest.raises(BaremetalError):
+        opened("ipmi", virtualbmc, lambda driver: event_log.open_log(driver).entries(None, None))
+    with pytest.raises(BaremetalError, match="needs a machine that runs"):
+        opened("ipmi", virtualbmc, nmi.inject_nmi)
+    assert opened("ipmi", virtualbmc, console.read_consoles) == []
+
+
+@pytest.mark.parametrize("peer", ["virtualbmc", "suite17"])
+def test_ipmi_information(opened, peer, request):
+    found = opened("ipmi", request.getfixturevalue(peer), lambda driver: bmc_info.gather(driver, bmc_info.PARTS))
+    assert found["info"]["power"] in ("on", "off")
+    assert found["info"]["bmc"]["firmware_version"]
+    assert {"nics", "licences"} <= set(found["unavailable"])
+
+
+def test_serial_console_is_captured_and_given_back(opened, serial_bmc):
+    def work(driver):
+        return serial_over_lan.capture(driver, 2, 100000)
+
+    for _unused in range(2):
+        heard = opened("ipmi", serial_bmc, work)
+        lines = heard["text"].splitlines()
+        assert len(lines) > 5 and not heard["truncated"]
+        assert all(re.fullmatch(r"\[\d+\.\d\] line \d+", line) for line in lines), heard
+        numbers = [int(line.rpartition(" ")[2]) for line in lines]
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+def test_second_listener_is_told_why(opened, serial_bmc):
+    def inner(driver):
+        with driver.command() as command:
+            serial_over_lan._activate(command)
+            try:
+                with pytest.raises(BaremetalError, match="somebody else has the serial console open"):
+                    opened("ipmi", serial_bmc, lambda other: serial_over_lan.capture(other, 1, 1000))
+            finally:
+                serial_over_lan.ask(command, *serial_over_lan._DEACTIVATE, (1, 1, 0, 0, 0, 0))
+
+    opened("ipmi", serial_bmc, inner)
+
+
+def test_bmc_without_a_serial_line(opened, virtualbmc):
+    with pytest.raises(BaremetalError, match="serial"):
+        opened("ipmi", virtualbmc, lambda driver: serial_over_lan.capture(driver, 1, 1000))
+
+
+@pytest.mark.parametrize("door", [{}, {"delegate_to": "gateway"}], ids=["action", "module"])
+def test_capture_doors(playbook, serial_bmc, door):
+    hosts = {"node1": {"baremetal_bmc": {**serial_bmc, "driver": "ipmi"}},
+             "gateway": {"ansible_connection": "beside", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}}
+    tasks = [{"rackwright.baremetal.console_capture": {"seconds": 2, "max_bytes": 60}, **door}, {"rackwright.baremetal.inject_nmi": {}, **door}]
+    run = playbook(hosts, tasks, "-vvvv")
+    assert PASSWORD not in run.stdout and "Traceback" not in run.stdout
+    assert re.findall(r"^(ok|changed|fatal): \[node1", run.stdout, re.M) == ["ok", "changed"], run.stdout
+    assert '"truncated": true' in run.stdout and re.search(r'"text": ".*line \d+', run.stdout)
