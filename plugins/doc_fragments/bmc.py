@@ -78,9 +78,29 @@ options:
       cipher_suite:
         description:
           - With V(ipmi), the cipher suite to log on with, V(17) (SHA-256) or V(3) (SHA-1).
-          - When not given, V(17) is tried first and then V(3), which costs up to a second with a BMC that needs V(3).
+          - When not given, V(17) is tried first and then V(3), which costs one more packet with a BMC that refuses V(17).
         type: int
         choices: [3, 17]
+      privilege_level:
+        description:
+          - With V(ipmi), the privilege level to work with. When not given, it is V(administrator), or V(operator) where the user may have
+            no more.
+          - V(operator) suffices for power and boot device, V(user) for reading the power state.
+        type: str
+        choices: [administrator, operator, user]
+      kg_key:
+        description:
+          - With V(ipmi), the key K_g of a BMC that has one, as text of at most 20 characters, or as hexadecimal digits after C(0x).
+          - It is not kept in the registry.
+        type: str
+      bridge_channel:
+        description:
+          - With V(ipmi), the channel behind which the controller of the node is, for a BMC that passes commands on to others (a chassis
+            manager). All commands but those of the login go there then. Together with O(bmc.bridge_address).
+        type: int
+      bridge_address:
+        description: With V(ipmi), the address of that controller on the channel, for example V(0x82).
+        type: str
 requirements:
   - pyghmi (Python package) for the driver V(ipmi)
 """

@@ -35,7 +35,8 @@ options:
         C(system_uuid), C(serial), C(boot_mode) (V(uefi) or V(bios)), C(resource_class), C(root_device), C(properties), C(traits),
         C(automated_clean), C(description), C(owner), C(extra). A key that is not known is an error, and a key that is left out is empty.
       - The flags C(maintenance), C(maintenance_reason), C(protected) and C(retired) stay as they are when they are left out.
-      - C(bmc) has the keys C(address), C(port), C(username), C(password), C(system_id), C(ca_file), C(verify), C(cipher_suite).
+      - C(bmc) has the keys C(address), C(port), C(username), C(password), C(system_id), C(ca_file), C(verify), C(fingerprint),
+        C(tls_min_version), C(cipher_suite), C(privilege_level), C(bridge_channel), C(bridge_address).
       - C(password) is a reference, a dictionary with one of the keys C(env), C(file) and C(vault), or clear text that is
         encrypted with the vault secret of the run.
       - C(ports) is a list of dictionaries with the keys C(address) (MAC), C(pxe_enabled) and C(name). The node boots from the first one that

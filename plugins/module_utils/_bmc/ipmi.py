@@ -60,6 +60,32 @@ def _key_bytes(text):
     return key
 
 
+def _number(connection, key):
+    """A whole number of the connection, which a host variable may give as text."""
+    value = connection.get(key)
+    try:
+        return None if value in (None, "") else int(value)
+    except (TypeError, ValueError) as error:
+        raise refused(f"{key} of the BMC is no number", cure=f"correct {key} of the BMC, or leave it out") from error
+
+
+def _bridge(channel, address):
+    """Where the commands go beyond the BMC, as ipmi_session takes it; None for the BMC itself.
+
+    :raises BaremetalError: for one without the other, or what is none.
+    """
+    if channel in (None, "") and address in (None, ""):
+        return None
+    try:
+        found = {"channel": int(channel), "addr": int(str(address), 0)}
+    except (TypeError, ValueError):
+        found = {"channel": -1, "addr": -1}
+    if not (0 <= found["channel"] <= 0x0F and 0 <= found["addr"] <= 0xFF):
+        raise refused("bridge_channel and bridge_address of the BMC are no channel and address", seen=f"{channel} and {address}",
+                      cure="set both, the channel from 0 to 15 and the address from 0x00 to 0xff, or none of them")
+    return found
+
+
 class IpmiDriver:
     """One open IPMI 2.0 session; see driver.py for what each method does.
 
@@ -92,13 +118,16 @@ class IpmiDriver:
             raise missing_library("pyghmi", ipmi_session.IMPORT_ERROR)
         required(connection, "ipmi", "address", "username", "password")
         self._address = str(connection["address"])
-        self._port = int(connection.get("port") or PORT)
-        self._suite = int(connection["cipher_suite"]) if connection.get("cipher_suite") else None
+        self._port = _number(connection, "port") or PORT
+        self._suite = _number(connection, "cipher_suite") or None
         self._credentials = (str(connection["username"]), str(connection["password"]))
         self._key = _key_bytes(connection.get("kg_key"))
-        self._privilege = connection.get("privilege_level")
-        self._bridge = None
+        self._privilege = connection.get("privilege_level") or None
+        self._bridge = _bridge(connection.get("bridge_channel"), connection.get("bridge_address"))
         self._log = log
+        if self._privilege not in (None, *ipmi_session.PRIVILEGES):
+            raise refused(f"IPMI has no privilege level {self._privilege}",
+                          cure=f"set privilege_level of the BMC to one of {', '.join(ipmi_session.PRIVILEGES)}, or leave it out")
         if self._suite not in (None, *ipmi_session.SUITES):
             raise refused(f"the driver ipmi does not know the cipher suite {self._suite}",
                           cure="set cipher_suite of the BMC to 17 or 3, or leave it out to have both tried")

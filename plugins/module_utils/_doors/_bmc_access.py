@@ -26,6 +26,7 @@ AUTO = "auto"
 OPTIONS = {**NODE, **BMC, **REGISTRY}
 
 _KEYS = frozenset(BMC["bmc"]["options"])
+_SECRET_KEYS = frozenset(key for key, option in BMC["bmc"]["options"].items() if option.get("no_log"))
 
 
 def fill_connection(call):
@@ -46,8 +47,8 @@ def fill_connection(call):
             cure=f"give one of {', '.join(sorted([*DRIVERS, AUTO]))} as option driver, as driver in baremetal_bmc, or in the hardware file",
         )
     bmc = {key: value for key, value in bmc.items() if value is not None}
-    if "password" in bmc:
-        bmc["password"] = call.secret(str(bmc["password"]))
+    for key in _SECRET_KEYS & set(bmc):
+        bmc[key] = call.secret(str(bmc[key]))
     return {"driver": driver, "bmc": bmc}
 
 
@@ -69,7 +70,8 @@ def _from_host_variable(call):
     if not isinstance(bmc, dict):
         raise BaremetalError("the host variable baremetal_bmc is no dictionary", stage=STAGE,
                              cure="give it the keys driver, address, username and password")
-    call.secret(bmc.get("password"))
+    for key in _SECRET_KEYS:
+        call.secret(bmc.get(key))
     unknown = sorted(set(bmc) - _KEYS - {"driver"})
     if unknown:
         raise BaremetalError(f"the host variable baremetal_bmc has keys that mean nothing here: {', '.join(unknown)}",

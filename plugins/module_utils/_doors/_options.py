@@ -32,6 +32,10 @@ BMC = {
             "fingerprint": {"type": "str"},
             "tls_min_version": {"type": "str", "choices": ["1.0", "1.1", "1.2", "1.3"]},
             "cipher_suite": {"type": "int", "choices": [3, 17]},
+            "privilege_level": {"type": "str", "choices": ["administrator", "operator", "user"]},
+            "kg_key": {"type": "str", "no_log": True},
+            "bridge_channel": {"type": "int"},
+            "bridge_address": {"type": "str"},
         },
     },
 }

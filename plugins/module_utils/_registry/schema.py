@@ -53,6 +53,9 @@ SCHEMA = {
                 "fingerprint": _TEXT,
                 "tls_min_version": {"enum": ["1.0", "1.1", "1.2", "1.3", None]},
                 "cipher_suite": {"enum": [3, 17, None]},
+                "privilege_level": {"enum": ["administrator", "operator", "user", None]},
+                "bridge_channel": {"type": ["integer", "null"], "minimum": 0, "maximum": 15},
+                "bridge_address": {"type": ["string", "null"], "pattern": "^(0x[0-9a-fA-F]{1,2}|[0-9]{1,3})$"},
             },
         },
         "ports": {
