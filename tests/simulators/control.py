@@ -7,7 +7,8 @@
 GET /                         what is simulated, process figures, sums of the counters
 GET /bmcs                     how to reach each BMC
 GET /bmcs/N                   counters, faults, machine
-POST /bmcs/N                  change: {"faults": {...}, "latency": s, "power_delay": s, "power": "On", "personality": name, ...}
+POST /bmcs/N                  change: {"faults": {...}, "latency": s, "power_delay": s, "power": "On", "personality": name, ...};
+                              "only_faults" switches all others off, but for those of the personality
 POST /bmcs                    the same for all, or for those in "bmcs": [numbers]
 GET /bmcs/N/requests          the last requests
 POST /bmcs/N/reset            as on the first day

@@ -357,6 +357,9 @@ class Board:
         for name, value in settings.items():
             if name == "faults":
                 self.faults.change(value)
+            elif name == "only_faults":
+                self.faults = faults.Faults(faults.IPMI)
+                self.faults.change(value)
             elif name == "power":
                 self.machine.forget()
                 self.machine.power = value

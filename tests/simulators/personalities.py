@@ -50,6 +50,7 @@ BEHAVIOUR = {
     "boot_mode_by_job": False,  # a change of the mode needs a reset
     "uefi_target_with_enabled_refused": False,
     "boot_targets_refused": [],
+    "boot_cd_needs_oem": False,  # the override Cd boots the disk; the manufacturer's own attribute boots the medium
     # Virtual media
     "media_payload": ["Image", "Inserted", "WriteProtected", "TransferProtocolType", "TransferMethod", "UserName", "Password", "MediaType"],
     "media_payload_required": ["Image"],

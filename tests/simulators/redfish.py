@@ -15,14 +15,14 @@ import asyncio
 import json
 import tempfile
 
-from . import personalities, program, redfish_access, redfish_firmware, redfish_media, redfish_setup, redfish_storage, redfish_system
+from . import faults, personalities, program, redfish_access, redfish_dell, redfish_firmware, redfish_media, redfish_setup, redfish_storage, redfish_system
 from .certificates import Authority
 from .http_server import Listener
 from .machine import Machine
 from .redfish_board import Board
 
 # Importing them has told the boards what to do with a request.
-FEATURES = (redfish_access, redfish_firmware, redfish_media, redfish_setup, redfish_storage, redfish_system)
+FEATURES = (redfish_access, redfish_dell, redfish_firmware, redfish_media, redfish_setup, redfish_storage, redfish_system)
 
 
 class SimulatedBmc(Board):
@@ -40,6 +40,10 @@ class SimulatedBmc(Board):
         """
         for name, value in settings.items():
             if name == "faults":
+                self.faults.change(value)
+                self.listen()
+            elif name == "only_faults":
+                self.faults = faults.Faults(faults.REDFISH, self.personality.faults)
                 self.faults.change(value)
                 self.listen()
             elif name == "personality":
@@ -104,6 +108,8 @@ async def _main(arguments):
         boards.append(board)
     program.listen(boards, arguments.port, _open)
     for board in boards:
+        # Certificates are made now, not while somebody measures.
+        board.tls()
         board.listen()
 
     def connections():

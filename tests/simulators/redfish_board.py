@@ -33,6 +33,8 @@ _OPEN_PATHS = (ROOT, f"{ROOT}/", "/redfish", "/redfish/", f"{ROOT}/$metadata", f
 
 # Filled by the decorators below: what to call for a method and a schema name, or for an action.
 PATCHES, POSTS, DELETES, ACTIONS, UPLOADS = {}, {}, {}, {}, {}
+# Functions of a board that say what else a boot takes into account: dicts or None.
+BOOTS = []
 _UPLOAD_URIS = ("MultipartHttpPushUri", "HttpPushUri")
 
 
@@ -710,16 +712,24 @@ class Board:
             found["target"] = target
             if target == "UefiHttp":
                 found["uri"] = boot.get("HttpBootUri")
-            if target in ("Cd", "UsbCd", "Usb"):
-                wanted = self.behaviour["media_boot_slot"]
-                media = [self.peek(slot).get("Image") for slot in self.of_kind("VirtualMedia")
-                         if self.peek(slot).get("Inserted") and (wanted is None or slot.endswith(f"/{wanted}"))]
-                found["image"] = media[0] if media else None
+            if target in ("Cd", "UsbCd", "Usb") and self.behaviour["boot_cd_needs_oem"]:
+                found["target"] = "Hdd"
+            elif target in ("Cd", "UsbCd", "Usb"):
+                found["image"] = self.booted_image()
+        for work in BOOTS:
+            found.update(work(self) or {})
         if enabled == "Once":
             boot = self.own(path)["Boot"]
             boot["BootSourceOverrideEnabled"] = "Disabled"
             boot["BootSourceOverrideTarget"] = "None"
         return found
+
+    def booted_image(self):
+        """The image that a boot from virtual media takes, or None."""
+        wanted = self.behaviour["media_boot_slot"]
+        media = [self.peek(slot).get("Image") for slot in self.of_kind("VirtualMedia")
+                 if self.peek(slot).get("Inserted") and (wanted is None or slot.endswith(f"/{wanted}"))]
+        return media[0] if media else None
 
 
 def _reshape(value, how, names):
@@ -738,4 +748,3 @@ def _reshape(value, how, names):
         if not (name in names and how == "missing"):
             result[name] = item
     return result
-

@@ -84,9 +84,8 @@ class Simulator:
         return self.control("bmcs" if index is None else f"bmcs/{index}", settings)
 
     def faults(self, *names, index=0, **more):
-        """Switch faults on (names, or name=settings) and all others off."""
-        known = self.control(f"bmcs/{index}")["faults"]
-        return self.change(index, faults={**dict.fromkeys(known, False), **dict.fromkeys(names, True), **more})
+        """Switch faults on (names, or name=settings) and all others off, but for those of the personality."""
+        return self.change(index, only_faults={**dict.fromkeys(names, True), **more})
 
     def show(self, index=0):
         """Counters, faults, power and boots of a BMC."""
