@@ -14,6 +14,7 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import b
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.driver import open_driver
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.emulators.conftest import PASSWORD
+from ansible_collections.rackwright.baremetal.tests.simulators import personalities
 from ansible_collections.rackwright.baremetal.tests.simulators.start import redfish_bmcs
 
 FORMS = ["numbers_as_strings", "info_object", {"nulls": {"names": ["Status", "Temperatures", "Health", "Created", "MACAddress", "IndicatorLED"]}},
@@ -105,6 +106,25 @@ def test_bmc_goes_away_and_comes_back(sim, monkeypatch):
     found = bmc_reset.reset_bmc(lambda: open_driver("redfish", sim.connections[0]), "graceful", 60)
     assert found["proof"] in ("away", "uptime") and found["seconds"] >= 3
     assert len([request for request in sim.requests() if request["method"] == "POST" and "Manager.Reset" in request["path"]]) == 1
+
+
+@pytest.mark.parametrize("personality", personalities.names())
+def test_makers(sim, personality):
+    sim.change(0, personality=personality)
+    sim.change(0, power="On")
+    try:
+        found = opened(sim, lambda driver: bmc_info.gather(driver, bmc_info.PARTS))
+        assert not found["unavailable"] and found["info"]["bmc"]["firmware_version"] and found["info"]["firmware"]
+        is_dell = personality.startswith("dell")
+        assert (found["info"]["identity"]["service_tag"] is not None) == is_dell
+        assert len(opened(sim, sensors.read_sensors)["sensors"]) > 5
+        assert [opened(sim, lambda driver: indicator_led.ensure_indicator_led(driver, "on"))["changed"] for _unused in range(2)] == [True, False]
+        name = opened(sim, lambda driver: event_log.open_log(driver).name)
+        assert name in ("SEL", "Sel", "IML", "EventLog")
+        for expected in (True, False):
+            assert opened(sim, lambda driver: event_log.ensure_cleared(event_log.open_log(driver), lambda seconds: None))["changed"] == expected
+    finally:
+        sim.change(0, personality="generic")
 
 
 @pytest.mark.parametrize("fault", FORMS, ids=str)

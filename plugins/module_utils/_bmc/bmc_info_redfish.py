@@ -16,7 +16,6 @@ from .redfish_service import path_of
 from .tolerant import dig, flag, health, moment, number, objects, text, texts, utc
 
 _POWER = {"On": "on", "Off": "off"}
-_SERVICE_TAG = 7  # characters
 
 
 class Reader:
@@ -123,13 +122,12 @@ def identity(system):
     Dell tells the serial number of the board as SerialNumber and the service tag as SKU.
     """
     manufacturer, sku = text(system.get("Manufacturer")), text(system.get("SKU"))
-    is_tag = bool(sku and len(sku) == _SERVICE_TAG and sku.isalnum() and (manufacturer or "").lower().startswith("dell"))
     return {
         "manufacturer": manufacturer,
         "model": text(system.get("Model")),
         "serial": text(system.get("SerialNumber")),
         "sku": sku,
-        "service_tag": sku if is_tag else None,
+        "service_tag": sku if (manufacturer or "").lower().startswith("dell") else None,
         "part_number": text(system.get("PartNumber")),
         "asset_tag": text(system.get("AssetTag")),
         "system_uuid": (text(system.get("UUID")) or "").lower() or None,

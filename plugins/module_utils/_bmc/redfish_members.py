@@ -32,17 +32,30 @@ def resources(service, collection):
     :returns: list of JSON objects.
     :raises BaremetalError: when the collection cannot be read although it is there.
     """
+    found, paths = _at_once(service, collection)
+    if found is None:
+        found = [item for item in (_readable(service, path) for path in paths) if item is not None]
+    return found
+
+
+def resources_at_once(service, collection):
+    """The resources of a collection where two requests bring them all, else None; otherwise as ``resources``."""
+    return _at_once(service, collection)[0]
+
+
+def _at_once(service, collection):
+    """The resources, or None; and their paths."""
     page = service.find(collection)
     if page is None:
-        return []
+        return [], []
     if all(map(is_whole, _members(page))) and not page.get("Members@odata.nextLink"):
-        return list(_members(page))
+        return _members(page), []
     paths = service.members(page)
     if len(paths) >= _WORTH_EXPANDING:
         found = _expanded(service, collection)
         if {path_of(item) for item in found} >= set(paths):
-            return found
-    return [item for item in (_readable(service, path) for path in paths) if item is not None]
+            return found, paths
+    return None, paths
 
 
 def _members(page):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from .._errors import BaremetalError
 from .ipmi_answers import ask, decoded
-from .redfish_members import resources
+from .redfish_members import resources, resources_at_once
 from .redfish_service import RedfishRefusal, path_of
 from .tolerant import dig, health, number, objects, text
 
@@ -84,17 +84,31 @@ def _read_redfish(driver):
     found, consumed = [], None
     for path in chassis_paths(service, driver.system()):
         chassis = service.find(path) or {}
-        told = [sensor_resource(item) for item in _optional(resources, service, path_of(chassis.get("Sensors")))]
-        told = [item for item in told if item is not None]
-        if not _EXPECTED <= {item["kind"] for item in told}:
+        path = path_of(chassis.get("Sensors"))
+        newer = _optional(resources_at_once, service, path)
+        told = sensor_resources(newer or [])
+        if _lacks(told):
             older = thermal(_optional(_document, service, path_of(chassis.get("Thermal"))))
             more, watts = power(_optional(_document, service, path_of(chassis.get("Power"))))
             consumed = watts if consumed is None else consumed
-            told = merged(told, older + more) or thermal_metrics(_metrics(service, chassis))
+            told = merged(told, older + more)
+        if _lacks(told) and newer is None:
+            # One request for each sensor, only where nothing cheaper tells of all kinds.
+            told = merged(sensor_resources(_optional(resources, service, path)), told)
+        told = told or thermal_metrics(_metrics(service, chassis))
         if consumed is None:
             consumed = number(dig(_optional(_document, service, path_of(chassis.get("EnvironmentMetrics"))), "PowerWatts", "Reading"))
         found = merged(found, told, by_name=True)
     return found, consumed
+
+
+def _lacks(told):
+    return not _EXPECTED <= {item["kind"] for item in told}
+
+
+def sensor_resources(items):
+    """The readings of Sensor resources."""
+    return [item for item in map(sensor_resource, items) if item is not None]
 
 
 def chassis_paths(service, system):

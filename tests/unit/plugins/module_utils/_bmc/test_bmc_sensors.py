@@ -53,9 +53,20 @@ def test_sensors_collection_and_what_it_lacks():
     path = f"{CHASSIS}/Sensors"
     members = collection(path, ("1", {"Name": "Outlet", "Reading": 40, "ReadingUnits": "C", "ReadingType": "Temperature", "Thresholds": {
         "UpperCaution": {"Reading": 39}, "UpperCritical": {"Reading": 50}}}), ("2", {"Name": "Fan A", "Reading": 50, "ReadingUnits": "%"}))
-    found = sensors.read_sensors(older(Sensors=link(path), documents=members))
-    assert [(item["name"], item["status"]) for item in found["sensors"]] == [
+    whole = {path: {"Members": [{"@odata.id": at, **resource} for at, resource in members.items() if at != path]}}
+    driver = older(Sensors=link(path), documents=whole)
+    assert [(item["name"], item["status"]) for item in sensors.read_sensors(driver)["sensors"]] == [
         ("Outlet", "warning"), ("Fan A", "unknown"), ("12V", "critical"), ("PSU 1", "warning"), ("System", "unknown")]
+
+
+def test_sensors_one_by_one_only_for_what_is_nowhere_else():
+    path = f"{CHASSIS}/Sensors"
+    members = collection(path, *((str(number), {"Name": f"V{number}", "Reading": number, "ReadingUnits": "V"}) for number in range(5)))
+    driver = older(Sensors=link(path), documents=members)
+    assert not [item for item in sensors.read_sensors(driver)["sensors"] if item["name"] == "V1"]
+    assert f"{path}/1" not in read_paths(driver)
+    driver = older(Sensors=link(path), documents={**members, f"{CHASSIS}/Power": {}})
+    assert [item["name"] for item in sensors.read_sensors(driver)["sensors"]] == ["Inlet", "Fan 1", "V0", "V1", "V2", "V3", "V4"]
 
 
 def test_refused_collection_is_not_the_end():
