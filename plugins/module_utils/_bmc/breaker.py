@@ -47,7 +47,7 @@ class Breaker:
             ago = self._clock() - known["at"]
             raise BmcUnreachable(
                 f"the BMC at {where} could not be reached {ago:.0f} s ago, at {time.strftime('%H:%M:%S', time.localtime(known['at']))}, "
-                f"and is not tried again before {FORGOTTEN_AFTER} s have passed", seen=f"then: {known['error']}", cure=known["cure"])
+                f"and is not tried again before {FORGOTTEN_AFTER} s have passed", seen=f"at that time: {known['error']}", cure=known["cure"])
         try:
             yield
         except BmcUnreachable as error:

@@ -84,6 +84,9 @@ def ended_by_signals():
     before = {}
 
     def handle(number, frame):
+        # After Ctrl-C ansible-playbook sends its workers a SIGTERM as well, which must not cut this short.
+        for other in before:
+            signal.signal(other, signal.SIG_IGN)
         _end_all()
         for other, handler in before.items():
             signal.signal(other, handler)
