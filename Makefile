@@ -10,7 +10,7 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/$(COLLECTIONS)
 
 PACKAGES := bmap-tools cpio curl dbus dnsmasq-base dosfstools e2fsprogs efibootmgr fdisk gcc gdisk ipmitool ipxe ipxe-qemu iproute2 \
   libc6-dev libvirt-clients libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-system libvirt-dev mmdebstrap mtools \
-  nginx-light openssh-client openssl ovmf parted pkg-config procps python3-dev python3-venv qemu-system-x86 qemu-utils \
+  nginx-light openipmi openssh-client openssl ovmf parted pkg-config procps python3-dev python3-venv qemu-system-x86 qemu-utils \
   shellcheck udev udhcpc zstd
 # What podman needs to run a container with a published port; without its recommendations it comes without a network.
 MOLECULE_PACKAGES := iptables netavark podman runc

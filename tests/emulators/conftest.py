@@ -57,6 +57,30 @@ def suite17(workplace):
         yield bmc
 
 
+@pytest.fixture
+def suite17_heard(suite17, workplace):
+    """A function that gives the commands which the BMC got since the test began, as hexadecimal text: netfn, command, data."""
+    log = workplace / "suite17.log"
+    begin = log.stat().st_size
+    return lambda: [line.split()[1] for line in log.read_text()[begin:].splitlines() if line.startswith("heard ")]
+
+
+# ipmi_sim takes no longer ones.
+SIM_PASSWORD, SIM_KEY = PASSWORD[:16], "canary-k3y-0f-bmc"
+
+
+@pytest.fixture(scope="session")
+def ipmi_sim(workplace):
+    with peers.ipmi_sim(workplace, SIM_PASSWORD) as bmc:
+        yield bmc
+
+
+@pytest.fixture(scope="session")
+def ipmi_sim_with_key(workplace):
+    with peers.ipmi_sim(workplace, SIM_PASSWORD, SIM_KEY) as bmc:
+        yield bmc
+
+
 @pytest.fixture(scope="session")
 def _redfish(workplace, libvirt_uri, tls):
     with peers.sushy_emulator(workplace, "sushy-libvirt", PASSWORD, tls, {"LIBVIRT_URI": libvirt_uri}) as started:

@@ -138,6 +138,65 @@ def suite17_bmc(directory, password):
         yield {"address": HOST, "port": port, "username": USERNAME, "password": password}
 
 
+_SIM_LAN = """\
+name "bmc"
+set_working_mc 0x20
+  startlan 1
+    addr {host} {port}
+    priv_limit admin
+    allowed_auths_admin none md2 md5 straight
+    guid a123456789abcdefa123456789abcdef
+    {key}
+  endlan
+  chassis_control "{script}"
+  user 1 false "" "" user 10 none md2 md5 straight
+  user 2 true "{username}" "{password}" admin 10 none md2 md5 straight
+"""
+# A BMC of Supermicro's, and a controller behind it that says who it is and nothing else.
+_SIM_COMMANDS = """\
+mc_setbmc 0x20
+mc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x002a7c 0xf02
+sel_enable 0x20 1000 0x0a
+mc_enable 0x20
+mc_add 0x82 0 no-device-sdrs 0x10 1 2 0x9f 0x001234 0x0001
+mc_enable 0x82
+"""
+# What the simulator asks a machine: its values live in files.
+_SIM_CHASSIS = """\
+#!/bin/sh
+what=$1
+shift
+while [ $# -gt 0 ]; do
+  case $what in
+    get) echo "$1:$(cat STATE/$1 2>/dev/null || if [ $1 = boot ]; then echo default; else echo 0; fi)"; shift ;;
+    set) echo "$2" >STATE/$1; shift 2 ;;
+    *) shift ;;
+  esac
+done
+"""
+
+
+@contextlib.contextmanager
+def ipmi_sim(directory, password, key=None):
+    """OpenIPMI's simulator, which speaks cipher suite 3; gives the ``bmc`` dict of the driver ipmi.
+
+    :param key: K_g as text, or None.
+    """
+    port = free_port(socket.SOCK_DGRAM)
+    state = directory / f"ipmi_sim-{port}"
+    state.mkdir()
+    script = state / "chassis"
+    script.write_text(_SIM_CHASSIS.replace("STATE", str(state)))
+    script.chmod(0o755)
+    (state / "lan.conf").write_text(_SIM_LAN.format(
+        host=HOST, port=port, key=f'bmc_key "{key}"' if key else "", script=script, username=USERNAME, password=password))
+    (state / "commands").write_text(_SIM_COMMANDS)
+    command = [program("ipmi_sim"), "-n", "-p", "-c", str(state / "lan.conf"), "-f", str(state / "commands"), "-s", str(state)]
+    with process(command, directory / f"ipmi_sim-{port}.log") as started:
+        wait_until(lambda: udp_bound(port), "ipmi_sim", started)
+        yield {"address": HOST, "port": port, "username": USERNAME, "password": password, **({"kg_key": key} if key else {})}
+
+
 def udp_bound(port):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:

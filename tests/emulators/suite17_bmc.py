@@ -56,6 +56,26 @@ class LoopbackBmc(FakeBmc):
         Bmc.__init__(self, authdata, port, address="127.0.0.1")
         self.powerstate = "off"
         self.bootdevice = "default"
+        self.flags = bytes(5)
+        self.busy = 0
+
+    def handle_raw_request(self, request, session):
+        """Boot flags are kept byte by byte; boot option 127 is for the tests: the BMC is busy for so many commands."""
+        netfn, command, data = request["netfn"], request["command"], bytes(request["data"])
+        print("heard", f"{netfn:02x}{command:02x}{data.hex()}", flush=True)
+        if self.busy:
+            self.busy -= 1
+            session.send_ipmi_response(code=0xC0)
+        elif (netfn, command) == (0, 8):
+            if data[0] == 5:
+                self.flags = data[1:]
+            elif data[0] == 127:
+                self.busy = data[1]
+            session.send_ipmi_response(code=0 if data[0] in (0, 3, 5, 127) else 0x80)
+        elif (netfn, command) == (0, 9):
+            session.send_ipmi_response(data=b"\x01\x05" + self.flags)
+        else:
+            super().handle_raw_request(request, session)
 
 
 if __name__ == "__main__":

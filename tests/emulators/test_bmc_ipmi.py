@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import os
+import signal
 import socket
 import subprocess
 import time
@@ -146,3 +149,125 @@ def test_lost_session_is_opened_anew(virtualbmc):
 def test_identity_of_a_bmc_without_fru(opened, virtualbmc):
     assert opened("ipmi", virtualbmc, lambda driver: driver.identity()) == {
         "system_uuid": None, "serial": None, "sku": None, "manufacturer": None, "model": None}
+
+
+# The boot flags as they arrive: boot options 0 (in progress), 3 (no timer), 5 (flags), 0 (complete).
+@pytest.mark.parametrize(("device", "persistent", "mode", "flags"), [
+    ("pxe", False, "bios", "8004"), ("pxe", False, "uefi", "a004"), ("pxe", True, "uefi", "e004"), ("pxe", True, "bios", "c004"),
+    ("disk", True, "uefi", "e008"), ("cdrom", False, "uefi", "a014"), ("bios", False, "uefi", "a018"), ("usb", False, "bios", "803c"),
+])
+def test_boot_flags_are_those_of_the_specification(opened, suite17, suite17_heard, device, persistent, mode, flags):
+    opened("ipmi", suite17, lambda driver: boot.ensure_boot_device(driver, "none"))
+    begin = len(suite17_heard())
+    result = opened("ipmi", suite17, lambda driver: boot.ensure_boot_device(driver, device, persistent, mode))
+    assert result == {"changed": True, "before": {"device": "none", "persistent": False, "mode": None},
+                      "after": {"device": device, "persistent": persistent, "mode": mode}}
+    set_options = [command[4:] for command in suite17_heard()[begin:] if command.startswith("0008")]
+    assert set_options == ["0001", "0308", f"05{flags}000000", "0000"]
+    assert not opened("ipmi", suite17, lambda driver: boot.ensure_boot_device(driver, device, persistent, mode))["changed"]
+
+
+def test_mode_that_is_left_out_stays_as_the_bmc_tells_it(opened, suite17):
+    def work(driver):
+        boot.ensure_boot_device(driver, "pxe", mode="uefi")
+        return boot.ensure_boot_device(driver, "disk", persistent=True)["after"]
+
+    assert opened("ipmi", suite17, work) == {"device": "disk", "persistent": True, "mode": "uefi"}
+
+
+def test_busy_bmc_is_asked_again(opened, suite17, suite17_heard):
+    def work(driver):
+        with driver.command() as command:
+            command.raw_command(netfn=0, command=8, data=(127, 2))
+        return driver.get_power()
+
+    assert opened("ipmi", suite17, work) in ("on", "off")
+    assert suite17_heard() == ["0008" + "7f02", "0001", "0001", "0001"]
+
+
+def sessions(driver):
+    """Number of sessions that the BMC has open (Get Session Info: active sessions)."""
+    with driver.command() as command:
+        return command.xraw_command(netfn=6, command=0x3D, data=(0,))["data"][2]
+
+
+def test_power_of_openipmi_s_simulator(opened, ipmi_sim):
+    def work(driver):
+        return [power.ensure_power(driver, state, timeout=10)["changed"] for state in ("on", "on", "rebooted", "off")]
+
+    assert opened("ipmi", ipmi_sim, work) == [True, False, True, True]
+
+
+def test_flags_that_the_bmc_calls_invalid_are_no_boot_device(opened, ipmi_sim):
+    """OpenIPMI's simulator keeps the device and never says that its flags are valid."""
+    with pytest.raises(BaremetalError, match="did not take the boot device pxe. Seen: the BMC kept none"):
+        opened("ipmi", ipmi_sim, lambda driver: boot.ensure_boot_device(driver, "pxe"))
+
+
+def test_key_of_the_bmc(opened, failure, ipmi_sim_with_key):
+    bmc = ipmi_sim_with_key
+    hexadecimal = "0x" + bmc["kg_key"].encode().hex()
+    for key in (bmc["kg_key"], hexadecimal):
+        assert opened("ipmi", {**bmc, "kg_key": key}, lambda driver: driver.get_power()) == "off"
+    assert "wants a key K_g that it was not given" in failure("ipmi", {**bmc, "kg_key": None})
+    message = failure("ipmi", {**bmc, "kg_key": "another-key"})
+    assert "does not accept the key K_g" in message and "another-key" not in message
+
+
+def test_no_session_stays_after_a_failure(opened, failure, ipmi_sim_with_key):
+    bmc = ipmi_sim_with_key
+    for wrong in ({"password": "not-it"}, {"username": "nobody"}, {"kg_key": "another-key"}, {"cipher_suite": 17}):
+        for attempt in range(3):
+            failure("ipmi", {**bmc, **wrong})
+
+    def fail(driver):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        opened("ipmi", bmc, fail)
+    assert opened("ipmi", bmc, sessions) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_no_session_stays_after_the_end_of_the_process(opened, ipmi_sim, number):
+    child = os.fork()
+    if not child:
+        try:
+            # No clean-up code runs when the process ends, as in a worker of Ansible.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            with open_driver("ipmi", ipmi_sim):
+                os.kill(os.getpid(), number)
+        finally:
+            os._exit(1)
+    status = os.waitpid(child, 0)[1]
+    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == number
+    assert opened("ipmi", ipmi_sim, sessions) == 1
+
+
+def test_controller_behind_the_bmc(opened, failure, ipmi_sim):
+    def who(driver):
+        with driver.command() as command:
+            return command.xraw_command(netfn=6, command=1)["data"][6]
+
+    assert opened("ipmi", ipmi_sim, who) == 0x7C
+    assert opened("ipmi", {**ipmi_sim, "bridge_channel": 0, "bridge_address": "0x82"}, who) == 0x34
+    assert "no channel and address" in failure("ipmi", {**ipmi_sim, "bridge_channel": 0})
+
+
+def test_privilege_level(opened, failure, ipmi_sim):
+    assert opened("ipmi", {**ipmi_sim, "privilege_level": "user"}, lambda driver: driver.get_power()) in ("on", "off")
+    with pytest.raises(BaremetalError, match="refused power on. Seen: Insufficient privilege"):
+        opened("ipmi", {**ipmi_sim, "privilege_level": "user"}, lambda driver: driver.set_power("on"))
+    assert "no privilege level root" in failure("ipmi", {**ipmi_sim, "privilege_level": "root"})
+
+
+def test_many_sessions_in_threads_of_one_process(ipmi_sim, suite17, virtualbmc):
+    """One for each BMC at a time, as the fleet form has them; with pyghmi's own session this hangs."""
+    def work(bmc):
+        for attempt in range(5):
+            with open_driver("ipmi", bmc) as driver:
+                assert driver.get_power() in ("on", "off")
+        return True
+
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(work, (ipmi_sim, suite17, virtualbmc), timeout=60)) == [True] * 3
