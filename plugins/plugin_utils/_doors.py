@@ -38,6 +38,9 @@ from ..module_utils._doors import (
     virtual_media,
 )
 
+# What the standard library imports when a connection is made, for the same reason.
+"bmc.example.com".encode("idna")
+
 DOORS = {
     "bios_settings": bios_settings.DOOR,
     "bmc_account": bmc_account.DOOR,

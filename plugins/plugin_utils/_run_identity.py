@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import getpass
 import os
 import socket
@@ -14,6 +15,21 @@ import uuid
 from ..module_utils._process import place, process_start_time
 
 _NAMESPACE = uuid.UUID("5a1f6c0e-6c0b-4b39-9d2c-9b1f0c1a7e55")
+
+
+@functools.lru_cache(maxsize=None)
+def _here():
+    """Host, place and user: the same in ansible-playbook and in all of its workers."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        # Containers run under user ids that no passwd entry names.
+        user = f"uid {os.getuid()}"
+    return socket.gethostname(), place(), user
+
+
+# Found out while the parent process imports this file, so that the forked workers know it.
+_here()
 
 
 def controller_of_worker():
@@ -25,14 +41,8 @@ def controller_of_worker():
     :returns: dict with run_id, host, place (of the pid), pid, start_time (clock ticks since boot) and user.
     """
     pid = os.getppid()
-    host = socket.gethostname()
+    host, where, user = _here()
     start_time = process_start_time(pid)
-    where = place()
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        # Containers run under user ids that no passwd entry names.
-        user = f"uid {os.getuid()}"
     return {
         "run_id": str(uuid.uuid5(_NAMESPACE, f"{host}/{where}/{pid}/{start_time}")),
         "host": host,

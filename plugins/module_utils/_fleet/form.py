@@ -17,11 +17,6 @@ from .._errors import BaremetalError, sentence
 from .causes import anonymous, grouped
 from .pool import run_all
 
-# Drivers whose work may share a process with the work on other nodes.
-_THREADED = frozenset({"redfish", "manual"})
-_GRACE = 60  # seconds beyond the door's own time-out after which a process is given up
-_USUAL_TIMEOUT = 120  # seconds, for doors without an option timeout
-
 # The Call of the node that the current thread works on, for what cannot be told it: the handlers of library loggers.
 CURRENT_CALL = contextvars.ContextVar("CURRENT_CALL", default=None)
 
@@ -95,7 +90,7 @@ def work(door, calls, results, warn=lambda text: None, log=lambda text: None):
     def one(name):
         call = calls[name]
         notes = []
-        # Ansible's display is not for many threads, nor for a process that Ansible did not start.
+        # Ansible's display is not for many threads.
         call.warn = lambda text: notes.append(("warning", anonymous(call.scrub(text), call)))
         call.log = lambda text: notes.append(("log", call.scrub(f"{name}: {text}")))
         CURRENT_CALL.set(call)
@@ -114,15 +109,7 @@ def work(door, calls, results, warn=lambda text: None, log=lambda text: None):
             else:
                 warnings.setdefault(text, []).append(name)
 
-    def lost(name, text):
-        error = BaremetalError(text, stage="fleet", cure="look for what ended it (memory, another program), then run the same command again")
-        results[name] = _failure(calls[name], error)
-
-    todo = [name for name in calls if name not in results]
-    threaded = [name for name in todo if calls[name].params.get("driver") in _THREADED]
-    forked = [name for name in todo if calls[name].params.get("driver") not in _THREADED]
-    timeout = next((call.params.get("timeout") for call in calls.values()), None) or _USUAL_TIMEOUT
-    run_all(threaded, forked, one, take, lost, timeout + _GRACE)
+    run_all([name for name in calls if name not in results], one, take)
     for text, names in warnings.items():
         warn(f"{', '.join(names)}: {text}")
 

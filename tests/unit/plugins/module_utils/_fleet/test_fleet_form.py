@@ -2,11 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The fleet form: a Call per node, the two pools, and failures told once per cause."""
+"""The fleet form: a Call per node, threads, and failures told once per cause."""
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
@@ -39,8 +38,7 @@ def do(run, names, before=None, after=None, after_fleet=None, **more):
     return form.summary(call, calls, results)
 
 
-@pytest.mark.parametrize("driver", ["redfish", "ipmi"])
-def test_results_per_node_and_failures_by_cause(driver):
+def test_results_per_node_and_failures_by_cause():
     def run(call):
         if call.node in ("node2", "node4"):
             raise BaremetalError(f"the BMC at {call.params['bmc']['address']} does not answer", stage="BMC connection", seen=SECRET, cure="look at it")
@@ -49,7 +47,7 @@ def test_results_per_node_and_failures_by_cause(driver):
         return {"changed": call.node == "node5", "power_state": "on", "password": SECRET}
 
     told = []
-    result = do(run, ["node5", "node2", "node3", "node4", "node1", "node1"], fill(driver), warn=told.append)
+    result = do(run, ["node5", "node2", "node3", "node4", "node1", "node1"], warn=told.append)
     assert list(result["nodes"]) == ["node5", "node2", "node3", "node4", "node1"]
     assert result["failed"] and result["changed"] and result["failed_nodes"] == ["node2", "node3", "node4"]
     assert result["msg"] == (
@@ -164,18 +162,16 @@ def test_warnings_that_are_equal_are_told_once():
     assert sorted(logged) == ["node1: secret ********", "node2: secret ********"]
 
 
-@pytest.mark.parametrize("driver", ["redfish", "ipmi"])
-def test_many_at_once_and_a_slow_one_delays_nobody(driver):
+def test_many_at_once_and_a_slow_one_delays_nobody():
     begin = time.monotonic()
 
     def run(call):
         time.sleep(1 if call.node == "node0" else 0.05)
-        return {"at": time.monotonic() - begin, "pid": os.getpid()}
+        return {"at": time.monotonic() - begin}
 
-    result = do(run, [f"node{number}" for number in range(60)], fill(driver))
+    result = do(run, [f"node{number}" for number in range(60)])
     others = [entry["at"] for name, entry in result["nodes"].items() if name != "node0"]
     assert max(others) < 0.9 and not result.get("failed")
-    assert {entry["pid"] == os.getpid() for entry in result["nodes"].values()} == {driver == "redfish"}
 
 
 def test_threads_and_files_are_bounded(monkeypatch):
@@ -199,45 +195,11 @@ def test_threads_and_files_are_bounded(monkeypatch):
     assert most == [7]
 
 
-def test_child_that_ends_or_hangs_costs_its_node_only(monkeypatch):
-    monkeypatch.setattr(form, "_GRACE", 0)
-    monkeypatch.setattr(pool, "CHILDREN", 3)
-
-    def run(call):
-        if call.node == "node1":
-            os._exit(3)
-        if call.node == "node2":
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            time.sleep(60)
-        return {"big": "x" * 300000}
-
-    result = do(run, [f"node{number}" for number in range(12)], fill("ipmi"), timeout=1)
-    assert result["failed_nodes"] == ["node1", "node2"]
-    assert "exit status 3" in result["nodes"]["node1"]["msg"] and "not done after 1 s" in result["nodes"]["node2"]["msg"]
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
-
-
-def test_interrupted_work_ends_its_children(monkeypatch, tmp_path):
-    monkeypatch.setattr(pool, "CHILDREN", 2)
-
-    def work(name):
-        try:
-            time.sleep(60)
-        finally:
-            (tmp_path / name).touch()
-
-    def interrupt(signal_number, frame):
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, 0.3)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            pool.run_all([], ["node1", "node2"], work, None, None, 60)
-    finally:
-        signal.signal(signal.SIGALRM, before)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["node1", "node2"]
+def test_signal_that_ends_the_process_ends_the_sessions_first():
+    seen = []
+    do(lambda call: {"handler": seen.append(signal.getsignal(signal.SIGTERM).__module__)}, ["node1"])
+    assert seen[0].endswith("session_guard")
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
 @pytest.mark.parametrize(("address", "text", "expected"), [
