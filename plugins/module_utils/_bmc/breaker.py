@@ -57,9 +57,9 @@ class Breaker:
     def _read(self, path):
         try:
             known = json.loads(path.read_text())
-        except (OSError, ValueError):
+            return known if 0 <= self._clock() - known["at"] < FORGOTTEN_AFTER else None
+        except (OSError, ValueError, KeyError, TypeError):
             return None
-        return known if 0 <= self._clock() - known["at"] < FORGOTTEN_AFTER else None
 
     def _write(self, path, error):
         text = json.dumps({"at": self._clock(), "error": ": ".join(str(part) for part in (error.what, error.seen) if part), "cure": error.cure})

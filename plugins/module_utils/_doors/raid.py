@@ -10,13 +10,13 @@ from .._bmc.driver import refuse_unsupported
 from .._bmc.raid import ensure_raid
 from .._bmc.raid_plan import checked_target
 from .._door import Door
-from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc
+from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc, settled_driver
 
 
 def run(call):
     """Bring about the volumes; check mode only reads."""
     params = call.params
-    refuse_unsupported(params["driver"], capability="RAID")
+    refuse_unsupported(settled_driver(call), capability="RAID")
     target = params["target_raid_config"]
     checked_target(target)
     with open_bmc(call) as driver:
