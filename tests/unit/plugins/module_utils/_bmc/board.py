@@ -27,17 +27,21 @@ class Board:
     :param delay: seconds for a power change, in which the state is ``unknown``.
     :param keeps: function of the boot settings asked for that gives those that the board keeps.
     :param faults: exceptions that the next calls of ``get_power`` raise; None for an answer.
+    :param refuses: for a target of ``set_power``, what its next calls raise; None for an answer.
+    :param heeds: whether the operating system shuts down when it is asked to.
     """
 
     MODE_IS_FIRM = True
     reset_hangs = False
 
-    def __init__(self, clock, power="off", delay=0, keeps=lambda boot: boot, faults=()):
+    def __init__(self, clock, power="off", delay=0, keeps=lambda boot: boot, faults=(), refuses=None, heeds=True):
         self.clock = clock
         self.power = power
         self.delay = delay
         self.keeps = keeps
         self.faults = list(faults)
+        self.refuses = {target: list(errors) for target, errors in (refuses or {}).items()}
+        self.heeds = heeds
         self.boot = {"device": "disk", "persistent": True, "mode": "uefi"}
         self.done = []
         self._settled = 0.0
@@ -50,7 +54,12 @@ class Board:
 
     def set_power(self, target):
         self.done.append(("power", target))
-        self.power = target
+        refusal = self.refuses[target].pop(0) if self.refuses.get(target) else None
+        if refusal:
+            raise refusal
+        if target == "soft off" and not self.heeds:
+            return
+        self.power = {"soft off": "off", "reset": "on"}.get(target, target)
         self._settled = self.clock() + self.delay
 
     def get_boot(self):

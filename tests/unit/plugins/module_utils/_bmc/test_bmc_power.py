@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import BmcLost
-from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.power import ensure_power
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import BmcLost, NotNow
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.power import check_method, ensure_power
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.board import Board, Clock
 from hypothesis import given
@@ -110,3 +110,89 @@ def test_bmc_that_refuses_is_not_asked_again():
     board = make(power="off", faults=[None, BaremetalError("wrong password")])
     with pytest.raises(BaremetalError, match="wrong password"):
         ensure(board, "on")
+
+
+@pytest.mark.parametrize(("was", "state", "method", "done"), [
+    ("on", "off", "soft", ["soft off"]), ("off", "off", "soft", []), ("on", "rebooted", "soft", ["soft off", "on"]),
+    ("on", "rebooted", "reset", ["reset"]), ("off", "rebooted", "reset", ["on"]), ("on", "on", "soft", []),
+])
+def test_methods(was, state, method, done):
+    board = make(power=was, delay=3)
+    warnings = []
+    result = ensure(board, state, method=method, warn=warnings.append)
+    assert [target for kind, target in board.done] == done
+    assert result["changed"] is bool(done) and board.get_power() == result["power_state"] and not warnings
+
+
+def test_reset_sets_the_boot_device_before():
+    board = make(power="on")
+    ensure(board, "rebooted", method="reset", boot={"device": "pxe"})
+    assert board.done == [("boot", "pxe", False, None, "on"), ("power", "reset")]
+
+
+def test_machine_whose_reset_hangs_goes_through_off():
+    board = make(power="on")
+    board.reset_hangs = True
+    ensure(board, "rebooted", method="reset")
+    assert board.done == [("power", "off"), ("power", "on")]
+
+
+def test_operating_system_that_does_not_heed_is_switched_off_and_told():
+    board = make(power="on", heeds=False)
+    warnings = []
+    assert ensure(board, "off", method="soft", soft_timeout=20, timeout=10, warn=warnings.append)["power_state"] == "off"
+    assert [target for kind, target in board.done] == ["soft off", "off"]
+    assert warnings == ["the operating system did not shut down within 20 s (power state on); the machine is powered off without it"]
+    assert 19 <= board.clock() <= 21
+
+
+@pytest.mark.parametrize("refusal", [BaremetalError("the BMC does not offer power soft off"), NotNow("not now")])
+def test_bmc_that_cannot_ask_the_operating_system(refusal):
+    board = make(power="on", refuses={"soft off": [refusal]})
+    warnings = []
+    ensure(board, "off", method="soft", warn=warnings.append)
+    assert board.power == "off" and board.clock() < 2
+    assert len(warnings) == 1 and "takes no soft off" in warnings[0]
+
+
+def test_refusal_for_the_moment_is_tried_again():
+    """Dell iDRAC10 answers 409 to On for up to 60 s after off."""
+    board = make(power="off", refuses={"on": [NotNow("not now", seen="HTTP status 409")] * 4})
+    assert ensure(board, "on")["power_state"] == "on"
+    assert [target for kind, target in board.done] == ["on"] * 5
+    assert 30 <= board.clock() <= 50
+
+
+def test_refusal_that_stays_is_told_when_the_time_is_over():
+    board = make(power="off", refuses={"on": [NotNow("not now", seen="HTTP status 409")] * 99})
+    with pytest.raises(BaremetalError, match="time-out 60 s.; the BMC said: HTTP status 409"):
+        ensure(board, "on", timeout=60)
+    assert board.clock() <= 60
+
+
+def test_request_that_was_lost_but_heard_is_not_sent_twice():
+    board = make(power="off", refuses={"on": [BmcLost("no answer in time")]})
+    original = board.set_power
+
+    def heard(target):
+        try:
+            original(target)
+        finally:
+            board.power = target
+
+    board.set_power = heard
+    assert ensure(board, "on")["changed"]
+    assert [target for kind, target in board.done] == ["on"]
+
+
+@pytest.mark.parametrize("state", ["on", "off"])
+def test_reset_is_no_way_to_a_power_state(state):
+    with pytest.raises(BaremetalError, match=f"does not bring a machine into the power state {state}"):
+        check_method(state, "reset")
+    assert check_method("rebooted", "reset") is None
+
+
+def test_reset_that_leaves_the_machine_off_is_an_error():
+    board = make(power="on", faults=[None] + [BmcLost("gone")] * 200)
+    with pytest.raises(BaremetalError, match="was reset and is not on. Seen: gone after"):
+        ensure(board, "rebooted", method="reset", timeout=30)
