@@ -13,13 +13,8 @@ import datetime
 import ipaddress
 import struct
 
-try:
-    from pyghmi.ipmi import fru
-except ImportError:
-    fru = None
-
-from . import indicator_led
-from .ipmi_answers import ask, decoded
+from . import indicator_led, ipmi_fru
+from .ipmi_answers import ask
 from .tolerant import text, utc
 
 # The channel that the question comes in by (IPMI 2.0, 6.3).
@@ -45,8 +40,8 @@ class Reader:
             return ask(command, *question, shortest=shortest)
 
     def identity(self):
-        with self._driver.command() as command, decoded("the FRU"):
-            product = fru.FRU(ipmicmd=command).info or {}
+        with self._driver.command() as command:
+            product = ipmi_fru.product(command)
         # Get System GUID (22.14)
         return identity(product, self._ask(0x06, 0x37, shortest=16))
 

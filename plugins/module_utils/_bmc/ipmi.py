@@ -17,12 +17,11 @@ import uuid
 
 try:
     from pyghmi import exceptions as pyghmi_errors
-    from pyghmi.ipmi import fru
 except ImportError:
-    pyghmi_errors = fru = None
+    pyghmi_errors = None
 
 from .._errors import BaremetalError, missing_library
-from . import ipmi_boot, ipmi_session
+from . import ipmi_boot, ipmi_fru, ipmi_session
 from .connection import STAGE, BmcLost, BmcUnreachable, NotLetIn, NotNow, refused, required
 from .quirks import VENDOR_NUMBERS, Quirks
 
@@ -269,7 +268,7 @@ class IpmiDriver:
     def _fact(self, key):
         with self.command() as command:
             if key == "model":
-                return self._product(command).get("Product name")
+                return ipmi_fru.product(command).get("Product name")
             # Get Device ID (IPMI 2.0, 20.1): revision of the firmware in bytes 2 and 3 (BCD), manufacturer in 6 to 8.
             data = command.raw_command(netfn=6, command=1).get("data") or ()
         if len(data) < 9:
@@ -277,19 +276,10 @@ class IpmiDriver:
         number = int.from_bytes(bytes(data[6:9]), "little") & 0xFFFFF
         return {"vendor": VENDOR_NUMBERS.get(number, str(number)), "firmware": f"{data[2] & 0x7F}.{data[3]:02x}"}.get(key)
 
-    def _product(self, command):
-        try:
-            return fru.FRU(ipmicmd=command).info or {}
-        except pyghmi_errors.IpmiException as error:
-            # A completion code is an answer: this BMC has no such thing.
-            if error.ipmicode:
-                return {}
-            raise
-
     def identity(self):
         """See driver.py: the system GUID, and the first FRU where there is one."""
         with self.command() as command:
-            product = self._product(command)
+            product = ipmi_fru.product(command)
             answer = command.raw_command(netfn=6, command=0x37)
         guid = None
         if "error" not in answer and len(answer["data"]) == 16:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import bmc_info, bmc_info_ipmi, bmc_info_redfish, indicator_led
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import (
+    bmc_info, bmc_info_ipmi, bmc_info_redfish, indicator_led, ipmi_fru)
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import BmcLost
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.random_json import trees
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.driver_double import (
@@ -189,3 +190,36 @@ def test_ipmi_identity():
 def test_ipmi_any_bytes(told, offset):
     json.dumps([bmc_info_ipmi.guid(told), bmc_info_ipmi.chassis_health(told), bmc_info_ipmi.device(told), bmc_info_ipmi.clock(told, offset, NOW),
                 bmc_info_ipmi.lan({3: told[:3], 5: told}), bmc_info_ipmi.lan({3: told, 5: None}), indicator_led.identify_state(told)])
+
+
+def fru(fields=("ACME", "Rocket 1", "PN-7", "v2", "SER123", "AT-9", ""), areas=None):
+    """The bytes of a FRU whose product area has these fields."""
+    product = bytes([1, 0, 25]) + b"".join(bytes([0xC0 | len(field)]) + field.encode() for field in fields) + b"\xc1"
+    product += bytes(-(len(product) + 1) % 8) + b"\0"
+    return bytes([1, 0, 0, 0, 1, 0, 0, 0xFE]) + bytes([1, len(product) // 8]) + product[2:]
+
+
+def fru_bmc(content, largest=255):
+    """A BMC that gives its FRU in pieces of some size at most."""
+    def read(data):
+        start, count = data[1] | data[2] << 8, data[3]
+        piece = content[start:start + count]
+        return 0xC8 if count > largest or not piece else bytes([len(piece)]) + piece
+
+    return IpmiAnswers({(0x0A, 0x11): read})
+
+
+@pytest.mark.parametrize("largest", [255, 16, 8])
+def test_fru_in_pieces_that_the_bmc_takes(largest):
+    found = bmc_info_ipmi.identity(ipmi_fru.product(fru_bmc(fru(), largest)), None)
+    assert (found["manufacturer"], found["model"], found["serial"], found["asset_tag"]) == ("ACME", "Rocket 1", "SER123", "AT-9")
+
+
+def test_bmc_without_a_fru():
+    assert ipmi_fru.product(IpmiAnswers({})) == {}
+    assert ipmi_fru.product(fru_bmc(bytes(64))) == {}
+
+
+@given(content=st.one_of(st.binary(max_size=200), st.binary(max_size=100).map(lambda tail: b"\x01\x00\x01\x02\x03\x00\x00\x00" + tail)))
+def test_any_fru(content):
+    json.dumps(bmc_info_ipmi.identity(ipmi_fru.product(fru_bmc(content)), None))
