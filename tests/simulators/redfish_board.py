@@ -137,7 +137,7 @@ class Board:
         self.sessions = {}
         self.logins = {self.username: (self.password, "Administrator", None)}
         self.passwords = {self.path(f"{ROOT}/AccountService/Accounts/1"): self.password}
-        self.dynamic = {}
+        self.dynamic = dict.fromkeys(self.personality.by_type.get("SecureBoot", ()), self._secure_boot_licence)
         self.waiting = {}
         self.scheduled = {}
         self._good_login = None
@@ -265,6 +265,10 @@ class Board:
         fault = self.faults.on.get("clock")
         self.machine.clock_offset = 0.0 if fault is None else float(fault.get("seconds", 86400))
         return self.machine.now()
+
+    def _secure_boot_licence(self):
+        if self.behaviour["secure_boot_licence"]:
+            raise Refuse(403, "OemLicenseNotPassed", self.behaviour["secure_boot_licence"])
 
     # Connections
 

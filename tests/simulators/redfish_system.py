@@ -193,6 +193,24 @@ def change_boot_option(board, path, body):
     simple_patch(board, path, body, ("BootOptionEnabled",))
 
 
+@on_patch("FixedBootOrder")
+def change_fixed_boot_order(board, path, body):
+    must_have(body, "FixedBootOrder")
+    if sorted(map(str, body["FixedBootOrder"])) != sorted(board.peek(path)["FixedBootOrder"]):
+        raise Refuse(400, "PropertyValueNotInList", "The boot order must name each entry once.", related=["#/FixedBootOrder"])
+    simple_patch(board, path, body, ("FixedBootOrder",))
+
+
+@on_patch("FixedBootOrder")
+def change_fixed_boot_order(board, path, body):
+    """Supermicro's boot order by kinds of devices."""
+    only(body, ("FixedBootOrder", "BootModeSelected"))
+    order = body.get("FixedBootOrder")
+    if order is not None and (not isinstance(order, list) or sorted(map(str, order)) != sorted(board.peek(path)["FixedBootOrder"])):
+        raise Refuse(400, "PropertyValueNotInList", "FixedBootOrder must name each entry once.", related=["#/FixedBootOrder"])
+    board.own(path).update(body)
+
+
 @on_patch("Chassis")
 def change_chassis(board, path, body):
     simple_patch(board, path, body, ("IndicatorLED", "LocationIndicatorActive", "AssetTag"))
