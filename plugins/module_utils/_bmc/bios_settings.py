@@ -86,7 +86,8 @@ def _send(service, bios, attributes):
     :returns: an Answer.
     """
     try:
-        return patch_pending(service, bios.path, bios.document, bios.settings, {"Attributes": attributes})
+        return patch_pending(service, bios.path, bios.document, bios.settings, {"Attributes": attributes},
+                             service.quirk("bios_apply_time"))
     except RedfishRefusal as error:
         raise BaremetalError(
             f"the BMC refused the BIOS settings {', '.join(sorted(attributes))}", stage=STAGE, seen=error.seen,
@@ -126,7 +127,8 @@ def ensure_bios_settings(service, settings, *, check_mode=False, warn=lambda tex
             **{name: value for name, value in missing.items() if not same(value, bios.current.get(name))}})
         return _result(True, bios, foreseen, wanted)
     answer = _send(service, bios, missing)
-    after = settled(lambda: read_bios(service), lambda seen: all(same(seen.effective(name), value) for name, value in missing.items()), sleep)
+    after = settled(lambda: read_bios(service), lambda seen: all(same(seen.effective(name), value) for name, value in missing.items()), sleep,
+                    is_job=bool(answer.task))
     lost = sorted(name for name, value in missing.items() if not same(after.effective(name), value))
     result = _result(True, bios, after, wanted)
     if lost and not answer.task:
@@ -154,6 +156,9 @@ def ensure_nothing_pending(service, *, check_mode=False, sleep=time.sleep):
     if check_mode:
         return _result(True, bios, Bios(bios.path, bios.document, bios.settings, bios.current, {}), names)
     clear = _clear_action(bios.settings)
+    if not clear and service.quirk("bios_pending_clear") is False:
+        raise BaremetalError("this BMC cannot take back pending BIOS settings", stage=STAGE, seen=f"pending: {', '.join(names)}",
+                             cure="set other values, or reboot and set the settings anew")
     try:
         if clear:
             service.action(bios.settings, clear, {}, stage=STAGE)

@@ -10,7 +10,7 @@ Schema: DSP0268, ComputerSystem (Boot) and BootOption. Private to the collection
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .._errors import BaremetalError
 from .pending import patch_pending, settings_path, settled
@@ -34,12 +34,14 @@ _CLASSES = {
 class BootOrder:
     """The boot order as the BMC tells it.
 
-    ``current`` and ``pending`` are lists of references; ``pending`` is the current one where nothing is pending.
+    ``document`` is the resource that has it and ``settings`` its Settings resource or {}; ``names`` are the properties from
+    there down to the order. ``current`` and ``pending`` are lists of references; ``pending`` is the current one where nothing is pending.
     ``options`` are the dicts of ``view``, the ones in the order first.
     """
 
-    system: dict
+    document: dict
     settings: dict
+    names: tuple
     current: list
     pending: list
     options: list
@@ -68,11 +70,10 @@ def read_boot_order(service):
     """
     # Read anew each time, and before the options: some boards serve these only then.
     system = service.system()
-    current = texts(dig(system, "Boot", "BootOrder"))
+    names = ("Boot", "BootOrder")
+    current = texts(dig(system, *names))
     if not current or not path_of(system):
-        raise BaremetalError("the BMC tells no boot order", stage=STAGE,
-                             cure="boot the machine once if it is new; otherwise set the order in the firmware setup, or with the module efi_boot "
-                                  "in the ramdisk")
+        return _read_own(service, system)
     settings = service.find(settings_path(system)) or {}
     collection = service.linked(system, "Boot", "BootOptions")
     found = {}
@@ -81,7 +82,29 @@ def read_boot_order(service):
         found[option["reference"]] = option
     options = [found.pop(reference, None) or {"reference": reference, "name": None, "path": None, "device": None} for reference in current]
     # Where nothing is pending, some boards show an empty list.
-    return BootOrder(system, settings, current, texts(dig(settings, "Boot", "BootOrder")) or current, [*options, *found.values()])
+    return BootOrder(system, settings, names, current, texts(dig(settings, *names)) or current, [*options, *found.values()])
+
+
+def _read_own(service, system):
+    """The boot order of a board that has it in a resource of its maker's: a list of texts such as ``UEFI Network:PXE NIC 1``."""
+    name = service.quirk("boot_order_oem")
+    oem = dig(system, "Oem")
+    paths = [path_of(dig(part, name)) for part in oem.values()] if name and isinstance(oem, dict) else []
+    document = service.find(next(filter(None, paths), None)) or {}
+    current = texts(document.get(name))
+    if not current or not path_of(document):
+        raise BaremetalError("the BMC tells no boot order", stage=STAGE,
+                             cure="boot the machine once if it is new; otherwise set the order in the firmware setup, "
+                                  "or with the module efi_boot in the ramdisk")
+    options = [{"reference": title, "name": title.partition(":")[2] or title, "path": None, "device": _class_of_title(title)} for title in current]
+    return BootOrder(document, {}, (name,), current, current, options)
+
+
+def _class_of_title(title):
+    kind = title.partition(":")[0]
+    if "Network" in kind:
+        return "http" if "HTTP" in title else "pxe"
+    return next((name for name, part in (("cdrom", "CD/DVD"), ("usb", "USB"), ("disk", "Hard Disk")) if part in kind), None)
 
 
 def choose(order, options):
@@ -141,25 +164,34 @@ def ensure_boot_order(service, order, *, check_mode=False, warn=lambda text: Non
     def reached(seen):
         return seen.pending[:len(first)] == first
 
+    if service.quirk("boot_order_lockdown"):
+        warn("on boards of this kind the order that the BMC tells is not the firmware's while system lockdown is on")
+
     if reached(before):
         return _result(False, before, before)
     wanted = [*first, *(reference for reference in before.pending if reference not in first)]
+    # A maker's own resource shows what will be, and says nowhere what is.
+    is_own = before.names[0] != "Boot"
     if check_mode:
-        is_pending = bool(settings_path(before.system))
-        return _result(True, before, BootOrder(
-            before.system, before.settings, before.current if is_pending else wanted, wanted, before.options))
-    body = {"Boot": {"BootOrder": wanted}}
-    path = path_of(before.system)
+        is_pending = bool(settings_path(before.document)) or is_own
+        return _result(True, before, replace(before, current=before.current if is_pending else wanted, pending=wanted))
+    if service.quirk("boot_order_one_writer"):
+        warn("on boards of this kind the firmware stops at boot when the operating system changes the order as well before the next boot")
+    body = {before.names[0]: wanted if is_own else {"BootOrder": wanted}}
+    path = path_of(before.document)
     try:
-        answer = patch_pending(service, path, before.system, before.settings, body)
-        after = settled(lambda: read_boot_order(service), reached, sleep)
-        if not reached(after) and not answer.task and settings_path(before.system):
+        answer = patch_pending(service, path, before.document, before.settings, body)
+        after = settled(lambda: read_boot_order(service), reached, sleep, is_job=bool(answer.task))
+        if not reached(after) and not answer.task and settings_path(before.document):
             # Some boards take it at the Settings resource and heed only what is sent to the system.
             answer = service.patch(path, body)
-            after = settled(lambda: read_boot_order(service), reached, sleep)
+            after = settled(lambda: read_boot_order(service), reached, sleep, is_job=bool(answer.task))
     except RedfishRefusal as error:
         raise BaremetalError("the BMC refused the boot order", stage=STAGE, seen=error.seen,
-                             cure="where a job with other settings waits for a reboot, reboot first; some BMCs take it only while the machine is off") from error
+                             cure="where a job with other settings waits for a reboot, reboot first; "
+                                  "some BMCs take it only while the machine is off") from error
+    if is_own:
+        after = replace(after, current=before.current)
     result = _result(True, before, after)
     if not reached(after):
         if not answer.task:

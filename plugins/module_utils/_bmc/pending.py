@@ -15,6 +15,7 @@ from .redfish_service import RedfishRefusal, path_of
 from .tolerant import dig, texts
 
 _SETTLE = 20.0  # seconds until a change must show
+_SETTLE_JOB = 4.0  # seconds until it shows, if ever, before the job that the BMC made of it has run
 _POLL = 2.0  # seconds
 
 # What the place of a change, or the time at which it is to be applied, may be to blame for.
@@ -37,7 +38,7 @@ def apply_on_reset(*resources):
     return {"@Redfish.SettingsApplyTime": {"ApplyTime": "OnReset"}} if "OnReset" in offered else {}
 
 
-def patch_pending(service, path, resource, settings, body):
+def patch_pending(service, path, resource, settings, body, apply_time=None):
     """Change a resource where its changes belong.
 
     At the Settings resource where there is one, for the next reset where the BMC offers a choice: that alone makes the job
@@ -47,11 +48,12 @@ def patch_pending(service, path, resource, settings, body):
     :param service: RedfishService.
     :param path: path of the resource.
     :param settings: its Settings resource, or {}.
+    :param apply_time: what the board is known to need although it does not tell, or None.
     :returns: an Answer.
     :raises RedfishRefusal: when the BMC takes it in no way; ``seen`` tells what it said to each.
     """
     where = settings_path(resource)
-    when = apply_on_reset(resource, settings)
+    when = apply_on_reset(resource, settings) or ({"@Redfish.SettingsApplyTime": {"ApplyTime": apply_time}} if apply_time else {})
     tries = [(where, when), (where, {})] if where and when else [(where, {})] if where else [(path, when)] if when else []
     refusals = []
     for target, extra in [*tries, (path, {})]:
@@ -65,16 +67,17 @@ def patch_pending(service, path, resource, settings, body):
     raise refusals[0]
 
 
-def settled(read, reached, sleep=time.sleep):
+def settled(read, reached, sleep=time.sleep, is_job=False):
     """Read until a change shows, or until it should have shown.
 
     :param read: function that reads.
     :param reached: tells from what was read whether the change shows.
+    :param is_job: whether the BMC made a job of the change.
     :returns: the last that was read.
     """
     waited = 0.0
     seen = read()
-    while not reached(seen) and waited < _SETTLE:
+    while not reached(seen) and waited < (_SETTLE_JOB if is_job else _SETTLE):
         sleep(_POLL)
         waited += _POLL
         seen = read()

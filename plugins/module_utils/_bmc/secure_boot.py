@@ -144,7 +144,7 @@ def _switch(service, found, enabled, warn, sleep):
     except RedfishRefusal as error:
         raise BaremetalError(f"the BMC refused to switch secure boot {'on' if enabled else 'off'}", stage=STAGE, seen=error.seen,
                              cure="the machine must boot in UEFI mode and have a platform key; some BMCs need a licence, or the machine off") from error
-    after = settled(lambda: read_secure_boot(service), lambda seen: seen.state["enabled"] == enabled, sleep)
+    after = settled(lambda: read_secure_boot(service), lambda seen: seen.state["enabled"] == enabled, sleep, is_job=bool(answer.task))
     if after.state["enabled"] == enabled:
         return after, False
     if not answer.task:
@@ -167,7 +167,7 @@ def _reset_keys(service, found, keys, warn, sleep):
     except RedfishRefusal as error:
         raise BaremetalError(f"the BMC refused {reset}", stage=STAGE, seen=error.seen,
                              cure="see whether the account may, and whether the machine must be off for it") from error
-    after = settled(lambda: read_secure_boot(service), lambda seen: keys_reached(service, seen, keys), sleep)
+    after = settled(lambda: read_secure_boot(service), lambda seen: keys_reached(service, seen, keys), sleep, is_job=bool(answer.task))
     if keys_reached(service, after, keys):
         return after, False
     if answer.task:

@@ -112,8 +112,8 @@ def _natural(text):
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.findall(r"\d+|\D+", text)]
 
 
-def _suitable(slots, slot, media_type):
-    """The slots that were asked for, the best first."""
+def _suitable(slots, slot, media_type, quirk=lambda name: None):
+    """The slots that were asked for, the best first; where a slot is to be chosen, quirks have a say in it."""
     shown = ", ".join(f"{entry['slot']} ({', '.join(entry['media_types']) or 'any media'})" for entry in map(view, slots))
     if slot is not None:
         found = [resource for resource in slots if slot in (view(resource)["slot"], resource["@odata.id"])]
@@ -122,6 +122,8 @@ def _suitable(slots, slot, media_type):
         return found
     if media_type is None:
         return slots
+    skipped = quirk("media_slots_skip")
+    slots = [resource for resource in slots if not (skipped and re.search(skipped, view(resource)["slot"]))]
     ranked = []
     for kind in _MEDIA[media_type]:
         ranked += [resource for resource in slots if kind in view(resource)["media_types"] and resource not in ranked]
@@ -129,7 +131,7 @@ def _suitable(slots, slot, media_type):
     if not ranked:
         raise BaremetalError(f"the BMC has no slot for the medium {media_type}", stage=STAGE, seen=f"slots: {shown}",
                              cure="choose another media type, or name the slot")
-    return ranked
+    return sorted(ranked, key=lambda resource: view(resource)["slot"] != quirk("media_slot"))
 
 
 class _Slot:
@@ -176,7 +178,7 @@ class _Slot:
                     return
                 if attempt == retries or not _may_pass(error):
                     raise
-                self.sleep(_RETRY_PAUSE)
+                self.sleep(self.service.quirk("media_eject_retry", _RETRY_PAUSE))
         self.service.wait_task(answer, timeout=_TASK_TIMEOUT, stage=STAGE, what=f"the work of {action}")
 
     def eject(self):
@@ -227,7 +229,7 @@ def _may_pass(error):
     return error.status >= 500 or error.says("in progress", "InProgress", "ResourceInUse")
 
 
-def insert_payloads(image, write_protected, credentials, by_patch):
+def insert_payloads(image, write_protected, credentials, by_patch, omit=(), extra=None):
     """The payloads for an insert, in the order in which they are tried.
 
     From the full one down to the bare image, for some boards refuse read-only properties; then up again, for others
@@ -236,6 +238,8 @@ def insert_payloads(image, write_protected, credentials, by_patch):
     :param image: URL.
     :param credentials: ``{"UserName", "Password"}``, or {}.
     :param by_patch: for a slot without the action, where Inserted is what inserts.
+    :param omit: names of properties that the board is known to refuse; payloads with them come last.
+    :param extra: properties that the board is known to need, or None.
     """
     scheme = image.partition("://")[0].upper()
     protocol = {"HTTP": "HTTP", "HTTPS": "HTTPS", "NFS": "NFS", "CIFS": "CIFS", "SMB": "CIFS", "FTP": "FTP"}.get(scheme, "OEM")
@@ -247,7 +251,13 @@ def insert_payloads(image, write_protected, credentials, by_patch):
     with_protocol = {**bare, "TransferProtocolType": protocol}
     with_method = {**with_protocol, "TransferMethod": "Stream"}
     ladder = [full, inserted, bare, with_protocol, with_method]
-    return ladder if credentials else [*ladder, {**with_method, "UserName": "none", "Password": "none"}]
+    if not credentials:
+        ladder.append({**with_method, "UserName": "none", "Password": "none"})
+    ladder.sort(key=lambda payload: any(name in payload for name in omit))
+    if extra:
+        known = {**extra, **bare, **({"TransferProtocolType": protocol} if "TransferProtocolType" in extra else {})}
+        ladder = [known, *(payload for payload in ladder if payload != known)]
+    return ladder
 
 
 def url_advice(image):
@@ -274,7 +284,7 @@ def ensure_inserted(service, image, *, media_type="cd", slot=None, write_protect
     :raises BaremetalError: when the BMC does not show the image in the end.
     """
     slots = read_slots(service)
-    candidates = _suitable(slots, slot, media_type)
+    candidates = _suitable(slots, slot, media_type, service.quirk)
     before = [view(resource) for resource in slots]
     there = next((entry for entry in map(view, candidates) if shows(entry, image)), None)
     if there:
@@ -290,17 +300,22 @@ def ensure_inserted(service, image, *, media_type="cd", slot=None, write_protect
     if check_mode:
         return {"changed": True, "slot": view(candidates[0])["slot"], "before": before,
                 "after": _foreseen(before, view(candidates[0])["slot"], image, write_protected)}
+    if service.quirk("media_url_plain") and url_advice(image):
+        warn(f"{url_advice(image)}; this is one of them")
     credentials = {"UserName": username, "Password": password or ""} if username else {}
     targets = [_Slot(service, resource, sleep) for resource in candidates]
     refusals = []
     # By PATCH where there is no action; at last also where the BMC refused the action.
-    for target, by_patch in [*((target, not target.has("InsertMedia")) for target in targets),
-                             *((target, True) for target in targets if target.has("InsertMedia"))]:
+    patches = service.quirk("media_insert") == "patch"
+    for target, by_patch in [*((target, patches or not target.has("InsertMedia")) for target in targets),
+                             *((target, not patches) for target in targets if target.has("InsertMedia"))]:
         # Also where an eject has left Inserted behind: some boards refuse an insert then.
         if is_inserted(target.resource) or flag(target.resource.get("Inserted")):
             target.eject()
         try:
-            found = target.insert(insert_payloads(image, write_protected, credentials, by_patch), image, by_patch=by_patch)
+            payloads = insert_payloads(image, write_protected, credentials, by_patch,
+                                       omit=service.quirk("media_insert_omit", ()), extra=service.quirk("media_insert_extra"))
+            found = target.insert(payloads, image, by_patch=by_patch)
         except RedfishRefusal as error:
             refusals.append(error)
             if is_final(error):
@@ -335,7 +350,7 @@ def _foreseen(before, slot, image, write_protected):
             if entry["slot"] == slot else entry for entry in before]
 
 
-def ensure_ejected(service, *, image=None, media_type=None, slot=None, check_mode=False, sleep=time.sleep):
+def ensure_ejected(service, *, image=None, media_type=None, slot=None, check_mode=False, warn=lambda text: None, sleep=time.sleep):
     """Have no medium in a slot, or in none.
 
     :param image: only where this image is in; None for whatever is.
@@ -349,6 +364,8 @@ def ensure_ejected(service, *, image=None, media_type=None, slot=None, check_mod
     chosen = [resource for resource in _suitable(slots, slot, media_type) if is_inserted(resource)]
     if image is not None:
         chosen = [resource for resource in chosen if shows(view(resource), image)]
+    if chosen and service.quirk("media_eject_needs_off") and service.system().get("PowerState") == "On":
+        warn("the machine is on, and this BMC takes the medium away from an operating system that runs from it")
     after = list(before)
     for resource in chosen:
         target = _Slot(service, resource, sleep)

@@ -27,7 +27,7 @@ def run(call):
                 check_mode=call.check_mode, warn=call.warn)
         else:
             result = ensure_ejected(driver.service, image=params["image"], media_type=params["media_type"], slot=params["slot"],
-                                    check_mode=call.check_mode)
+                                    check_mode=call.check_mode, warn=call.warn)
     return {
         "changed": result["changed"],
         "slot": result["slot"],

@@ -134,6 +134,34 @@ def test_board_without_options_knows_references_only():
         board.ensure("disk")
 
 
+OWN = f"{SYSTEM}/Oem/Supermicro/FixedBootOrder"
+TITLES = ["UEFI Hard Disk:Debian (HDD,Port:900)", "UEFI Network:(B83/D0/F0) UEFI PXE IPv4 X550", "UEFI CD/DVD", "UEFI USB CD/DVD", "UEFI USB Key",
+          "UEFI Network:(B83/D0/F0) UEFI HTTP IPv4 X550", "UEFI AP:UEFI: Built-in EFI Shell"]
+
+
+@pytest.mark.parametrize(("order", "first"), [
+    (["pxe", "disk"], [1, 0]), (["http"], [5]), (["cdrom"], [2, 3]), (["usb"], [4]), (["uefi usb key"], [4]), ([TITLES[6]], [6])])
+def test_resource_of_the_maker_where_there_is_no_boot_order(order, first):
+    board = Board()
+    board.tree.resources[SYSTEM].update(
+        Manufacturer="Supermicro", Boot={"BootOrder": None}, Oem={"Supermicro": {"FixedBootOrder": {"@odata.id": OWN}}})
+    board.tree.resources[OWN] = {"FixedBootOrder": TITLES}
+    foreseen = board.ensure(*order, check_mode=True)
+    result = board.ensure(*order)
+    assert result == foreseen and result["changed"] and result["reboot_required"]
+    wanted = [TITLES[number] for number in first]
+    assert board.tree.changes == [("PATCH", OWN, {"FixedBootOrder": [*wanted, *(title for title in TITLES if title not in wanted)]})]
+    assert not board.ensure(*order)["changed"]
+
+
+def test_warnings_for_boards_that_are_known():
+    board = Board()
+    board.tree.resources[SYSTEM]["Manufacturer"] = "Lenovo"
+    warnings = []
+    board.ensure("disk", warn=warnings.append)
+    assert "the operating system changes the order as well" in warnings[0]
+
+
 def test_board_without_a_boot_order():
     board = Board()
     board.tree.resources[SYSTEM]["Boot"] = None
