@@ -58,7 +58,8 @@ class Reader:
         return path_of(dig(resource, *names))
 
     def identity(self):
-        return identity(self._system())
+        system = self._system()
+        return {**identity(system), "service_tag": text(system.get("SKU")) if self._service.quirk("serial_property") == "SKU" else None}
 
     def power(self):
         return _POWER.get(text(self._system().get("PowerState")), "unknown")
@@ -117,17 +118,12 @@ class Reader:
 
 
 def identity(system):
-    """Who the machine is.
-
-    Dell tells the serial number of the board as SerialNumber and the service tag as SKU.
-    """
-    manufacturer, sku = text(system.get("Manufacturer")), text(system.get("SKU"))
+    """Who the machine is."""
     return {
-        "manufacturer": manufacturer,
+        "manufacturer": text(system.get("Manufacturer")),
         "model": text(system.get("Model")),
         "serial": text(system.get("SerialNumber")),
-        "sku": sku,
-        "service_tag": sku if (manufacturer or "").lower().startswith("dell") else None,
+        "sku": text(system.get("SKU")),
         "part_number": text(system.get("PartNumber")),
         "asset_tag": text(system.get("AssetTag")),
         "system_uuid": (text(system.get("UUID")) or "").lower() or None,
