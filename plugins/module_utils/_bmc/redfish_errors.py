@@ -16,6 +16,7 @@ import ssl
 
 from .._errors import BaremetalError
 from .connection import STAGE, BmcLost, NotLetIn, refused
+from .redfish_messages import standard_text
 from .redfish_transport import PinMismatch, TransportError
 
 # What a BMC says when its table of sessions is full. Dell: RAC0218 (Integrated Dell Remote Access Controller message
@@ -50,19 +51,28 @@ def message_list(body):
     """The messages of an error body, whatever form a maker gave them.
 
     :param body: the parsed JSON, or None.
-    :returns: list of dicts with ``id`` and ``text``, both strings.
+    :returns: list of dicts with ``id``, ``text`` and ``resolution`` (what the maker advises), all strings.
     """
     error = body.get("error", body) if isinstance(body, dict) else {}
     if not isinstance(error, dict):
-        return [{"id": "", "text": str(error)}]
+        return [{"id": "", "text": str(error), "resolution": ""}]
     found = error.get("@Message.ExtendedInfo") or []
     # Dell sends a single object where a list belongs (quirk R34).
     found = [found] if isinstance(found, dict) else found if isinstance(found, list) else []
-    messages = [{"id": str(item.get("MessageId") or ""), "text": str(item.get("Message") or "")} for item in found if isinstance(item, dict)]
+    messages = [_message(item) for item in found if isinstance(item, dict)]
     # What only the frame says is told where the list says nothing that a person can read.
     if not any(message["text"] for message in messages) and (error.get("message") or (error.get("code") and not messages)):
-        messages.append({"id": "" if messages else str(error.get("code") or ""), "text": str(error.get("message") or "")})
+        messages.append({"id": "" if messages else str(error.get("code") or ""), "text": str(error.get("message") or ""), "resolution": ""})
     return messages
+
+
+def _message(item):
+    name, text, resolution = (str(item.get(key) or "").strip() for key in ("MessageId", "Message", "Resolution"))
+    arguments = item.get("MessageArgs")
+    text = text or standard_text(name, arguments if isinstance(arguments, list) else ())
+    # What the standard's own messages advise is meant for whoever wrote the request.
+    is_advice = resolution.rstrip(".") != "None" and not name.startswith("Base.")
+    return {"id": name, "text": text, "resolution": resolution if is_advice else ""}
 
 
 def not_redfish(url, seen):

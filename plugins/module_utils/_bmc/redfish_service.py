@@ -538,9 +538,10 @@ class RedfishService:
             return PasswordChangeRequired(
                 f"the BMC at {self.url} wants the password of the account changed first", seen=seen,
                 cure="set a new password in the BMC's web interface or with the module bmc_account")
+        advice = next((message["resolution"] for message in messages if message["resolution"]), None)
         refusal = RedfishRefusal(
             f"the BMC at {self.url} refused the request", status=status, messages=messages, seen=seen,
-            cure="look up in the BMC's own log why; a firmware update of the BMC may be due")
+            cure=advice or "look up in the BMC's own log why; a firmware update of the BMC may be due")
         if refusal.says(*SESSION_TABLE_FULL):
             return table_full(self.url, seen)
         if method == "get" and (status in (409, 429) or status >= 500) and status != 501 and not refusal.says(*_TRANSIENT):
