@@ -136,7 +136,8 @@ class Board:
         self._cache = {}
         self.sessions = {}
         self.logins = {self.username: (self.password, "Administrator", None)}
-        self.passwords = {self.path(f"{ROOT}/AccountService/Accounts/1"): self.password}
+        accounts = self.personality.by_type.get("ManagerAccount", ())
+        self.passwords = {path: self.password for path in accounts if self.personality.templates[path][0].get("UserName") == "%USERNAME%"}
         self.dynamic = dict.fromkeys(self.personality.by_type.get("SecureBoot", ()), self._secure_boot_licence)
         self.waiting = {}
         self.scheduled = {}
