@@ -56,7 +56,7 @@ def check_request(device, mode=None, uri=None, **_persistence):
 
 
 def ensure_boot_device(driver, device, persistent=False, mode=None, uri=None, *, check_mode=False, warn=lambda text: None,
-                       sleep=time.sleep):
+                       again=False, sleep=time.sleep):
     """Set the device to boot from and read it back.
 
     :param driver: an open driver, see driver.py.
@@ -68,6 +68,7 @@ def ensure_boot_device(driver, device, persistent=False, mode=None, uri=None, *,
     :param check_mode: read only, and predict.
     :param warn: called with what deviates and does no harm: a BMC that tells another persistence,
         or (where the mode is a mere request, or the BMC tells none) another mode.
+    :param again: set it even where the BMC tells it already.
     :param sleep: for tests.
     :returns: ``{"changed", "before", "after"}``, both like ``get_boot``; ``changed`` tells what the
         BMC says, so a setting that a BMC does not keep is no change.
@@ -78,6 +79,8 @@ def ensure_boot_device(driver, device, persistent=False, mode=None, uri=None, *,
     if device == "http" and before["mode"] == "bios":
         mode = "uefi"
     if reached(before, device, persistent, mode, uri):
+        if again and not check_mode:
+            driver.set_boot(device, persistent, mode, uri)
         return {"changed": False, "before": before, "after": before}
     if check_mode:
         return {"changed": True, "before": before, "after": _foreseen(before, device, persistent, mode, uri)}

@@ -24,6 +24,8 @@ A driver is a class with these attributes and methods; the instance is one open 
     ``on``, ``off``, or ``unknown`` for everything between them.
 ``reset_hangs``
     whether a reset is known to leave the machine hanging, so that it has to go through off.
+``forgets_boot``
+    whether the BMC is known to forget the boot device over a power cycle, although it tells it.
 ``set_power(target)``
     asks for a change and returns at once; raises NotNow for what may work later.
 ``get_boot()``

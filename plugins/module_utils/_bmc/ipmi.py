@@ -235,6 +235,11 @@ class IpmiDriver:
         if code:
             raise BaremetalError(f"the BMC at {self._address} refused power {target}", stage="power", seen=error, cure=_LOG)
 
+    @property
+    def forgets_boot(self):
+        """See driver.py."""
+        return bool(self.quirk("ipmi_boot_resend"))
+
     def get_boot(self):
         """See driver.py; the mode is that of the override, None where there is none."""
         with self.command() as command:

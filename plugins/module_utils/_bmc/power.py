@@ -151,8 +151,8 @@ def ensure_power(driver, state, *, method="hard", timeout=120, soft_timeout=60, 
     :param soft_timeout: seconds that the operating system has to shut down, on top of ``timeout``.
     :param boot: dict with ``device``, ``persistent``, ``mode`` and ``uri`` for ``ensure_boot_device``, or
         None. It is set and read back before the machine is powered on, for ``rebooted`` while the
-        machine is off (with ``reset`` before it), for ``off`` afterwards. A BMC that forgets it over a power
-        cycle thus gets it right before the machine starts.
+        machine is off (with ``reset`` before it), for ``off`` afterwards. A BMC that is known to forget it over a
+        power cycle gets it again each time.
     :param check_mode: read only, and predict.
     :param warn: called with what deviates and does no harm.
     :param sleep: for tests.
@@ -168,7 +168,9 @@ def ensure_power(driver, state, *, method="hard", timeout=120, soft_timeout=60, 
     through_off = state == "off" or state == "rebooted" and (method != "reset" or was != "on" or driver.reset_hangs)
     if not check_mode and through_off and was != "off":
         _switch_off(driver, method, deadline, soft_timeout, sleep, warn)
-    boot_result = ensure_boot_device(driver, **boot, check_mode=check_mode, warn=warn, sleep=sleep) if boot else None
+    boot_result = None
+    if boot:
+        boot_result = ensure_boot_device(driver, **boot, check_mode=check_mode, warn=warn, again=driver.forgets_boot, sleep=sleep)
     if not check_mode and state != "off":
         if through_off or was != "on":
             _bring(driver, "on", deadline, sleep)

@@ -15,7 +15,7 @@ from .boot import reached
 from .connection import NotNow
 from .redfish_errors import RedfishRefusal
 from .redfish_service import RedfishService, path_of
-from .tolerant import dig
+from .tolerant import dig, text
 
 # Reset types in order of preference, of which the BMC's allowed values choose (DSP0268, Resource).
 _RESETS = {
@@ -80,7 +80,7 @@ class RedfishDriver:
 
     def get_power(self):
         """See driver.py."""
-        return {"On": "on", "Off": "off"}.get(self.system().get("PowerState"), "unknown")
+        return {"On": "on", "Off": "off"}.get(text(self.system().get("PowerState")), "unknown")
 
     def set_power(self, target):
         """See driver.py.
@@ -103,6 +103,8 @@ class RedfishDriver:
             if error.status == 409:
                 raise NotNow(f"the BMC cannot do power {target} now", stage="power", seen=error.seen, cure=error.cure) from error
             raise
+
+    forgets_boot = False  # No rule says so of Redfish.
 
     @property
     def reset_hangs(self):
@@ -167,10 +169,10 @@ class RedfishDriver:
                 except RedfishRefusal as error:
                     refusal = error
                     continue
-                seen = self._boot_after(path)
-                if reached({**seen, "persistent": persistent}, device, persistent, seen["mode"] and firm, uri):
-                    self._read_back = seen
-                    return
+                for seen in self._boot_after(path, device):
+                    if reached({**seen, "persistent": persistent}, device, persistent, seen["mode"] and firm, uri):
+                        self._read_back = seen
+                        return
         if seen is None:
             raise BaremetalError(
                 f"the BMC refused the boot device {device}", stage="boot device", seen=refusal.seen,
@@ -185,13 +187,11 @@ class RedfishDriver:
         if settings and settings[0] not in [path for path, boot in places]:
             yield settings
 
-    def _boot_after(self, path):
-        """What the BMC tells after a change at a path, which may show there only."""
-        seen = self.get_boot()
-        told = [redfish_boot.told(boot) for place, boot in self._places if place == path]
-        if not told:
-            told = [redfish_boot.told(self.service.get(path).get("Boot"))]
-        return told[0] if seen["device"] == "none" else seen
+    def _boot_after(self, path, device):
+        """What the BMC tells after a change at a path; of the pending settings, where a device may show only, a second look."""
+        yield self.get_boot()
+        if device != "none" and path != self._system["@odata.id"]:
+            yield redfish_boot.told(self.service.get(path).get("Boot"))
 
     def identity(self):
         """See driver.py; as it was read when the connection was opened."""

@@ -143,6 +143,9 @@ class RedfishService:
         body = self._json(response, path)
         if "@odata.id" not in body and "@odata.type" not in body:
             raise not_redfish(self.url, "JSON without an @odata.id")
+        if path_of(body) is None:
+            # What does not say where it is, is where it was read.
+            body["@odata.id"] = path
         # An empty one, quoted or not, is none (quirk R58).
         tags = [str(tag) for tag in (response.headers.get("ETag"), body.get("@odata.etag")) if tag and str(tag).strip('W/"')]
         self._etags[path] = list(dict.fromkeys(tags))

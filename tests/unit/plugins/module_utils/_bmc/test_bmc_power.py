@@ -137,6 +137,16 @@ def test_machine_whose_reset_hangs_goes_through_off():
     assert board.done == [("power", "off"), ("power", "on")]
 
 
+def test_boot_device_that_the_bmc_forgets_is_set_again():
+    board = make(power="on")
+    boot = {"device": "disk", "persistent": True}
+    ensure(board, "rebooted", boot=boot)
+    assert [kind for kind, *rest in board.done] == ["power", "power"]
+    board.forgets_boot = True
+    ensure(board, "rebooted", boot=boot)
+    assert [kind for kind, *rest in board.done[2:]] == ["power", "boot", "power"]
+
+
 def test_operating_system_that_does_not_heed_is_switched_off_and_told():
     board = make(power="on", heeds=False)
     warnings = []
