@@ -162,7 +162,9 @@ class RedfishDriver:
         firm = mode or redfish_boot.told(self._places[0][1])["mode"]
         refusal, seen = None, None
         for path, boot in self._places_to_try():
-            for way in redfish_boot.ways(boot, device, persistent, mode, uri, self.quirk):
+            # Pending settings may show only what was asked for; what they do not show is as the system has it.
+            known = self._system.get("Boot")
+            for way in redfish_boot.ways({**(known if isinstance(known, dict) else {}), **boot}, device, persistent, mode, uri, self.quirk):
                 self._log(f"boot override {way} at {path}")
                 try:
                     self.service.patch(path, {"Boot": way})
