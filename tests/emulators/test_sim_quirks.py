@@ -11,6 +11,7 @@ stands for a board without rules, on which only what is done for every board can
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.boot import ensure_boot_device
@@ -19,7 +20,7 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.power im
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.virtual_media import ensure_ejected, ensure_inserted
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.emulators.conftest import PASSWORD
-from ansible_collections.rackwright.baremetal.tests.simulators.start import redfish_bmcs
+from ansible_collections.rackwright.baremetal.tests.simulators.start import ipmi_bmcs, redfish_bmcs
 
 IMAGE = "http://192.0.2.1/images/rescue.iso"
 SYSTEM = "/redfish/v1/Systems/1"
@@ -207,3 +208,60 @@ def test_r53_reset_that_hangs_goes_through_off(board):
         ensure_power(driver, "rebooted", timeout=60, method="reset")
     resets = [request["body"]["ResetType"] for request in sim.requests() if request["path"].endswith("ComputerSystem.Reset")]
     assert "ForceRestart" not in resets and resets[-1] == "On"
+
+
+# IPMI
+
+@pytest.fixture(scope="module")
+def running_ipmi(workplace):
+    with ipmi_bmcs(personality="supermicro_x12", directory=str(workplace), password=PASSWORD) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def ipmi(running_ipmi):
+    running_ipmi.faults()
+    running_ipmi.reset()
+    return running_ipmi
+
+
+def test_i01_selector_of_a_uefi_disk(ipmi):
+    with open_driver("ipmi", ipmi.connections[0]) as driver:
+        assert driver.quirk("ipmi_uefi_disk_selector") == 0x24
+        assert ensure_boot_device(driver, "disk", False, "uefi")["after"]["device"] == "disk"
+        assert ensure_boot_device(driver, "pxe", True, "uefi")["after"] == {"device": "pxe", "persistent": True, "mode": "uefi"}  # I02
+
+
+def test_i03_boot_device_that_is_not_kept(ipmi):
+    ipmi.faults("boot_dropped")
+    with open_driver("ipmi", ipmi.connections[0]) as driver, pytest.raises(BaremetalError, match="did not take the boot device pxe"):
+        ensure_boot_device(driver, "pxe", sleep=lambda seconds: None)
+
+
+def test_i06_timer_that_forgets_the_boot_device(ipmi):
+    ipmi.faults(boot_timer={"seconds": 1})
+    with open_driver("ipmi", ipmi.connections[0]) as driver:
+        ensure_boot_device(driver, "pxe")
+        time.sleep(1.5)
+        assert not ensure_boot_device(driver, "pxe")["changed"]
+
+
+def test_i10_table_of_sessions_that_is_full(ipmi):
+    ipmi.faults("session_table_full")
+    with pytest.raises(BaremetalError, match="has no session left.*cipher_suite"):
+        with open_driver("ipmi", ipmi.connections[0]):
+            pass
+
+
+@pytest.mark.parametrize("fault", ["node_busy", "out_of_space", "initialising"])
+def test_i11_refusal_for_the_moment(ipmi, fault):
+    ipmi.faults(**{fault: 2})
+    with open_driver("ipmi", ipmi.connections[0]) as driver:
+        assert ensure_power(driver, "on", timeout=30)["power_state"] == "on"
+
+
+def test_i13_machine_that_is_off_is_not_switched_off(ipmi):
+    ipmi.faults("power_off_error")
+    ipmi.change(0, power="Off")
+    with open_driver("ipmi", ipmi.connections[0]) as driver:
+        assert not ensure_power(driver, "off")["changed"]
