@@ -50,6 +50,7 @@ BEHAVIOURS = {
     "boot_order_one_writer": (_BOOL, "the boot order is changed over Redfish or in the operating system, never both"),
     "boot_settings": (_BOOL, "boot properties are changed at the resource behind @Redfish.Settings when the System keeps the old ones"),
     "connection_close": (_BOOL, "every request gets a connection of its own"),
+    "ipmi_boot_resend": (_BOOL, "the boot device is set again before each power on, although the BMC tells it"),
     "ipmi_boot_timer_kept": (_BOOL, "the 60 s timer that clears the boot flags is left on"),
     "ipmi_uefi_disk_selector": ({"type": "integer", "minimum": 0, "maximum": 255}, "boot device selector of a UEFI disk"),
     "media_eject_needs_off": (_BOOL, "a medium is taken away only while the machine is off"),
