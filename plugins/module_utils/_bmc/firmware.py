@@ -265,7 +265,7 @@ def ensure_firmware(service, name, version, *, image=None, src=None, apply_time=
     if check_mode:
         return _result(True, before, {**before, "version": version})
     start = clock()
-    watch = ResetWatch()
+    watch = ResetWatch(expected=apply_time == "OnReset")
     answer = source.send(before, timeout)
     watch(answer.body)
     outcome = "stopped" if watch.because else service.wait_task(

@@ -181,9 +181,9 @@ class _Work:
         self.pending = []
 
     def _follow(self, answer, what, on_reset=False):
-        watch = ResetWatch()
-        if watch(answer.body) or on_reset and answer.task:
-            self.pending.append(f"{what}: {watch.because or 'OperationApplyTime OnReset'}")
+        watch = ResetWatch(expected=on_reset)
+        if watch(answer.body):
+            self.pending.append(f"{what}: {watch.because}")
             return
         if self._service.wait_task(answer, timeout=self._timeout, stage=STAGE, what=what, until=watch) == "stopped" or watch.because:
             self.pending.append(f"{what}: {watch.because}")

@@ -20,15 +20,19 @@ _TEXT = re.compile(rf"{_RESET}.*\b(?:pending|required|needed|necessary)\b|\b(?:p
 # A task that is only scheduled may start by itself; when it has not after so many looks, it waits for a reset (Dell: JCP001).
 _SCHEDULED = re.compile(r"\bscheduled\b", re.I)
 _NOT_STARTED = ("Starting", "Pending", "New")
-_LOOKS = 15
+_LOOKS, _LOOKS_WHEN_EXPECTED = 15, 3
 
 
 class ResetWatch:
-    """Looks at a task each time it is read; ``because`` is what the BMC said of the reset, None while there is no sign of one."""
+    """Looks at a task each time it is read; ``because`` is what the BMC said of the reset, None while there is no sign of one.
 
-    def __init__(self):
+    :param expected: whether it was asked for that the work is done at the next reset.
+    """
+
+    def __init__(self, expected=False):
         self.because = None
-        self._scheduled = 0
+        self._expected = expected
+        self._looks = 0
 
     def __call__(self, task):
         """Whether the task waits for a reset.
@@ -44,10 +48,10 @@ class ResetWatch:
                 self.because = said or name
                 return True
             is_scheduled = is_scheduled or bool(_SCHEDULED.search(said))
-        if is_scheduled and task.get("TaskState") in _NOT_STARTED:
-            self._scheduled += 1
-        else:
-            self._scheduled = 0
-        if self._scheduled >= _LOOKS:
-            self.because = "the task is scheduled and does not start"
+        state = task.get("TaskState")
+        # Pending is said of what waits for something else (DSP2046, Task).
+        is_idle = state in _NOT_STARTED and (is_scheduled or self._expected or state == "Pending")
+        self._looks = self._looks + 1 if is_idle else 0
+        if self._looks >= (_LOOKS_WHEN_EXPECTED if self._expected else _LOOKS):
+            self.because = f"the task has the state {state} and does not start"
         return self.because is not None
