@@ -1,0 +1,280 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Firmware, accounts and RAID on simulated boards of every kind, with their faults, and through both doors."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+
+import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.accounts import ensure_account
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.driver import open_driver
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.firmware import ensure_firmware
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.power import ensure_power
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.raid import ensure_raid
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.redfish_accounts import RedfishAccounts
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.redfish_service import RedfishService
+from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
+from ansible_collections.rackwright.baremetal.tests.simulators import personalities
+from ansible_collections.rackwright.baremetal.tests.simulators.start import redfish_bmcs
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.board import Clock
+
+PERSONALITIES = personalities.names()
+PASSWORD, NEW = "canary-5up3r-1", "canary-n3w-2"
+MIRROR = {"logical_disks": [{"size_gb": 100, "raid_level": "1", "is_root_volume": True}]}
+
+
+@pytest.fixture(scope="module")
+def simulator(tmp_path_factory):
+    """One process with a board of each kind, which are back within a second after a restart."""
+    with redfish_bmcs(count=len(PERSONALITIES), directory=tmp_path_factory.mktemp("sim"), password=PASSWORD, task_seconds=0.5) as sim:
+        for index, personality in enumerate(PERSONALITIES):
+            sim.change(index, personality=personality, manager_reset_seconds=1)
+        yield sim
+
+
+@pytest.fixture
+def board(simulator, monkeypatch):
+    """``board(personality, *faults)``: context manager that gives the open driver of a board as on its first day."""
+    used = []
+
+    @contextlib.contextmanager
+    def run(personality="generic", *faults, **more):
+        index = PERSONALITIES.index(personality)
+        used.append(index)
+        simulator.reset(index)
+        simulator.reset_counters(index)
+        simulator.faults(*faults, index=index, **more)
+        run.index = index
+        run.connection = simulator.connections[index]
+        with open_driver("redfish", run.connection) as driver:
+            # Pauses are made for boards, whose seconds are a simulator's tenths.
+            monkeypatch.setattr(driver.service, "_sleep", lambda seconds: time.sleep(min(seconds, 0.3)))
+            yield driver
+
+    run.changes = lambda: [request for request in simulator.requests(run.index) if request["method"] not in ("GET", "HEAD")]
+    yield run
+    for index in used:
+        simulator.faults(index=index)
+        simulator.reset(index)
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+every_board = pytest.mark.parametrize("personality", PERSONALITIES)
+
+
+# Firmware
+
+
+@every_board
+def test_bmc_is_updated_and_comes_back(board, personality):
+    with board(personality) as driver:
+        result = ensure_firmware(driver.service, "bmc", "7.1.2", image="http://192.0.2.1/bmc-7.1.2.bin")
+        assert result["changed"] and result["after"]["version"] == "7.1.2"
+        changes = len(board.changes())
+        assert not ensure_firmware(driver.service, "bmc", "7.1.2", image="http://192.0.2.1/bmc-7.1.2.bin")["changed"]
+        assert len(board.changes()) == changes
+    assert not [request for request in board.changes() if request.get("if_match")]
+
+
+@every_board
+def test_bios_is_updated_at_the_reset_where_that_is_asked_for(board, personality):
+    with board(personality) as driver:
+        result = ensure_firmware(driver.service, "bios", "7.1.2", image="http://192.0.2.1/bios-7.1.2.bin", apply_time="OnReset")
+        assert result["reboot_required"] and result["after"]["version"] != "7.1.2" and result["pending"]["version"] == "7.1.2"
+        ensure_power(driver, "on", timeout=30)
+        ensure_power(driver, "rebooted", timeout=30)
+        assert not ensure_firmware(driver.service, "bios", "7.1.2", image="http://192.0.2.1/bios-7.1.2.bin")["changed"]
+
+
+@every_board
+def test_file_is_pushed(board, personality, tmp_path):
+    path = tmp_path / "bmc.bin"
+    path.write_bytes(b"version=8.0.1 " + bytes(3_000_000))
+    with board(personality, "no_chunks") as driver:
+        assert ensure_firmware(driver.service, "bmc", "8.0.1", src=str(path))["after"]["version"] == "8.0.1"
+
+
+@pytest.mark.parametrize("fault", [{"task_404_first": {"count": 2}}, {"task_vanishes": True}, {"etag_refused_on_actions": True}])
+def test_update_is_judged_by_the_version_alone(board, fault):
+    with board("generic", **fault) as driver:
+        assert ensure_firmware(driver.service, "NIC.1", "23.0.1", image="http://192.0.2.1/nic.1-23.0.1.bin")["after"]["version"] == "23.0.1"
+
+
+@pytest.mark.parametrize(("fault", "seen"), [("firmware_lie", "the BMC tells version 22.0.5"), ("task_fails", "simulated failure")])
+def test_update_that_did_not_happen_is_an_error(board, fault, seen, clock):
+    with board("generic", fault) as driver, pytest.raises(BaremetalError, match=seen):
+        ensure_firmware(driver.service, "NIC.1", "23.0.1", image="http://192.0.2.1/nic.1-23.0.1.bin", clock=clock, sleep=clock.sleep)
+
+
+def test_component_that_cannot_be_updated_is_refused_before_anything_is_sent(board):
+    with board() as driver, pytest.raises(BaremetalError, match="cannot update CPLD"):
+        ensure_firmware(driver.service, "CPLD", "1.0", image="http://192.0.2.1/cpld-1.0.bin")
+    assert not board.changes()
+
+
+# Accounts
+
+
+def account(board, driver, name, own=PASSWORD, **options):
+    """``ensure_account`` on a simulated board."""
+    def log_in(user, secret):
+        return RedfishService({**board.connection, "username": user, "password": secret}, lambda text: None)
+
+    accounts = RedfishAccounts(driver.service, log_in)
+    with contextlib.closing(accounts):
+        return ensure_account(accounts, (board.connection["username"], own), name, sleep=lambda seconds: None, **options)
+
+
+def lets_in(board, name, password):
+    service = RedfishService({**board.connection, "username": name, "password": password}, lambda text: None)
+    with contextlib.closing(service), contextlib.suppress(BaremetalError):
+        return bool(service.get("/redfish/v1/Systems"))
+    return False
+
+
+@every_board
+def test_account_comes_changes_and_goes(board, personality):
+    with board(personality) as driver:
+        wanted = {"password": "monitor-Passw0rd", "role": "ReadOnly"}
+        assert account(board, driver, "monitor", **wanted, check_mode=True)["changed"] and not board.changes()
+        assert account(board, driver, "monitor", **wanted)["after"]["role"] == "ReadOnly"
+        assert not account(board, driver, "monitor", **wanted)["changed"]
+        assert account(board, driver, "monitor", **{**wanted, "role": "Operator"})["after"]["role"] == "Operator"
+        assert account(board, driver, "monitor", password="other-Passw0rd")["password_changed"]
+        assert lets_in(board, "monitor", "other-Passw0rd") and not lets_in(board, "monitor", "monitor-Passw0rd")
+        assert account(board, driver, "monitor", enabled=False)["after"]["enabled"] is False
+        assert account(board, driver, "monitor", state="absent")["changed"]
+        assert not account(board, driver, "monitor", state="absent")["changed"]
+
+
+@every_board
+def test_own_password_is_rotated(board, personality):
+    with board(personality) as driver:
+        own = board.connection["username"]
+        result = account(board, driver, own, password=NEW)
+        assert result["outdated_credential"] and lets_in(board, own, NEW) and not lets_in(board, own, PASSWORD)
+    with open_driver("redfish", {**board.connection, "password": NEW}) as driver:
+        assert not account(board, driver, own, own=NEW, password=NEW)["changed"]
+
+
+def test_own_password_that_is_not_taken_stays_the_old_one(board):
+    with board("generic", "password_ignored") as driver:
+        own = board.connection["username"]
+        with pytest.raises(BaremetalError, match="the old one is good again"):
+            account(board, driver, own, password=NEW)
+        assert lets_in(board, own, PASSWORD)
+
+
+def test_without_a_session_the_own_password_is_not_touched(board):
+    with board("generic", "session_table_full") as driver:
+        with pytest.raises(BaremetalError, match="opened no session"):
+            account(board, driver, board.connection["username"], password=NEW)
+        assert not [request for request in board.changes() if request["method"] == "PATCH"]
+
+
+# RAID
+
+
+@every_board
+def test_volumes_are_made_replaced_and_found(board, personality):
+    with board(personality) as driver:
+        assert ensure_raid(driver.service, MIRROR, check_mode=True)["changed"] and not board.changes()
+        result = settled(driver, MIRROR)
+        assert result["volumes"][0]["size_gb"] == 100 and result["volumes"][0]["root_device"]
+        assert not ensure_raid(driver.service, MIRROR)["changed"]
+        other = {"logical_disks": [{"size_gb": "MAX", "raid_level": "5", "number_of_physical_disks": 4}]}
+        changes = len(board.changes())
+        with pytest.raises(BaremetalError, match="not in the target configuration, and nothing was changed"):
+            ensure_raid(driver.service, other)
+        assert len(board.changes()) == changes
+        result = settled(driver, other, delete_existing=True)
+        assert [len(volume["physical_disks"]) for volume in result["volumes"]] == [4]
+
+
+def settled(driver, target, **options):
+    """The volumes, with the reboots that the controller wants."""
+    result = {"reboot_required": True}
+    for _unused in range(3):
+        result = ensure_raid(driver.service, target, **options)
+        if not result["reboot_required"]:
+            return result
+        ensure_power(driver, "on", timeout=30)
+        ensure_power(driver, "rebooted", timeout=30)
+    raise AssertionError(result)
+
+
+def test_what_does_not_fit_is_told_drive_by_drive(board):
+    with board() as driver, pytest.raises(BaremetalError, match="does not fit. Seen: 3 or more drives alike are needed; 0: free, 447 GiB.*; 3: free"):
+        ensure_raid(driver.service, {"logical_disks": [{"size_gb": 5000, "raid_level": "5"}]})
+    assert not board.changes()
+
+
+# Doors
+
+
+def task(module, **options):
+    return {"name": module, f"rackwright.baremetal.{module}": options, "register": "result"}
+
+
+def delegated(entry):
+    return {**entry, "delegate_to": "gateway"}
+
+
+@pytest.fixture
+def rack(playbook, board, monkeypatch):
+    """``rack(tasks, *arguments)``: what the tasks reported about node1, and the whole output; no password is in it."""
+    monkeypatch.setenv("NEW_BMC_PASSWORD", NEW)
+
+    def run(tasks, *arguments, fails=False):
+        with board():
+            pass
+        hosts = {
+            "node1": {"baremetal_bmc": {**{key: value for key, value in board.connection.items() if value is not None}, "driver": "redfish"}},
+            "gateway": {"ansible_connection": "beside", "ansible_python_interpreter": "{{ ansible_playbook_python }}"},
+        }
+        done = playbook(hosts, tasks, "-vvvv", "--diff", *arguments)
+        assert PASSWORD not in done.stdout and NEW not in done.stdout
+        assert "Traceback" not in done.stdout
+        assert (done.returncode != 0) == fails, done.stdout
+        return re.findall(r"^(ok|changed|fatal): \[node1", done.stdout, re.M), done.stdout
+
+    return run
+
+
+DOORS = pytest.mark.parametrize("door", [lambda entry: entry, delegated], ids=["action", "module"])
+
+
+@DOORS
+def test_firmware_through_the_doors(rack, board, door, tmp_path):
+    (tmp_path / "image").write_bytes(b"version=22.1.0")
+    entry = door(task("firmware", component="NIC.1", version="22.1.0", src=str(tmp_path / "image")))
+    assert rack([entry, entry])[0] == ["changed", "ok"]
+    assert rack([entry], "--check")[0] == ["changed"]
+    assert not board.changes()
+
+
+@DOORS
+def test_accounts_through_the_doors(rack, board, door):
+    own = {"username": "operator", "password": "{{ lookup('ansible.builtin.env', 'NEW_BMC_PASSWORD') }}"}
+    monitor = door(task("bmc_account", username="monitor", password="{{ lookup('ansible.builtin.env', 'NEW_BMC_PASSWORD') }}", role="ReadOnly"))
+    # The second time the old password is refused, and the new one is found in place.
+    words, output = rack([monitor, monitor, door(task("bmc_account", **own)), door(task("bmc_account", **own))])
+    assert words == ["changed", "ok", "changed", "ok"]
+    assert output.count('"outdated_credential": true') == 2
+
+
+@DOORS
+def test_raid_through_the_doors(rack, board, door):
+    entry = door(task("raid", target_raid_config=MIRROR))
+    words, output = rack([entry, entry, door(task("raid", target_raid_config={"logical_disks": [{"size_gb": 100, "raid_level": "JBOD"}]}))], fails=True)
+    assert words == ["changed", "ok", "fatal"]
+    assert "'JBOD' is none of 0, 1, 5, 6, 1+0, 5+0, 6+0" in output
