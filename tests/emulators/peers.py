@@ -177,10 +177,11 @@ done
 
 
 @contextlib.contextmanager
-def ipmi_sim(directory, password, key=None):
+def ipmi_sim(directory, password, key=None, commands=""):
     """OpenIPMI's simulator, which speaks cipher suite 3; gives the ``bmc`` dict of the driver ipmi.
 
     :param key: K_g as text, or None.
+    :param commands: further commands of ipmi_sim_cmd(5).
     """
     port = free_port(socket.SOCK_DGRAM)
     state = directory / f"ipmi_sim-{port}"
@@ -190,7 +191,7 @@ def ipmi_sim(directory, password, key=None):
     script.chmod(0o755)
     (state / "lan.conf").write_text(_SIM_LAN.format(
         host=HOST, port=port, key=f'bmc_key "{key}"' if key else "", script=script, username=USERNAME, password=password))
-    (state / "commands").write_text(_SIM_COMMANDS)
+    (state / "commands").write_text(_SIM_COMMANDS + commands)
     command = [program("ipmi_sim"), "-n", "-p", "-c", str(state / "lan.conf"), "-f", str(state / "commands"), "-s", str(state)]
     with process(command, directory / f"ipmi_sim-{port}.log") as started:
         wait_until(lambda: udp_bound(port), "ipmi_sim", started)

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import bmc_info, console, event_log, indicator_led, nmi, sensors, serial_over_lan
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.emulators import peers
-from ansible_collections.rackwright.baremetal.tests.emulators.conftest import PASSWORD
+from ansible_collections.rackwright.baremetal.tests.emulators.conftest import PASSWORD, SIM_PASSWORD
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +24,60 @@ def serial_bmc(workplace):
     with peers.process(command, workplace / "sol_bmc.log") as started:
         peers.wait_until(lambda: peers.udp_bound(port), "the BMC with a serial line", started)
         yield {"address": peers.HOST, "port": port, "username": peers.USERNAME, "password": PASSWORD}
+
+
+def sensor_record(number, name, kind, unit):
+    """A full sensor record (IPMI 2.0, 43.1) of a threshold sensor whose readings are their own value."""
+    body = bytes([0x20, 0, number, 7, 1, 0x7F, 0x68, kind, 1]) + bytes(7) + bytes([unit, 0, 0, 1]) + bytes(9) + bytes([0xFF, 0, 250, 90, 80]) + bytes(8)
+    body += bytes([0xC0 | len(name)]) + name.encode()
+    return number.to_bytes(2, "little") + bytes([0x51, 1, len(body)]) + body
+
+
+def fru():
+    """A FRU that only has a product area."""
+    area = bytes([1, 4, 25]) + b"".join(bytes([0xC0 | len(field)]) + field for field in (b"ACME", b"Rocket", b"", b"", b"SER1", b"", b"")) + b"\xc1"
+    area += bytes(31 - len(area))
+    head = bytes([1, 0, 0, 0, 1, 0, 0])
+    return head + bytes([-sum(head) & 0xFF]) + area + bytes([-sum(area) & 0xFF])
+
+
+@pytest.fixture(scope="module")
+def full_ipmi(workplace):
+    """ipmi_sim with two sensors, two events and a FRU."""
+    def shown(data):
+        return " ".join(f"{byte:#04x}" for byte in data)
+
+    commands = f"""
+main_sdr_add 0x20 {shown(sensor_record(1, "CPU Temp", 1, 1))}
+main_sdr_add 0x20 {shown(sensor_record(2, "FAN1", 4, 18))}
+sensor_add 0x20 0 1 1 1
+sensor_set_value 0x20 0 1 45 0
+sensor_add 0x20 0 2 4 1
+sensor_set_value 0x20 0 2 120 0
+mc_add_fru_data 0x20 0 {len(fru())} data {shown(fru())}
+sel_add 0x20 2 0x00 0x00 0x00 0x00 0x20 0x00 0x04 0x01 0x01 0x01 0x59 0x5f 0x5a
+sel_add 0x20 2 0x00 0x00 0x00 0x00 0x20 0x00 0x04 0x10 0x09 0x6f 0x02 0xff 0xff
+"""
+    with peers.ipmi_sim(workplace, SIM_PASSWORD, commands=commands) as bmc:
+        yield bmc
+
+
+def test_ipmi_sensors_events_and_fru(opened, full_ipmi):
+    found = opened("ipmi", full_ipmi, lambda driver: bmc_info.gather(driver, bmc_info.PARTS))
+    assert {key: found["info"]["identity"][key] for key in ("manufacturer", "model", "serial")} == {
+        "manufacturer": "ACME", "model": "Rocket", "serial": "SER1"}
+    assert found["info"]["identity"]["system_uuid"] and found["info"]["sessions"]["open"] >= 1
+    read = opened("ipmi", full_ipmi, sensors.read_sensors)
+    assert [(item["name"], item["kind"], item["reading"], item["unit"]) for item in read["sensors"]] == [
+        ("CPU Temp", "temperature", 45, "Cel"), ("FAN1", "fan", 120, "RPM")]
+
+    def clear(driver):
+        return event_log.ensure_cleared(event_log.open_log(driver), lambda seconds: None)
+
+    entries = opened("ipmi", full_ipmi, lambda driver: event_log.open_log(driver).entries(None, None))
+    assert [(item["id"], item["severity"], item["message"]) for item in entries] == [
+        ("1", "critical", "CPU Temp: Upper critical"), ("2", "ok", "Event Log Disabled: Log clear")]
+    assert [opened("ipmi", full_ipmi, clear)["changed"] for _unused in range(2)] == [True, False]
 
 
 def test_redfish_information(opened, redfish, machine_off):

@@ -10,12 +10,12 @@ import json
 import re
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import bmc_info, bmc_reset, console, event_log, indicator_led, nmi, sensors
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import bmc_info, bmc_reset, console, event_log, indicator_led, nmi, sensors, serial_over_lan
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.driver import open_driver
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.emulators.conftest import PASSWORD
 from ansible_collections.rackwright.baremetal.tests.simulators import personalities
-from ansible_collections.rackwright.baremetal.tests.simulators.start import redfish_bmcs
+from ansible_collections.rackwright.baremetal.tests.simulators.start import ipmi_bmcs, redfish_bmcs
 
 FORMS = ["numbers_as_strings", "info_object", {"nulls": {"names": ["Status", "Temperatures", "Health", "Created", "MACAddress", "IndicatorLED"]}},
          {"missing": {"names": ["Members", "Status", "Links", "FirmwareVersion"]}}, {"lists": {"names": ["Status", "Boot", "Thermal", "LogServices"]}},
@@ -103,7 +103,10 @@ def test_nmi(sim):
 def test_bmc_goes_away_and_comes_back(sim, monkeypatch):
     for name, seconds in (("DOUBTFUL", 3), ("_POLL_STAYING", 0.3), ("_POLL_AWAY", 0.5), ("_POLL_REFUSED", 0.5)):
         monkeypatch.setattr(bmc_reset, name, seconds)
-    found = bmc_reset.reset_bmc(lambda: open_driver("redfish", sim.connections[0]), "graceful", 60)
+    def open_it():
+        return open_driver("redfish", sim.connections[0])
+
+    found = bmc_reset.reset_bmc(open_it, open_it, "graceful", 60)
     assert found["proof"] in ("away", "uptime") and found["seconds"] >= 3
     assert len([request for request in sim.requests() if request["method"] == "POST" and "Manager.Reset" in request["path"]]) == 1
 
@@ -138,6 +141,58 @@ def test_boards_with_a_form_of_their_own(sim, fault):
             json.dumps(opened(sim, work))
         except BaremetalError as error:
             assert error.stage and "\n" not in str(error)
+
+
+@pytest.fixture(scope="module")
+def running_ipmi(workplace):
+    with ipmi_bmcs(directory=str(workplace), password=PASSWORD[:16]) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def ipmi(running_ipmi):
+    running_ipmi.faults()
+    running_ipmi.reset()
+    running_ipmi.change(0, power="On")
+    return running_ipmi
+
+
+def over_ipmi(sim, work):
+    with open_driver("ipmi", sim.connections[0]) as driver:
+        return work(driver)
+
+
+def test_ipmi_tells_all_and_leaves_no_session(ipmi):
+    info = over_ipmi(ipmi, lambda driver: bmc_info.gather(driver, bmc_info.PARTS))["info"]
+    assert info["identity"]["serial"] == ipmi.show()["serial"] and info["identity"]["system_uuid"] == ipmi.show()["uuid"]
+    assert abs(info["clock"]["skew"]) <= 2 and info["bmc_ports"][0]["mac"] and info["power"] == "on"
+    assert {item["kind"] for item in over_ipmi(ipmi, sensors.read_sensors)["sensors"]} >= {"temperature", "fan", "voltage", "power"}
+    assert over_ipmi(ipmi, console.read_consoles)[0]["enabled"]
+    for expected in (True, False):
+        assert over_ipmi(ipmi, lambda driver: event_log.ensure_cleared(event_log.open_log(driver), lambda seconds: None))["changed"] == expected
+    changed = [over_ipmi(ipmi, lambda driver, state=state: indicator_led.ensure_indicator_led(driver, state))["changed"] for state in ("on", "on", "off", "off")]
+    assert changed == [True, False, True, False]
+    over_ipmi(ipmi, nmi.inject_nmi)
+    assert ipmi.show()["nmis"] == 1
+    assert "Simulated console" in over_ipmi(ipmi, lambda driver: serial_over_lan.capture(driver, 1, 1000))["text"]
+    assert ipmi.show()["sessions_open"] == 0 and ipmi.show()["counters"]["sessions_peak"] == 1
+
+
+@pytest.mark.parametrize("fault", [{"node_busy": 2}, {"out_of_space": 2}, {"drop": 1}], ids=str)
+def test_ipmi_bmc_that_is_busy_for_a_moment(ipmi, fault):
+    ipmi.faults(**fault)
+    assert over_ipmi(ipmi, lambda driver: bmc_info.gather(driver, ["power", "bmc"]))["info"]["power"] == "on"
+
+
+def test_ipmi_reset(ipmi, monkeypatch):
+    for name, seconds in (("DOUBTFUL", 3), ("_POLL_STAYING", 0.2), ("_POLL_AWAY", 0.5)):
+        monkeypatch.setattr(bmc_reset, name, seconds)
+
+    def open_it():
+        return open_driver("ipmi", ipmi.connections[0])
+
+    assert bmc_reset.reset_bmc(open_it, open_it, "forced", 90)["proof"] == "away"
+    assert ipmi.counters()["manager_resets"] == 1
 
 
 MODULES = [

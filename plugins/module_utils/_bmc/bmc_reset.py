@@ -32,10 +32,12 @@ _POLL_STAYING, _POLL_AWAY, _POLL_REFUSED = 2, 5, 15  # seconds; a BMC that refus
 _GOOD_LOOKS = 2
 
 
-def reset_bmc(open_bmc, kind, timeout, *, check_mode=False, warn=lambda text: None, log=lambda text: None, clock=time.monotonic, sleep=time.sleep):
+def reset_bmc(open_bmc, open_again, kind, timeout, *, check_mode=False, warn=lambda text: None, log=lambda text: None,
+              clock=time.monotonic, sleep=time.sleep):
     """Restart the BMC and wait until it is really back.
 
-    :param open_bmc: function that gives a context manager with an open driver, see driver.py; called again for every look.
+    :param open_bmc: function that gives a context manager with an open driver, see driver.py.
+    :param open_again: the same for every look while the BMC may be away.
     :param kind: ``graceful`` or ``forced``.
     :param timeout: seconds until it must be back.
     :param check_mode: only make sure that it can be done.
@@ -55,7 +57,8 @@ def reset_bmc(open_bmc, kind, timeout, *, check_mode=False, warn=lambda text: No
         except BmcLost as error:
             # It may be gone before it has answered.
             log(f"the answer to the reset is missing: {error}")
-    proof = _wait(open_bmc, before, begin, timeout, warn if is_ipmi and kind == "graceful" else None, clock, sleep)
+        proof = _session_lost(driver, begin, clock, sleep) if is_ipmi else None
+    proof = _wait(open_again, before, proof, begin, timeout, warn if is_ipmi and kind == "graceful" else None, clock, sleep)
     return {"kind": kind, "seconds": round(clock() - begin), "proof": proof}
 
 
@@ -89,6 +92,20 @@ def _plan_ipmi(driver, kind, warn):
     return kind, send
 
 
+def _session_lost(driver, begin, clock, sleep):
+    """``away`` when the session over which the reset was sent does not live any more, None when it outlives all patience.
+
+    A BMC that is away for a moment only is not missed by a new login, which has patience; but it has forgotten its sessions.
+    """
+    while clock() - begin <= _LONGEST_STAY:
+        sleep(_POLL_STAYING)
+        try:
+            _look(driver, None)
+        except BmcLost:
+            return "away"
+    return None
+
+
 def _uptime_mark(manager):
     """When the BMC last started, as it tells it itself, or None."""
     return moment(manager.get("LastResetTime"))
@@ -112,8 +129,8 @@ def _look(driver, before):
     return before is not None and now is not None and now != before
 
 
-def _wait(open_bmc, before, begin, timeout, warn_unseen, clock, sleep):
-    proof, good, seen, pause = None, 0, "it answered all the time", _POLL_STAYING
+def _wait(open_again, before, proof, begin, timeout, warn_unseen, clock, sleep):
+    good, seen, pause = 0, "it answered all the time", _POLL_STAYING
     while True:
         sleep(pause)
         elapsed = clock() - begin
@@ -121,7 +138,7 @@ def _wait(open_bmc, before, begin, timeout, warn_unseen, clock, sleep):
             raise BaremetalError(f"the BMC did not come back within {timeout} s", stage=STAGE, seen=seen,
                                  cure="look whether the BMC has power and network; a larger timeout helps if it merely is slow")
         try:
-            with open_bmc() as driver:
+            with open_again() as driver:
                 is_restarted = _look(driver, before)
         except BmcLost as error:
             proof, good, seen, pause = proof or "away", 0, error.what, _POLL_AWAY

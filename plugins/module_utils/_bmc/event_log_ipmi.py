@@ -10,6 +10,7 @@ Private to the collection; may change at any time.
 from __future__ import annotations
 
 import datetime
+import re
 
 from .._errors import BaremetalError
 from .ipmi_answers import decoded
@@ -20,6 +21,8 @@ NAME = "SEL"
 
 # Health of pyghmi: 0 is good, then one bit for warning, critical and failed.
 _SEVERITY = {0: "ok", 1: "warning"}
+# What pyghmi calls a sensor that has no record.
+_NAMELESS = re.compile(r"Sensor [\d.]+")
 
 
 class EventLog:
@@ -53,7 +56,10 @@ class EventLog:
 
 def entry(item):
     """An event of pyghmi as an entry."""
-    told = [text(item.get("component")) or text(item.get("component_type")), text(item.get("event"))]
+    component = text(item.get("component"))
+    if component is None or _NAMELESS.fullmatch(component):
+        component = text(item.get("component_type")) or component
+    told = [component, text(item.get("event"))]
     if item.get("oemdata") is not None:
         told.append("OEM record " + bytes(item["oemdata"]).hex())
     details = text(item.get("event_data"))
@@ -64,7 +70,7 @@ def entry(item):
         "severity": _SEVERITY.get(item.get("severity", 0), "critical"),
         "message": message + (" (deasserted)" if item.get("deassertion") and message else ""),
         "message_id": text(item.get("event_id")),
-        "component": text(item.get("component")) or text(item.get("component_type")),
+        "component": component,
     }
 
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from .._bmc.bmc_reset import CAPABILITY, DOUBTFUL, KINDS, STAGE, reset_bmc
-from .._bmc.driver import refuse_unsupported
+from .._bmc.driver import open_driver, refuse_unsupported
 from .._door import Door
 from .._errors import BaremetalError
 from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc, settled_driver
@@ -19,7 +19,9 @@ def run(call):
     refuse_unsupported(settled_driver(call), capability=CAPABILITY)
     if params["timeout"] <= DOUBTFUL:
         raise BaremetalError(f"no BMC is believed to be back within {DOUBTFUL} s", stage=STAGE, cure="give a larger timeout")
-    result = reset_bmc(lambda: open_bmc(call), params["kind"], params["timeout"], check_mode=call.check_mode, warn=call.warn, log=call.log)
+    # Not open_bmc while it is away: the run would take the BMC for dead.
+    result = reset_bmc(lambda: open_bmc(call), lambda: open_driver(params["driver"], params["bmc"], call.log), params["kind"], params["timeout"],
+                       check_mode=call.check_mode, warn=call.warn, log=call.log)
     return {"changed": True, **result}
 
 

@@ -19,7 +19,7 @@ _MOST = 1024 * 1024  # bytes; a result goes through the callback and into the jo
 def run(call):
     """Listen to the serial console; nothing is typed and nothing changed."""
     params = call.params
-    if params["driver"] == "redfish":
+    if settled_driver(call) == "redfish":
         raise BaremetalError(
             "Redfish carries no serial console: such a BMC gives it over SSH or in a browser, and that is not captured", stage=STAGE,
             cure="use the driver ipmi for this task if the BMC has IPMI over LAN; console_info tells how the console is reached")

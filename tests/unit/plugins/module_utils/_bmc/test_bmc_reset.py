@@ -49,7 +49,7 @@ class Bmc:
         yield self.driver
 
     def reset(self, kind="graceful", timeout=600, **options):
-        return reset_bmc(self, kind, timeout, clock=self.clock, sleep=self.clock.sleep, **options)
+        return reset_bmc(self, self, kind, timeout, clock=self.clock, sleep=self.clock.sleep, **options)
 
 
 def board(document, **options):
@@ -129,13 +129,22 @@ def test_bmc_that_offers_no_restart(document):
 
 
 class Ipmi(IpmiAnswers):
+    """One whose sessions end with the reset."""
+
+    bmc = None
+
     def get_power(self):
         return "on"
+
+    def __enter__(self):
+        if self.bmc.away and self.bmc.reset_at is not None and self.bmc.clock() >= self.bmc.reset_at + self.bmc.away[0] and len(self.bmc.opened) == 1:
+            raise BmcLost("no reply to a command within the session")
+        return self
 
 
 def ipmi(**options):
     driver = Ipmi({(6, 1): bytes([0x20, 1, 3])})
-    bmc = Bmc(driver, **options)
+    driver.bmc = bmc = Bmc(driver, **options)
 
     def reset(data):
         bmc.reset_at = bmc.clock()
@@ -149,6 +158,10 @@ def test_ipmi():
     assert ipmi().reset("forced")["proof"] == "away"
     with pytest.raises(BaremetalError, match="refused a graceful reset.*To do: use the kind forced"):
         ipmi().reset("graceful")
+
+
+def test_ipmi_that_is_away_for_a_moment_has_forgotten_the_session():
+    assert ipmi(away=(1, 1.5)).reset("forced")["proof"] == "away"
 
 
 def test_ipmi_that_initialises_itself_is_not_back():
