@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextvars
 import dataclasses
 
+from .._bmc.session_guard import ended_by_signals
 from .._errors import BaremetalError, sentence
 from .causes import anonymous, grouped
 from .pool import run_all
@@ -109,7 +110,9 @@ def work(door, calls, results, warn=lambda text: None, log=lambda text: None):
             else:
                 warnings.setdefault(text, []).append(name)
 
-    run_all([name for name in calls if name not in results], one, take)
+    # A session that a thread has open is ended by the main thread when a signal ends the process.
+    with ended_by_signals():
+        run_all([name for name in calls if name not in results], one, take)
     for text, names in warnings.items():
         warn(f"{', '.join(names)}: {text}")
 

@@ -218,3 +218,35 @@ def test_a_site_s_file_that_is_not_there(monkeypatch):
     monkeypatch.setenv(quirks.SITE_FILE, "/nonexistent/quirks.yml")
     with pytest.raises(BaremetalError, match="No such file.*RACKWRIGHT_QUIRKS"):
         quirks.rules()
+
+
+# docs/bmc-quirks.md
+
+ROOT = bundle_quirks.FOLDER.parents[3]
+DOCUMENT = (ROOT / "docs" / "bmc-quirks.md").read_text()
+ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in DOCUMENT.splitlines() if re.match(r"\| [RIU]\d+ ", line)]
+
+
+def test_all_rows_of_the_catalogue_are_in_the_document_and_most_are_dealt_with():
+    assert [row[0] for row in ROWS] == [*(f"R{number}" for number in range(1, 59)), *(f"I{number}" for number in range(1, 19)), "U21"]
+    assert len([row for row in ROWS if row[5]]) >= 60
+    assert all(bool(row[4]) == bool(row[5]) for row in ROWS)
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row[5]], ids=lambda row: row[0])
+def test_the_document_names_what_there_is(row):
+    for name in row[4].split(", "):
+        assert (bundle_quirks.FOLDER.parent / name).exists()
+    file, test = row[5].split("::")
+    paths = [ROOT / "tests" / "emulators" / f"{file}.py", ROOT / "tests" / "unit" / "plugins" / "module_utils" / "_bmc" / f"{file}.py"]
+    assert f"def {test}(" in "".join(path.read_text() for path in paths if path.exists())
+    assert set(re.findall(r"`([a-z]+_[a-z_]+)`", row[3])) <= set(quirks.BEHAVIOURS)
+
+
+def test_the_document_describes_every_behaviour():
+    assert [name for name, (schema, meaning) in quirks.BEHAVIOURS.items() if f"| `{name}` |" not in DOCUMENT or meaning not in DOCUMENT] == []
+
+
+def test_every_rule_s_rows_are_in_the_document():
+    rows = {row[0] for row in ROWS}
+    assert [rule["name"] for rule in quirks.rules() if not set(re.findall(r"\b[RIU]\d+\b", rule["source"])) <= rows] == []
