@@ -12,15 +12,18 @@ import time
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.accounts import ensure_account
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import NotLetIn
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.driver import open_driver
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.firmware import ensure_firmware
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.ipmi import IpmiDriver
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.ipmi_accounts import IpmiAccounts
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.power import ensure_power
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.raid import ensure_raid
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.redfish_accounts import RedfishAccounts
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.redfish_service import RedfishService
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.simulators import personalities
-from ansible_collections.rackwright.baremetal.tests.simulators.start import redfish_bmcs
+from ansible_collections.rackwright.baremetal.tests.simulators.start import ipmi_bmcs, redfish_bmcs
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.board import Clock
 
 PERSONALITIES = personalities.names()
@@ -179,6 +182,37 @@ def test_without_a_session_the_own_password_is_not_touched(board):
         with pytest.raises(BaremetalError, match="opened no session"):
             account(board, driver, board.connection["username"], password=NEW)
         assert not [request for request in board.changes() if request["method"] == "PATCH"]
+
+
+@pytest.fixture
+def ipmi_account(tmp_path):
+    """``ipmi_account(name, ...)``: ``ensure_account`` on a simulated BMC with IPMI, as somebody with the password ``own``."""
+    with ipmi_bmcs(directory=tmp_path, password=PASSWORD) as sim:
+        bmc = sim.connections[0]
+
+        def run(name, own=PASSWORD, **options):
+            with open_driver("ipmi", {**bmc, "password": own}) as driver:
+                accounts = IpmiAccounts(driver, bmc["username"], lambda user, secret: IpmiDriver({**bmc, "username": user, "password": secret}, lambda text: None))
+                return ensure_account(accounts, (bmc["username"], own), name, sleep=lambda seconds: None, **options)
+
+        yield run
+
+
+def test_ipmi_user_comes_changes_and_goes(ipmi_account):
+    wanted = {"password": "monitor-Passw0rd", "role": "ReadOnly"}
+    assert ipmi_account("monitor", **wanted)["after"] == {"id": "3", "name": "monitor", "role": "ReadOnly", "enabled": True, "locked": False}
+    assert not ipmi_account("monitor", **wanted)["changed"]
+    assert ipmi_account("monitor", role="Administrator")["after"]["role"] == "Administrator"
+    assert ipmi_account("monitor", enabled=False)["after"]["enabled"] is False
+    assert ipmi_account("monitor", state="absent")["changed"]
+    assert not ipmi_account("monitor", state="absent")["changed"]
+
+
+def test_ipmi_own_password_is_rotated(ipmi_account):
+    assert ipmi_account("operator", password=NEW)["outdated_credential"]
+    assert not ipmi_account("operator", own=NEW, password=NEW)["changed"]
+    with pytest.raises(NotLetIn):
+        ipmi_account("operator", password=NEW)
 
 
 # RAID
