@@ -237,7 +237,8 @@ def test_login_that_fails(ipmi, fault, text):
 
 def test_wrong_user_and_password_are_kept_apart(ipmi):
     board = ipmi()
-    for wrong, text in (({"password": "not-it"}, "does not accept the password"), ({"username": "nobody"}, "does not let the user nobody in")):
+    for wrong, text in (
+            ({"password": "not-it"}, "does not accept the password"), ({"username": "nobody"}, "does not let the user nobody in")):
         with pytest.raises(BaremetalError, match=text) as caught:
             board(lambda driver: driver.get_power(), **wrong)
         assert PASSWORD not in str(caught.value) and "not-it" not in str(caught.value)

@@ -82,7 +82,7 @@ def test_uri_is_read_back():
     assert prediction == ensure_boot_device(board, **wanted)
     assert not ensure_boot_device(board, **wanted)["changed"]
     board.keeps = lambda boot: {**boot, "uri": None}
-    with pytest.raises(BaremetalError, match="did not take the boot device http from http://192.0.2.2/. Seen: the BMC kept http in the boot mode uefi"):
+    with pytest.raises(BaremetalError, match="boot device http from http://192.0.2.2/. Seen: the BMC kept http in the boot mode uefi"):
         ensure_boot_device(board, "http", uri="http://192.0.2.2/", sleep=board.clock.sleep)
 
 

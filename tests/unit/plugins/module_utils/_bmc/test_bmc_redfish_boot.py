@@ -34,7 +34,8 @@ class Bmc:
     """A driver on a BMC that is a dict, and a rule for what it takes.
 
     :param boot: its Boot object.
-    :param takes: function of the Boot of a PATCH; True when it is taken, a status when it is refused, None when it is answered well and ignored.
+    :param takes: function of the Boot of a PATCH; True when it is taken, a status when it is refused, None when it is answered
+        well and ignored.
     :param system: further members of the system.
     """
 
@@ -168,7 +169,8 @@ def test_name_of_the_cdrom(monkeypatch, offered, model, target):
 
 
 def test_other_name_of_the_cdrom_when_the_first_one_is_ignored(monkeypatch):
-    bmc = Bmc(monkeypatch, override(offered=["Cd", "UsbCd"]), takes=lambda boot: True if boot["BootSourceOverrideTarget"] == "UsbCd" else None)
+    bmc = Bmc(monkeypatch, override(offered=["Cd", "UsbCd"]),
+              takes=lambda boot: True if boot["BootSourceOverrideTarget"] == "UsbCd" else None)
     assert bmc.ensure("cdrom")["after"]["device"] == "cdrom"
 
 
