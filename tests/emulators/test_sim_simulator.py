@@ -12,12 +12,14 @@ import os
 import socket
 import ssl
 import subprocess
+import sys
 import time
 
 import pytest
 import requests
 import sushy
 import sushy.auth
+import yaml
 from ansible_collections.rackwright.baremetal.tests.simulators import faults, personalities
 from ansible_collections.rackwright.baremetal.tests.simulators.start import ipmi_bmcs, redfish_bmcs
 from pyghmi.ipmi import command as pyghmi_command
@@ -504,8 +506,8 @@ def test_close_after(sim, http):
 
 
 @pytest.mark.parametrize("name, what", [
-    ("dell_idrac9", "slots"), ("dell_idrac10", "settings"), ("hpe_ilo5", "post"), ("lenovo_xcc", "patch"), ("supermicro_x12", "usbcd"), ("ami_megarac", "triple"),
-    ("openbmc", "strong"),
+    ("dell_idrac9", "slots"), ("dell_idrac10", "settings"), ("hpe_ilo5", "post"), ("lenovo_xcc", "patch"), ("supermicro_x12", "usbcd"),
+    ("ami_megarac", "triple"), ("openbmc", "strong"),
 ])
 def test_deviations(sim, http, name, what):
     sim.change(0, personality=name)
@@ -695,6 +697,20 @@ def test_ipmi_logins_that_fail(ipmi, ipmitool):
 # Both
 
 
+@pytest.fixture
+def playbook_of_users(tmp_path):
+    """``playbook_of_users(*arguments)``: run playbooks/bmc_simulator.yml; gives the completed process."""
+    root = personalities.DIRECTORY.parents[2]
+    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(root.parents[2]), "ANSIBLE_LOCAL_TEMP": str(tmp_path / "local"), "ANSIBLE_NOCOLOR": "1"}
+    program = os.path.join(os.path.dirname(sys.executable), "ansible-playbook")
+
+    def run(*arguments):
+        return subprocess.run([program, str(root / "playbooks" / "bmc_simulator.yml"), *arguments], env=environment, cwd=tmp_path, text=True, timeout=120,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+
+    return run
+
+
 def test_every_fault_is_used():
     """A fault that no code asks for would be a promise without an effect."""
     directory = personalities.DIRECTORY.parent
@@ -723,3 +739,26 @@ def test_nothing_stays(tmp_path):
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_playbook(playbook_of_users, tmp_path):
+    """Started twice, used, ended twice."""
+    def run(*more):
+        done = playbook_of_users("-e", f"bmc_simulator_dir={tmp_path / 'sim'}", *more)
+        assert "failed=0" in done.stdout, done.stdout
+        return done.stdout
+
+    assert "changed=2" in run("-e", "bmc_simulator_count=3", "-e", "bmc_simulator_personality=openbmc")
+    assert "changed=0" in run("-e", "bmc_simulator_count=3")
+    hosts = yaml.safe_load((tmp_path / "sim" / "inventory.yml").read_text())["all"]["hosts"]
+    assert list(hosts) == ["sim1", "sim2", "sim3"]
+    assert hosts["sim3"]["baremetal_bmc"]["driver"] == "redfish"
+    assert Client(hosts["sim3"]["baremetal_bmc"]).get("/redfish/v1/Systems/system")["SerialNumber"] == "SIM000002"
+    pid = json.loads((tmp_path / "sim" / "simulator.json").read_text())["pid"]
+    run("-e", "bmc_simulator_state=absent")
+    assert list((tmp_path / "sim").iterdir()) == []
+    deadline = time.monotonic() + 5
+    while os.path.exists(f"/proc/{pid}") and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not os.path.exists(f"/proc/{pid}")
+    assert "changed=0" in run("-e", "bmc_simulator_state=absent")

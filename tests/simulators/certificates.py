@@ -22,16 +22,16 @@ DAY = datetime.timedelta(days=1)
 class Authority:
     """A certificate authority in a directory; its certificate is ``ca.pem`` there.
 
-    :param directory: a Path. ``ca.pem`` and ``ca.key`` are made when they are missing.
+    :param directory: a Path. ``ca.pem`` and ``ca.key`` are made when they are missing or too old.
     """
 
     def __init__(self, directory):
         self.directory = Path(directory)
         self.file = self.directory / "ca.pem"
         key_file = self.directory / "ca.key"
-        if self.file.exists() and key_file.exists():
+        self._certificate = x509.load_pem_x509_certificate(self.file.read_bytes()) if self.file.exists() and key_file.exists() else None
+        if self._certificate and validity_left(self._certificate) > 2 * DAY:
             self._key = serialization.load_pem_private_key(key_file.read_bytes(), None)
-            self._certificate = x509.load_pem_x509_certificate(self.file.read_bytes())
         else:
             self._key = ec.generate_private_key(ec.SECP256R1())
             self._certificate = _sign(self._key, "Simulated rack authority", self._key, None, authority=True)
@@ -64,6 +64,11 @@ class Authority:
         finally:
             file.unlink()
         return context
+
+
+def validity_left(certificate):
+    """How long a certificate is still valid."""
+    return certificate.not_valid_after_utc - datetime.datetime.now(datetime.timezone.utc)
 
 
 def validity(certificate):

@@ -15,11 +15,11 @@ POST /bmcs/N/reset            as on the first day
 POST /bmcs/N/counters         counters and requests from 0
 GET /bmcs/N/tree              paths of all resources
 GET, PUT, PATCH, DELETE /bmcs/N/tree/PATH   one resource
+POST /stop                    the end
 """
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import time
@@ -33,12 +33,14 @@ class Control:
     :param boards: list of objects with ``counters``, ``faults``, ``change(settings)``, ``show()``, ``reset_state()`` and, for the tree,
         ``paths()``, ``read(path)``, ``put(path, resource)``, ``own(path)``, ``remove(path)``.
     :param connections: function that returns the list of connection dicts.
+    :param stop: function that ends the simulator.
     """
 
     latency = 0.0
 
-    def __init__(self, boards, connections):
+    def __init__(self, boards, connections, stop):
         self.boards = boards
+        self._stop = stop
         self._connections = connections
         self.connections = set()
         self.handshakes = set()
@@ -66,6 +68,9 @@ class Control:
         body = request.json()
         if parts == [""]:
             return Reply(200, self._summary())
+        if parts == ["stop"] and request.method == "POST":
+            self._stop()
+            return Reply(200, {})
         if parts[0] != "bmcs":
             return Reply(404, {"error": "see tests/simulators/control.py"})
         if len(parts) == 1:
@@ -128,8 +133,3 @@ def _merge(target, patch):
             _merge(target[key], value)
         else:
             target[key] = value
-
-
-def dump(value):
-    """JSON for a person or a program to read."""
-    return json.dumps(value, indent=2)

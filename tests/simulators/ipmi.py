@@ -10,7 +10,6 @@ when it is ready, like redfish.py.
 
 from __future__ import annotations
 
-import asyncio
 import json
 
 from . import personalities, program
@@ -52,9 +51,7 @@ async def _main(arguments):
 
 
 def main():
-    arguments = program.options("Serve simulated IPMI BMCs on the loopback.").parse_args()
-    program.allow_many_files()
-    asyncio.run(_main(arguments))
+    program.run(_main, program.options("Serve simulated IPMI BMCs on the loopback.").parse_args())
 
 
 if __name__ == "__main__":

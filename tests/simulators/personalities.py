@@ -4,9 +4,9 @@
 
 """Personalities: what a maker's boards do otherwise, as YAML files over the generic tree.
 
-A file has ``base`` (the personality under it, generic where there is none), ``rename`` (path of the generic tree to path of this board), ``tree`` (JSON merge patch by path as on this board,
-RFC 7396; null removes the resource; the string ``%NULL%`` becomes a JSON null), ``behaviour`` (see BEHAVIOUR) and ``faults``
-(switched on from the start).
+A file has ``base`` (the personality under it, generic where there is none), ``rename`` (path of the generic tree to path of
+this board), ``tree`` (JSON merge patch by path as on this board, RFC 7396; null removes the resource; the string ``%NULL%``
+becomes a JSON null), ``behaviour`` (see BEHAVIOUR), ``faults`` (switched on from the start) and ``ipmi`` (see ipmi_board.py).
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import asyncio
 import errno
 import ipaddress
 import json
+import os
 import resource
 import signal
 import sys
@@ -36,6 +37,8 @@ def options(description):
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
     parser.add_argument("--power", default="Off", choices=["On", "Off"])
     parser.add_argument("--power-delay", type=float, default=0.0, help="seconds that switching on or off takes")
+    parser.add_argument("--background", metavar="DIRECTORY", help="go on in the background; simulator.json in this directory says where everything "
+                        "is, and POST /stop to the control endpoint ends it")
     parser.add_argument("--until-eof", action="store_true", help="end with the standard input")
     return parser
 
@@ -88,14 +91,58 @@ def listen(boards, port, open_board):
     raise OSError(errno.EADDRINUSE, "no port is free on all addresses")
 
 
+def run(main, arguments):
+    """Run a coroutine function with the arguments, here or in the background.
+
+    Returns when the simulator has ended; with ``--background`` the process that was started ends when it is ready.
+    """
+    allow_many_files()
+    if arguments.background:
+        directory = Path(arguments.background)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _go_on_in_the_background(directory)
+    asyncio.run(main(arguments))
+
+
+def _go_on_in_the_background(directory):
+    reader, writer = os.pipe()
+    if os.fork():
+        os.close(writer)
+        with open(reader, encoding="utf-8") as ready:
+            line = ready.readline()
+        print(line.strip() or f"the simulator did not start, see {directory / 'log'}", file=sys.stdout if line else sys.stderr)
+        # Not by way of what the child will clean up.
+        sys.stdout.flush()
+        os._exit(0 if line else 1)
+    os.close(reader)
+    os.setsid()
+    null = os.open(os.devnull, os.O_RDWR)
+    log = os.open(directory / "log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(null, 0)
+    os.dup2(writer, 1)
+    os.dup2(log, 2)
+    for number in (null, writer, log):
+        os.close(number)
+
+
 async def serve(boards, connections, arguments):
     """Print where everything is, and serve until the end."""
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
-    control = Listener(Control(boards, connections), "127.0.0.1", arguments.control_port)
+    control = Listener(Control(boards, connections, stop=lambda: loop.call_later(0.1, ended.set)), "127.0.0.1", arguments.control_port)
     if arguments.until_eof:
         loop.add_reader(sys.stdin, lambda: sys.stdin.buffer.read1(65536) or ended.set())
-    print(json.dumps({"control": f"http://127.0.0.1:{control.port}", "connections": connections()}), flush=True)
+    ready = json.dumps({"control": f"http://127.0.0.1:{control.port}", "pid": os.getpid(), "connections": connections()})
+    file = Path(arguments.background) / "simulator.json" if arguments.background else None
+    if file:
+        file.touch(mode=0o600)
+        file.write_text(ready, encoding="utf-8")
+    print(ready, flush=True)
+    if file:
+        # Whoever waits for that line may go now.
+        os.dup2(0, 1)
     await ended.wait()
+    if file:
+        file.unlink(missing_ok=True)

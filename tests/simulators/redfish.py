@@ -5,13 +5,13 @@
 """Many Redfish BMCs in one process, on addresses of the loopback.
 
 Run it as ``python -m ansible_collections.rackwright.baremetal.tests.simulators.redfish --help``. It prints one line of JSON
-when it is ready: ``control`` (URL) and ``connections`` (how to reach each BMC). It ends with its standard input where
-``--until-eof`` is given, else with SIGINT or SIGTERM.
+when it is ready: ``control`` (URL), ``pid`` and ``connections`` (how to reach each BMC). It ends with POST /stop to the control
+endpoint, with its standard input where ``--until-eof`` is given, and with SIGINT or SIGTERM.
 """
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import json
 import tempfile
 
@@ -126,10 +126,11 @@ def main():
     parser.add_argument("--http", action="store_true", help="HTTP without TLS")
     parser.add_argument("--task-seconds", type=float, default=1.0, help="how long a task takes")
     arguments = parser.parse_args()
-    program.allow_many_files()
-    with tempfile.TemporaryDirectory(prefix="bmc-simulator-") as directory:
-        arguments.directory = arguments.directory or directory
-        asyncio.run(_main(arguments))
+    arguments.directory = arguments.directory or arguments.background
+    with contextlib.ExitStack() as stack:
+        if not arguments.directory:
+            arguments.directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="bmc-simulator-"))
+        program.run(_main, arguments)
 
 
 if __name__ == "__main__":

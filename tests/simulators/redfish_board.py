@@ -463,7 +463,10 @@ class Board:
 
     def _tag(self, path):
         """The opaque part of a resource's entity tag."""
-        content = self._cache.get(path) or self.personality.templates.get(path, (None, b""))[1] if path not in self._own else json.dumps(self._own[path]).encode()
+        if path in self._own:
+            content = self._cache.get(path) or json.dumps(self._own[path]).encode()
+        else:
+            content = self.personality.templates[path][1]
         return f"{zlib.crc32(content + self._power().encode()):08x}"
 
     def _tagged(self, path, content, headers):

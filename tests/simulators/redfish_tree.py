@@ -244,13 +244,15 @@ def _manager(add, collect):
             "target": f"{MANAGER}/Actions/Manager.Reset", "ResetType@Redfish.AllowableValues": ["GracefulRestart", "ForceRestart"]},
             "#Manager.ResetToDefaults": {
                 "target": f"{MANAGER}/Actions/Manager.ResetToDefaults", "ResetType@Redfish.AllowableValues": ["ResetAll", "PreserveNetworkAndUsers"]}})
-    add(f"{MANAGER}/NetworkProtocol", "ManagerNetworkProtocol.v1_9_0.ManagerNetworkProtocol", "Protocols", HostName="bmc-%INDEX%", FQDN="bmc-%INDEX%.example.com",
+    add(f"{MANAGER}/NetworkProtocol", "ManagerNetworkProtocol.v1_9_0.ManagerNetworkProtocol", "Protocols", HostName="bmc-%INDEX%",
+        FQDN="bmc-%INDEX%.example.com",
         HTTPS={"ProtocolEnabled": True, "Port": "%PORT%", "Certificates": _link(f"{MANAGER}/NetworkProtocol/HTTPS/Certificates")},
         HTTP={"ProtocolEnabled": False, "Port": 80}, SSH={"ProtocolEnabled": True, "Port": 22}, IPMI={"ProtocolEnabled": True, "Port": 623},
         NTP={"ProtocolEnabled": False, "NTPServers": ["", "", ""]}, Status=OK)
     collect(f"{MANAGER}/NetworkProtocol/HTTPS/Certificates", "CertificateCollection", "Certificates", ["1"])
     add(f"{MANAGER}/NetworkProtocol/HTTPS/Certificates/1", "Certificate.v1_7_0.Certificate", "HTTPS certificate", CertificateType="PEM",
-        CertificateString="%CERTIFICATE%", ValidNotBefore="%VALID_FROM%", ValidNotAfter="%VALID_TO%", Subject={"CommonName": "bmc-%ADDRESS%"}, Issuer={"CommonName": "Simulated rack authority"},
+        CertificateString="%CERTIFICATE%", ValidNotBefore="%VALID_FROM%", ValidNotAfter="%VALID_TO%",
+        Subject={"CommonName": "bmc-%ADDRESS%"}, Issuer={"CommonName": "Simulated rack authority"},
         KeyUsage=["ServerAuthentication"])
     collect(f"{MANAGER}/EthernetInterfaces", "EthernetInterfaceCollection", "BMC interfaces", ["1"])
     add(f"{MANAGER}/EthernetInterfaces/1", "EthernetInterface.v1_9_0.EthernetInterface", "BMC NIC", MACAddress="%MAC0%", SpeedMbps=1000, LinkStatus="LinkUp",
@@ -308,8 +310,10 @@ def _chassis(add, collect):
     sensors += [("power_total", "Total Power", "Power", 240, "W", {})]
     collect(f"{CHASSIS}/Sensors", "SensorCollection", "Sensors", [sensor[0] for sensor in sensors])
     for identity, name, kind, reading, unit, thresholds in sensors:
-        add(f"{CHASSIS}/Sensors/{identity}", "Sensor.v1_7_0.Sensor", name, ReadingType=kind, Reading=reading, ReadingUnits=unit, Thresholds=thresholds, Status=OK)
-    add(f"{CHASSIS}/ThermalSubsystem", "ThermalSubsystem.v1_3_0.ThermalSubsystem", "Thermal subsystem", Status=OK, Fans=_link(f"{CHASSIS}/ThermalSubsystem/Fans"))
+        add(f"{CHASSIS}/Sensors/{identity}", "Sensor.v1_7_0.Sensor", name, ReadingType=kind, Reading=reading, ReadingUnits=unit,
+            Thresholds=thresholds, Status=OK)
+    add(f"{CHASSIS}/ThermalSubsystem", "ThermalSubsystem.v1_3_0.ThermalSubsystem", "Thermal subsystem", Status=OK,
+        Fans=_link(f"{CHASSIS}/ThermalSubsystem/Fans"))
     collect(f"{CHASSIS}/ThermalSubsystem/Fans", "FanCollection", "Fans", [str(number) for number in range(1, 5)])
     for number, (name, reading) in enumerate(fans, 1):
         add(f"{CHASSIS}/ThermalSubsystem/Fans/{number}", "Fan.v1_5_0.Fan", name, Status=OK,
