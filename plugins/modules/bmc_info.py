@@ -15,8 +15,8 @@ description:
   - Reads identity, state, firmware, clock and network interfaces of a node from its BMC.
   - Only the parts in O(gather) are asked for. The ones in the default cost two requests with Redfish when C(system_id) is given, and three
     when it is not.
-  - What a BMC does not tell is V(none). A part that it refuses, for want of a licence for example, is named in RV(unavailable) and costs no other
-    part.
+  - What a BMC does not tell is V(none). A part that it refuses, for want of a licence for example, is named in RV(unavailable) and costs no
+    other part.
 extends_documentation_fragment:
   - rackwright.baremetal._attributes
   - rackwright.baremetal._attributes.controller
@@ -36,10 +36,11 @@ attributes:
 options:
   gather:
     description:
-      - The parts to read. With Redfish V(identity), V(power), V(health) and V(indicator_led) come with one request, V(bmc) and V(clock) with another.
-        V(boot) costs one more; the other parts cost one for each thing they list where a BMC cannot send a whole collection.
+      - The parts to read. With Redfish V(identity), V(power), V(health) and V(indicator_led) come with one request, V(bmc) and V(clock)
+        with another. V(boot) costs one more; the other parts cost one for each thing they list where a BMC cannot send a whole collection.
       - V(clock) tells by how many seconds the BMC is ahead of the host that asks it.
-      - Over IPMI there are no V(nics) and no V(licences), V(firmware) is the BMC's own, V(identity) is what the first FRU holds, and V(sessions) are only counted.
+      - Over IPMI there are no V(nics) and no V(licences), V(firmware) is the BMC's own, V(identity) is what the first FRU holds, and
+        V(sessions) are only counted.
     type: list
     elements: str
     choices: [identity, power, health, indicator_led, bmc, clock, bmc_ports, nics, firmware, licences, sessions, boot]
@@ -140,8 +141,8 @@ bmc_info:
       returned: when asked for
     sessions:
       description:
-        - How many sessions are open, the limit where the BMC tells it, the timeout in seconds, and the sessions, each with id, username, origin,
-          created and type.
+        - How many sessions are open, the limit where the BMC tells it, the timeout in seconds, and the sessions, each with id, username,
+          origin, created and type.
       type: dict
       returned: when asked for
     boot:

@@ -13,8 +13,8 @@ author:
   - rackwright.baremetal contributors (@rackwright)
 description:
   - Restarts the BMC. The machine itself goes on running.
-  - The BMC must have been away, or tell a later start of itself, and then answer again as a whole, with its service and the system, twice in a row.
-    For the first 30 seconds it is not believed to be back, because a BMC answers until it really goes away.
+  - The BMC must have been away, or tell a later start of itself, and then answer again as a whole, with its service and the system, twice
+    in a row. For the first 30 seconds it is not believed to be back, because a BMC answers until it really goes away.
 extends_documentation_fragment:
   - rackwright.baremetal._attributes
   - rackwright.baremetal._attributes.controller
@@ -35,7 +35,8 @@ attributes:
 options:
   kind:
     description:
-      - V(graceful) lets the BMC end what it does, V(forced) does not. A BMC that offers only the other kind gets that one, which is a warning.
+      - V(graceful) lets the BMC end what it does, V(forced) does not. A BMC that offers only the other kind gets that one, which is a
+        warning.
       - Over IPMI V(graceful) is the warm reset and V(forced) the cold reset. A warm reset may be too short to be seen, which is a warning.
     type: str
     choices: [graceful, forced]

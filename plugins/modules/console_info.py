@@ -12,7 +12,8 @@ version_added: 1.0.0
 author:
   - rackwright.baremetal contributors (@rackwright)
 description:
-  - Reads which serial and graphical consoles and command shells there are, and by which protocol and port they are reached. No secret is among it.
+  - Reads which serial and graphical consoles and command shells there are, and by which protocol and port they are reached. No secret is
+    among it.
 extends_documentation_fragment:
   - rackwright.baremetal._attributes
   - rackwright.baremetal._attributes.controller

@@ -13,8 +13,8 @@ author:
   - rackwright.baremetal contributors (@rackwright)
 description:
   - Reads the log that the BMC keeps of the hardware, and clears it with O(cleared=true).
-  - The entries that were there are returned before the log is cleared, and it is read again afterwards. A BMC that says yes and clears nothing is
-    an error.
+  - The entries that were there are returned before the log is cleared, and it is read again afterwards. A BMC that says yes and clears
+    nothing is an error.
 extends_documentation_fragment:
   - rackwright.baremetal._attributes
   - rackwright.baremetal._attributes.controller
@@ -90,7 +90,9 @@ entries:
       type: str
       returned: always
     time:
-      description: When it happened in UTC, by the clock of the BMC; over IPMI put right by the difference of the clocks. Nothing when it is not told.
+      description:
+        - When it happened in UTC, by the clock of the BMC; over IPMI put right by the difference of the clocks. Nothing when it is not
+          told.
       type: str
       returned: always
     severity:

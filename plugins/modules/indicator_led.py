@@ -31,11 +31,13 @@ attributes:
   idempotent:
     support: partial
     details:
-      - With O(duration) the time begins anew, which is a change. Over IPMI some BMCs do not tell the state, which is a warning and a change.
+      - With O(duration) the time begins anew, which is a change. Over IPMI some BMCs do not tell the state, which is a warning and a
+        change.
 options:
   state:
     description:
-      - V(blinking) is refused by IPMI, and by boards that only know a location indicator which is active or not. Some boards blink when it is V(on).
+      - V(blinking) is refused by IPMI, and by boards that only know a location indicator which is active or not. Some boards blink when it
+        is V(on).
     type: str
     required: true
     choices: ["on", "off", blinking]

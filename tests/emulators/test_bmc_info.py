@@ -11,7 +11,8 @@ import socket
 from pathlib import Path
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import bmc_info, console, event_log, indicator_led, nmi, sensors, serial_over_lan
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import (
+    bmc_info, console, event_log, indicator_led, nmi, sensors, serial_over_lan)
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.emulators import peers
 from ansible_collections.rackwright.baremetal.tests.emulators.conftest import PASSWORD, SIM_PASSWORD
@@ -28,14 +29,16 @@ def serial_bmc(workplace):
 
 def sensor_record(number, name, kind, unit):
     """A full sensor record (IPMI 2.0, 43.1) of a threshold sensor whose readings are their own value."""
-    body = bytes([0x20, 0, number, 7, 1, 0x7F, 0x68, kind, 1]) + bytes(7) + bytes([unit, 0, 0, 1]) + bytes(9) + bytes([0xFF, 0, 250, 90, 80]) + bytes(8)
+    body = bytes([0x20, 0, number, 7, 1, 0x7F, 0x68, kind, 1]) + bytes(7) + bytes([unit, 0, 0, 1]) + bytes(9)
+    body += bytes([0xFF, 0, 250, 90, 80]) + bytes(8)
     body += bytes([0xC0 | len(name)]) + name.encode()
     return number.to_bytes(2, "little") + bytes([0x51, 1, len(body)]) + body
 
 
 def fru():
     """A FRU that only has a product area."""
-    area = bytes([1, 4, 25]) + b"".join(bytes([0xC0 | len(field)]) + field for field in (b"ACME", b"Rocket", b"", b"", b"SER1", b"", b"")) + b"\xc1"
+    fields = (b"ACME", b"Rocket", b"", b"", b"SER1", b"", b"")
+    area = bytes([1, 4, 25]) + b"".join(bytes([0xC0 | len(field)]) + field for field in fields) + b"\xc1"
     area += bytes(31 - len(area))
     head = bytes([1, 0, 0, 0, 1, 0, 0])
     return head + bytes([-sum(head) & 0xFF]) + area + bytes([-sum(area) & 0xFF])
@@ -154,7 +157,8 @@ def test_bmc_without_a_serial_line(opened, virtualbmc):
 def test_capture_doors(playbook, serial_bmc, door):
     hosts = {"node1": {"baremetal_bmc": {**serial_bmc, "driver": "ipmi"}},
              "gateway": {"ansible_connection": "beside", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}}
-    tasks = [{"rackwright.baremetal.console_capture": {"seconds": 2, "max_bytes": 60}, **door}, {"rackwright.baremetal.inject_nmi": {}, **door}]
+    tasks = [{"rackwright.baremetal.console_capture": {"seconds": 2, "max_bytes": 60}, **door},
+             {"rackwright.baremetal.inject_nmi": {}, **door}]
     run = playbook(hosts, tasks, "-vvvv")
     assert PASSWORD not in run.stdout and "Traceback" not in run.stdout
     assert re.findall(r"^(ok|changed|fatal): \[node1", run.stdout, re.M) == ["ok", "changed"], run.stdout

@@ -10,15 +10,18 @@ import json
 import re
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import bmc_info, bmc_reset, console, event_log, indicator_led, nmi, sensors, serial_over_lan
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import (
+    bmc_info, bmc_reset, console, event_log, indicator_led, nmi, sensors, serial_over_lan)
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.driver import open_driver
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.emulators.conftest import PASSWORD
 from ansible_collections.rackwright.baremetal.tests.simulators import personalities
 from ansible_collections.rackwright.baremetal.tests.simulators.start import ipmi_bmcs, redfish_bmcs
 
-FORMS = ["numbers_as_strings", "info_object", {"nulls": {"names": ["Status", "Temperatures", "Health", "Created", "MACAddress", "IndicatorLED"]}},
-         {"missing": {"names": ["Members", "Status", "Links", "FirmwareVersion"]}}, {"lists": {"names": ["Status", "Boot", "Thermal", "LogServices"]}},
+FORMS = ["numbers_as_strings", "info_object",
+         {"nulls": {"names": ["Status", "Temperatures", "Health", "Created", "MACAddress", "IndicatorLED"]}},
+         {"missing": {"names": ["Members", "Status", "Links", "FirmwareVersion"]}},
+         {"lists": {"names": ["Status", "Boot", "Thermal", "LogServices"]}},
          {"lists": {"names": ["Links", "ManagedBy", "Actions", "Entries"]}}]
 
 
@@ -34,6 +37,14 @@ def sim(running):
     running.reset()
     running.change(0, power="On")
     return running
+
+
+def clear(driver):
+    return event_log.ensure_cleared(event_log.open_log(driver), lambda seconds: None)
+
+
+def light(driver):
+    return indicator_led.ensure_indicator_led(driver, "on", sleep=lambda seconds: None)
 
 
 def opened(sim, work):
@@ -73,9 +84,6 @@ def test_consoles(sim):
 
 
 def test_event_log_is_read_and_cleared_once(sim):
-    def clear(driver):
-        return event_log.ensure_cleared(event_log.open_log(driver), lambda seconds: None)
-
     entries = opened(sim, lambda driver: event_log.open_log(driver).entries(None, None))
     assert [item["severity"] for item in entries] == ["ok", "warning", "critical"]
     assert [opened(sim, clear)["changed"] for _unused in range(2)] == [True, False]
@@ -121,11 +129,10 @@ def test_makers(sim, personality):
         is_dell = personality.startswith("dell")
         assert (found["info"]["identity"]["service_tag"] is not None) == is_dell
         assert len(opened(sim, sensors.read_sensors)["sensors"]) > 5
-        assert [opened(sim, lambda driver: indicator_led.ensure_indicator_led(driver, "on"))["changed"] for _unused in range(2)] == [True, False]
+        assert [opened(sim, light)["changed"] for _unused in range(2)] == [True, False]
         name = opened(sim, lambda driver: event_log.open_log(driver).name)
         assert name in ("SEL", "Sel", "IML", "EventLog")
-        for expected in (True, False):
-            assert opened(sim, lambda driver: event_log.ensure_cleared(event_log.open_log(driver), lambda seconds: None))["changed"] == expected
+        assert [opened(sim, clear)["changed"] for _unused in range(2)] == [True, False]
     finally:
         sim.change(0, personality="generic")
 
@@ -133,10 +140,9 @@ def test_makers(sim, personality):
 @pytest.mark.parametrize("fault", FORMS, ids=str)
 def test_boards_with_a_form_of_their_own(sim, fault):
     sim.faults(*([fault] if isinstance(fault, str) else []), **(fault if isinstance(fault, dict) else {}))
-    for work in (lambda driver: bmc_info.gather(driver, [part for part in bmc_info.PARTS if part != "boot"]), sensors.read_sensors, console.read_consoles,
-                 lambda driver: event_log.open_log(driver).entries(None, None),
-                 lambda driver: event_log.ensure_cleared(event_log.open_log(driver), lambda seconds: None),
-                 lambda driver: indicator_led.ensure_indicator_led(driver, "on", sleep=lambda seconds: None)):
+    parts = [part for part in bmc_info.PARTS if part != "boot"]
+    for work in (lambda driver: bmc_info.gather(driver, parts), sensors.read_sensors, console.read_consoles,
+                 lambda driver: event_log.open_log(driver).entries(None, None), clear, light):
         try:
             json.dumps(opened(sim, work))
         except BaremetalError as error:
@@ -168,10 +174,8 @@ def test_ipmi_tells_all_and_leaves_no_session(ipmi):
     assert abs(info["clock"]["skew"]) <= 2 and info["bmc_ports"][0]["mac"] and info["power"] == "on"
     assert {item["kind"] for item in over_ipmi(ipmi, sensors.read_sensors)["sensors"]} >= {"temperature", "fan", "voltage", "power"}
     assert over_ipmi(ipmi, console.read_consoles)[0]["enabled"]
-    for expected in (True, False):
-        assert over_ipmi(ipmi, lambda driver: event_log.ensure_cleared(event_log.open_log(driver), lambda seconds: None))["changed"] == expected
-    changed = [over_ipmi(ipmi, lambda driver, state=state: indicator_led.ensure_indicator_led(driver, state))["changed"] for state in ("on", "on", "off", "off")]
-    assert changed == [True, False, True, False]
+    assert [over_ipmi(ipmi, clear)["changed"] for _unused in range(2)] == [True, False]
+    assert [over_ipmi(ipmi, light)["changed"] for _unused in range(2)] == [True, False]
     over_ipmi(ipmi, nmi.inject_nmi)
     assert ipmi.show()["nmis"] == 1
     assert "Simulated console" in over_ipmi(ipmi, lambda driver: serial_over_lan.capture(driver, 1, 1000))["text"]
@@ -197,8 +201,10 @@ def test_ipmi_reset(ipmi, monkeypatch):
 
 MODULES = [
     {"rackwright.baremetal.bmc_info": {"gather": list(bmc_info.PARTS)}}, {"rackwright.baremetal.sensors_info": {}},
-    {"rackwright.baremetal.event_log": {}}, {"rackwright.baremetal.event_log": {"cleared": True}}, {"rackwright.baremetal.console_info": {}},
-    {"rackwright.baremetal.indicator_led": {"state": "on"}}, {"rackwright.baremetal.inject_nmi": {}}, {"rackwright.baremetal.bmc_reset": {}},
+    {"rackwright.baremetal.event_log": {}}, {"rackwright.baremetal.event_log": {"cleared": True}},
+    {"rackwright.baremetal.console_info": {}},
+    {"rackwright.baremetal.indicator_led": {"state": "on"}}, {"rackwright.baremetal.inject_nmi": {}},
+    {"rackwright.baremetal.bmc_reset": {}},
 ]
 
 
@@ -241,7 +247,8 @@ def test_fleet_form(playbook, hosts):
     assert "on and ['node2']" in run.stdout, run.stdout
 
 
-@pytest.mark.parametrize("fault", ["html", "truncated", "bad_json", "huge_length", "initialising", "expired_certificate", "reset", "other_machine"])
+@pytest.mark.parametrize("fault", ["html", "truncated", "bad_json", "huge_length", "initialising", "expired_certificate", "reset",
+                                   "other_machine"])
 def test_bad_input_is_one_paragraph_and_changes_nothing(playbook, hosts, sim, fault):
     hosts["node1"]["baremetal_bmc"]["serial"] = sim.state()["/redfish/v1/Systems/1"]["SerialNumber"]
     sim.faults(fault)

@@ -66,14 +66,16 @@ def _plan_redfish(driver, kind, warn):
     service = driver.service
     manager = service.manager(driver.system())
     if manager is None or service.target(manager, "Manager.Reset") is None:
-        raise BaremetalError("the BMC does not offer to restart itself", stage=STAGE, cure="use the driver ipmi if the BMC has IPMI, or its web interface")
+        raise BaremetalError("the BMC does not offer to restart itself", stage=STAGE,
+                             cure="use the driver ipmi if the BMC has IPMI, or its web interface")
     offered = service.allowed(manager, "Manager.Reset", "ResetType")
     if offered is None:
         # An iLO takes no reset type and knows one kind only.
         return kind, lambda: service.action(manager, "Manager.Reset", {}, stage=STAGE)
     if _RESET_TYPES[kind] not in offered:
         if _RESET_TYPES[_OTHER[kind]] not in offered:
-            raise BaremetalError("the BMC offers no restart of itself", stage=STAGE, seen=f"reset types offered: {', '.join(sorted(offered)) or 'none'}",
+            raise BaremetalError("the BMC offers no restart of itself", stage=STAGE,
+                                 seen=f"reset types offered: {', '.join(sorted(offered)) or 'none'}",
                                  cure="use the driver ipmi if the BMC has IPMI, or its web interface")
         warn(f"the BMC does not offer a {kind} restart of itself; it is {_OTHER[kind]}")
         kind = _OTHER[kind]
@@ -86,7 +88,8 @@ def _plan_ipmi(driver, kind, warn):
             # Once only: a second one would hit the BMC while it starts.
             answer = command.raw_command(netfn=0x06, command=_IPMI_RESETS[kind], retry=False) or {}
         if number(answer.get("code")) and answer["code"] < 0x100:
-            raise BaremetalError(f"the BMC refused a {kind} reset", stage=STAGE, seen=answer.get("error") or f"completion code {answer['code']:#x}",
+            raise BaremetalError(f"the BMC refused a {kind} reset", stage=STAGE,
+                                 seen=answer.get("error") or f"completion code {answer['code']:#x}",
                                  cure=f"use the kind {_OTHER[kind]}")
 
     return kind, send

@@ -48,7 +48,8 @@ def console(kind, owner, enabled, limit, connect, *, sessions=None, bit_rate=Non
     :param sessions: how many are open, or None.
     :param bit_rate: bits per second of a serial line, or None.
     """
-    return {"type": kind, "owner": owner, "enabled": enabled, "max_sessions": limit, "sessions": sessions, "bit_rate": bit_rate, "connect": connect}
+    return {"type": kind, "owner": owner, "enabled": enabled, "max_sessions": limit, "sessions": sessions, "bit_rate": bit_rate,
+            "connect": connect}
 
 
 def way(protocol, enabled, port):

@@ -84,7 +84,8 @@ def ensure_cleared(log, sleep, *, check_mode=False):
         if not left:
             return {"changed": True, "entries": before, "before": len(before), "after": len(after)}
         if waited >= _SETTLE:
-            raise BaremetalError(f"the BMC did not clear its log {log.name}", stage=STAGE, seen=f"{len(left)} of {len(before)} entries are still there",
+            raise BaremetalError(f"the BMC did not clear its log {log.name}", stage=STAGE,
+                                 seen=f"{len(left)} of {len(before)} entries are still there",
                                  cure="check that the account may configure the BMC; otherwise reset the BMC and try again")
         sleep(_POLL)
         waited += _POLL

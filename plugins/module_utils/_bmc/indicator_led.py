@@ -63,7 +63,8 @@ def ensure_indicator_led(driver, state, duration=None, *, check_mode=False, warn
     if driver.NAME == "ipmi":
         return _ensure_ipmi(driver, state, duration, check_mode, warn)
     if duration is not None:
-        raise BaremetalError("Redfish has no duration for the indicator LED", stage=STAGE, cure="leave duration out, and put the LED out later")
+        raise BaremetalError("Redfish has no duration for the indicator LED", stage=STAGE,
+                             cure="leave duration out, and put the LED out later")
     return _ensure_redfish(driver, state, check_mode, sleep)
 
 
@@ -74,13 +75,15 @@ def _ensure_redfish(driver, state, check_mode, sleep):
         resource = service.chassis(resource) or {}
     before = told(resource)
     if before is None:
-        raise BaremetalError("the BMC shows no indicator LED", stage=STAGE, seen="neither LocationIndicatorActive nor IndicatorLED in system and chassis",
+        raise BaremetalError("the BMC shows no indicator LED", stage=STAGE,
+                             seen="neither LocationIndicatorActive nor IndicatorLED in system and chassis",
                              cure="update the firmware of the BMC, or use the driver ipmi")
     if _reached(resource, state):
         return {"changed": False, "before": before, "after": before}
     tries = _settings(resource, state)
     if not tries:
-        raise BaremetalError("the indicator LED of this BMC does not blink", stage=STAGE, seen="LocationIndicatorActive without IndicatorLED",
+        raise BaremetalError("the indicator LED of this BMC does not blink", stage=STAGE,
+                             seen="LocationIndicatorActive without IndicatorLED",
                              cure="use the state on")
     if check_mode:
         return {"changed": True, "before": before, "after": state}

@@ -40,7 +40,8 @@ def inject_nmi(driver, *, check_mode=False):
     offered = driver.service.allowed(system, "ComputerSystem.Reset", "ResetType")
     # A BMC that does not tell what it takes is asked.
     if offered is not None and "Nmi" not in offered:
-        raise BaremetalError("the BMC does not offer an NMI", stage=STAGE, seen=f"reset types offered: {', '.join(sorted(offered)) or 'none'}",
+        raise BaremetalError("the BMC does not offer an NMI", stage=STAGE,
+                             seen=f"reset types offered: {', '.join(sorted(offered)) or 'none'}",
                              cure="use the driver ipmi if the BMC has IPMI, or the NMI button of the machine")
     if not check_mode:
         driver.service.action(system, "ComputerSystem.Reset", {"ResetType": "Nmi"}, stage=STAGE)
@@ -49,5 +50,6 @@ def inject_nmi(driver, *, check_mode=False):
 def _pulse(driver):
     with driver.command() as command:
         if ask(command, *_CHASSIS_CONTROL, (_DIAGNOSTIC_INTERRUPT,)) is None:
-            raise BaremetalError("the BMC does not offer an NMI", stage=STAGE, seen="a completion code to the diagnostic interrupt of Chassis Control",
+            raise BaremetalError("the BMC does not offer an NMI", stage=STAGE,
+                                 seen="a completion code to the diagnostic interrupt of Chassis Control",
                                  cure="use the NMI button of the machine, or the driver redfish if the BMC has it")

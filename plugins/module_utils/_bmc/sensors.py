@@ -28,7 +28,8 @@ _STATUSES = ("unknown", "ok", "warning", "critical")
 _TYPES = {"temperature": "temperature", "rotational": "fan", "voltage": "voltage", "power": "power", "current": "current"}
 _UNIT_KINDS = {"Cel": "temperature", "RPM": "fan", "V": "voltage", "W": "power", "A": "current"}
 # Units as boards and pyghmi spell them.
-_UNITS = {"C": "Cel", "°C": "Cel", "Celsius": "Cel", "Degrees C": "Cel", "Percent": "%", "Rpm": "RPM", "Volts": "V", "Watts": "W", "Amps": "A"}
+_UNITS = {"C": "Cel", "°C": "Cel", "Celsius": "Cel", "Degrees C": "Cel", "Percent": "%", "Rpm": "RPM", "Volts": "V", "Watts": "W",
+          "Amps": "A"}
 _THRESHOLDS = {
     "lower_critical": ("LowerCritical", "LowerThresholdCritical"), "lower_warning": ("LowerCaution", "LowerThresholdNonCritical"),
     "upper_warning": ("UpperCaution", "UpperThresholdNonCritical"), "upper_critical": ("UpperCritical", "UpperThresholdCritical"),
@@ -40,14 +41,17 @@ def read_sensors(driver, kinds=KINDS):
 
     :param driver: an open driver, see driver.py.
     :param kinds: names out of KINDS.
-    :returns: ``{"sensors", "health", "power_watts"}``: the readings by kind and name, the worst status, and what the machine consumes, or None.
+    :returns: ``{"sensors", "health", "power_watts"}``: the readings by kind and name, the worst status, and what the machine
+        consumes, or None.
     :raises BaremetalError: when the BMC tells of no sensor at all.
     """
     found, consumed = _read_ipmi(driver) if driver.NAME == "ipmi" else _read_redfish(driver)
     if not found:
-        raise BaremetalError("the BMC shows no sensors", stage=STAGE, cure="power the node on, for some BMCs tell nothing of a machine that is off; "
+        raise BaremetalError("the BMC shows no sensors", stage=STAGE,
+                             cure="power the node on, for some BMCs tell nothing of a machine that is off; "
                              "otherwise update the firmware of the BMC")
-    found = sorted((sensor for sensor in found if sensor["kind"] in kinds), key=lambda sensor: (KINDS.index(sensor["kind"]), sensor["name"]))
+    found = sorted((sensor for sensor in found if sensor["kind"] in kinds),
+                   key=lambda sensor: (KINDS.index(sensor["kind"]), sensor["name"]))
     return {"sensors": found, "health": worst(sensor["status"] for sensor in found), "power_watts": consumed}
 
 
@@ -160,7 +164,8 @@ def _unit(value):
 
 def _limits(place, index):
     """The thresholds at ``place``, by the newer (0) or older (1) names."""
-    return {key: number(dig(place, names[index], "Reading") if index == 0 else dig(place, names[index])) for key, names in _THRESHOLDS.items()}
+    told = {key: dig(place, names[index]) for key, names in _THRESHOLDS.items()}
+    return {key: number(dig(value, "Reading") if index == 0 else value) for key, value in told.items()}
 
 
 def sensor_resource(item):

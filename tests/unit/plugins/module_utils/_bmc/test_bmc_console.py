@@ -22,13 +22,16 @@ from hypothesis import strategies as st
 def test_redfish():
     driver = redfish_driver({
         SYSTEM: {"Links": {"ManagedBy": [link(MANAGER)]},
-                 "SerialConsole": {"MaxConcurrentSessions": "1", "SSH": {"ServiceEnabled": True, "Port": 2200}, "IPMI": {"ServiceEnabled": False}},
+                 "SerialConsole": {"MaxConcurrentSessions": "1", "SSH": {"ServiceEnabled": True, "Port": 2200},
+                                   "IPMI": {"ServiceEnabled": False}},
                  "GraphicalConsole": {"ServiceEnabled": False, "Port": 5900, "ConnectTypesSupported": ["KVMIP"]}},
         MANAGER: {"CommandShell": {"ServiceEnabled": True, "MaxConcurrentSessions": 5, "ConnectTypesSupported": ["SSH", "Oem"]},
                   "NetworkProtocol": link(f"{MANAGER}/NetworkProtocol")},
         f"{MANAGER}/NetworkProtocol": {"SSH": {"ProtocolEnabled": True, "Port": 22}, "IPMI": {"Port": 623}}})
-    assert [(item["type"], item["owner"], item["enabled"], item["max_sessions"], item["connect"]) for item in console.read_consoles(driver)] == [
-        ("serial", "system", True, 1, [{"protocol": "SSH", "enabled": True, "port": 2200}, {"protocol": "IPMI", "enabled": False, "port": 623}]),
+    shown = ("type", "owner", "enabled", "max_sessions", "connect")
+    assert [tuple(item[key] for key in shown) for item in console.read_consoles(driver)] == [
+        ("serial", "system", True, 1, [{"protocol": "SSH", "enabled": True, "port": 2200},
+                                       {"protocol": "IPMI", "enabled": False, "port": 623}]),
         ("graphical", "system", False, None, [{"protocol": "KVMIP", "enabled": False, "port": 5900}]),
         ("shell", "bmc", True, 5, [{"protocol": "SSH", "enabled": True, "port": 22}, {"protocol": "Oem", "enabled": None, "port": None}])]
 
@@ -47,7 +50,8 @@ def test_ipmi():
 
 
 @given(system=trees("SerialConsole", "GraphicalConsole", "SSH", "ServiceEnabled", "Port", "ConnectTypesSupported"),
-       manager=trees("CommandShell", "SerialConsole", "ConnectTypesSupported", "MaxConcurrentSessions"), protocols=trees("SSH", "IPMI", "Port", "ProtocolEnabled"))
+       manager=trees("CommandShell", "SerialConsole", "ConnectTypesSupported", "MaxConcurrentSessions"),
+       protocols=trees("SSH", "IPMI", "Port", "ProtocolEnabled"))
 def test_any_resource(system, manager, protocols):
     json.dumps([console.system_consoles(system, protocols), console.manager_consoles(manager, protocols)]).encode()
 
@@ -130,7 +134,8 @@ def test_console_is_closed_after_a_failure_too(error):
 
 @pytest.mark.parametrize(("sent", "shown"), [
     (b"\x1b[2J\x1b[1;31mred\x1b[0m\r\n", "red\n"), (b"a\r\r\nb\rc\n\rd", "a\nb\nc\nd"), (b"\x07\x08x\x00\x7fy\tz", "xy\tz"),
-    (b"\x1b]0;title\x07text", "text"), (b"\xff\xc3\xa9", "\ufffd\u00e9"), (b"\x1b(Bplain\x1b", "plain"), ("\u009b".encode() + b"31m", "31m")])
+    (b"\x1b]0;title\x07text", "text"), (b"\xff\xc3\xa9", "\ufffd\u00e9"), (b"\x1b(Bplain\x1b", "plain"),
+    ("\u009b".encode() + b"31m", "31m")])
 def test_plain_text(sent, shown):
     assert serial_over_lan.plain(sent) == shown
 

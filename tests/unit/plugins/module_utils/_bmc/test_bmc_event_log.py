@@ -86,7 +86,8 @@ def test_entries_that_are_only_linked_are_read():
 def test_entry():
     told = record(1, Severity="Critical", MessageId="MEM0701", SensorType="Memory", EventTimestamp="2026-01-31T13:00:00+01:00")
     assert event_log_redfish.entry(told) == {
-        "id": "1", "time": "2026-01-31T12:00:00Z", "severity": "critical", "message": "event 1", "message_id": "MEM0701", "component": "Memory"}
+        "id": "1", "time": "2026-01-31T12:00:00Z", "severity": "critical", "message": "event 1", "message_id": "MEM0701",
+        "component": "Memory"}
 
 
 def test_log_is_the_hardware_s_or_the_one_named():
@@ -126,7 +127,8 @@ def test_what_is_no_time_is_refused():
         event_log.beginning("yesterday")
 
 
-NAMES = ("LogServices", "Entries", "Created", "Severity", "Message", "MessageId", "LogEntryType", "Links", "ManagedBy", "Members@odata.nextLink", "Actions")
+NAMES = ("LogServices", "Entries", "Created", "Severity", "Message", "MessageId", "LogEntryType", "Links", "ManagedBy",
+         "Members@odata.nextLink", "Actions")
 
 
 @given(document=trees(*NAMES))
@@ -134,7 +136,10 @@ def test_any_entry(document):
     json.dumps([event_log_redfish.entry(document), event_log_redfish.rank(document)]).encode()
 
 
-@given(documents=st.fixed_dictionaries({path: trees(*NAMES) for path in (SYSTEM, MANAGER, f"{MANAGER}/LogServices", SEL, f"{SEL}/Entries")}), links=st.booleans())
+PATHS = (SYSTEM, MANAGER, f"{MANAGER}/LogServices", SEL, f"{SEL}/Entries")
+
+
+@given(documents=st.fixed_dictionaries({path: trees(*NAMES) for path in PATHS}), links=st.booleans())
 def test_any_tree(documents, links):
     if links:
         documents[MANAGER]["LogServices"] = link(f"{MANAGER}/LogServices")
@@ -162,7 +167,8 @@ class Sel(IpmiAnswers):
 
 
 def test_ipmi():
-    driver = Sel([{"record_id": 1, "timestamp": "2026-01-31T12:00:00", "component": "FAN1", "event": "Lower critical", "severity": 2, "event_id": "1.2",
+    driver = Sel([{"record_id": 1, "timestamp": "2026-01-31T12:00:00", "component": "FAN1", "event": "Lower critical", "severity": 2,
+                   "event_id": "1.2",
                    "deassertion": True, "event_data": None}, {"record_id": 2, "oemdata": bytearray(b"\x01\x02")}])
     entries = event_log.open_log(driver).entries(None, None)
     assert [(item["id"], item["severity"], item["message"]) for item in entries] == [

@@ -66,7 +66,8 @@ def test_what_a_board_cannot_is_said(driver, options, message):
         ensure(driver, **options)
 
 
-@given(system=trees("IndicatorLED", "LocationIndicatorActive", "Links", "Chassis"), chassis=trees("IndicatorLED", "LocationIndicatorActive"))
+@given(system=trees("IndicatorLED", "LocationIndicatorActive", "Links", "Chassis"),
+       chassis=trees("IndicatorLED", "LocationIndicatorActive"))
 def test_any_tree(system, chassis):
     driver = redfish_driver({SYSTEM: system, CHASSIS: chassis})
     try:
@@ -114,7 +115,8 @@ def test_nmi():
     assert driver.tree.changes == [("POST", f"{SYSTEM}/Actions/ComputerSystem.Reset", {"ResetType": "Nmi"})]
 
 
-@pytest.mark.parametrize(("driver", "message"), [(nmi_board(["On"]), "does not offer an NMI"), (nmi_board(["Nmi"], "Off"), "needs a machine that runs")])
+@pytest.mark.parametrize(("driver", "message"), [(nmi_board(["On"]), "does not offer an NMI"),
+                                                 (nmi_board(["Nmi"], "Off"), "needs a machine that runs")])
 def test_nmi_that_is_refused_sends_nothing(driver, message):
     with pytest.raises(BaremetalError, match=message):
         inject_nmi(driver)

@@ -27,21 +27,25 @@ def board():
         "/redfish/v1/": {"UpdateService": link("/redfish/v1/UpdateService"), "SessionService": link("/redfish/v1/SessionService"),
                          "LicenseService": link("/redfish/v1/LicenseService")},
         SYSTEM: {
-            "Manufacturer": "Dell Inc.", "Model": "R750", "SerialNumber": "CNBOARD1", "SKU": "ABC1234", "UUID": "4C4C4544-0042-3510-8053-B4C04F4D3332",
+            "Manufacturer": "Dell Inc.", "Model": "R750", "SerialNumber": "CNBOARD1", "SKU": "ABC1234",
+            "UUID": "4C4C4544-0042-3510-8053-B4C04F4D3332",
             "BiosVersion": "1.2.3", "PowerState": "On", "IndicatorLED": "Lit", "Status": {"Health": "Warning", "HealthRollup": "Critical"},
             "EthernetInterfaces": link(f"{SYSTEM}/EthernetInterfaces"),
             "Links": {"ManagedBy": [link(MANAGER)], "Chassis": [link(CHASSIS)]}},
         MANAGER: {"FirmwareVersion": "7.0", "Model": "iDRAC", "DateTime": "2026-01-31T14:00:42+02:00", "DateTimeLocalOffset": "+02:00",
                   "EthernetInterfaces": link(f"{MANAGER}/EthernetInterfaces")},
         CHASSIS: {"NetworkAdapters": link(f"{CHASSIS}/NetworkAdapters")},
-        **collection(f"{SYSTEM}/EthernetInterfaces", ("NIC.1", {"MACAddress": "02-00-00-00-00-0A", "SpeedMbps": "25000", "LinkStatus": "LinkUp"}),
+        **collection(f"{SYSTEM}/EthernetInterfaces",
+                     ("NIC.1", {"MACAddress": "02-00-00-00-00-0A", "SpeedMbps": "25000", "LinkStatus": "LinkUp"}),
                      ("NIC.2", {"MACAddress": None})),
-        **collection(f"{MANAGER}/EthernetInterfaces", ("eth0", {"MACAddress": "02:00:00:00:00:01", "IPv4Addresses": [{"Address": "192.0.2.1"}]})),
+        **collection(f"{MANAGER}/EthernetInterfaces",
+                     ("eth0", {"MACAddress": "02:00:00:00:00:01", "IPv4Addresses": [{"Address": "192.0.2.1"}]})),
         "/redfish/v1/UpdateService": {"FirmwareInventory": link("/redfish/v1/UpdateService/FirmwareInventory")},
         **collection("/redfish/v1/UpdateService/FirmwareInventory", ("BIOS", {"Name": "BIOS", "Version": "1.2.3", "Updateable": "true"}),
                      ("BMC", {"Name": "BMC", "Version": "7.0"})),
         "/redfish/v1/LicenseService": {"Licenses": link("/redfish/v1/LicenseService/Licenses")},
-        **collection("/redfish/v1/LicenseService/Licenses", ("1", {"Name": "Enterprise", "LicenseType": "Production", "LicenseString": "canary"})),
+        **collection("/redfish/v1/LicenseService/Licenses",
+                     ("1", {"Name": "Enterprise", "LicenseType": "Production", "LicenseString": "canary"})),
         "/redfish/v1/SessionService": {"SessionTimeout": 1800, "Sessions": link("/redfish/v1/SessionService/Sessions")},
         **collection("/redfish/v1/SessionService/Sessions", ("7", {"UserName": "operator", "CreatedTime": "2026-01-31T11:00:00Z"})),
     }
@@ -71,9 +75,12 @@ def test_all_parts():
     assert info["clock"] == {"time": "2026-01-31T12:00:42Z", "utc_offset": "+02:00", "skew": 42}
     assert info["health"] == {"health": "warning", "rollup": "critical", "state": None}
     assert info["indicator_led"] == "on"
-    assert [(item["id"], item["mac"], item["speed_mbps"], item["link"]) for item in info["nics"]] == [("NIC.1", "02:00:00:00:00:0a", 25000, "up")]
-    assert info["bmc_ports"] == [{"name": "eth0", "mac": "02:00:00:00:00:01", "addresses": ["192.0.2.1"], "hostname": None, "enabled": None}]
-    assert [(item["name"], item["version"], item["updateable"]) for item in info["firmware"]] == [("BIOS", "1.2.3", True), ("BMC", "7.0", None)]
+    assert [(item["id"], item["mac"], item["speed_mbps"], item["link"]) for item in info["nics"]] == [
+        ("NIC.1", "02:00:00:00:00:0a", 25000, "up")]
+    assert info["bmc_ports"] == [
+        {"name": "eth0", "mac": "02:00:00:00:00:01", "addresses": ["192.0.2.1"], "hostname": None, "enabled": None}]
+    assert [(item["name"], item["version"], item["updateable"]) for item in info["firmware"]] == [
+        ("BIOS", "1.2.3", True), ("BMC", "7.0", None)]
     assert info["licences"][0]["name"] == "Enterprise"
     assert info["sessions"]["open"] == 1 and info["sessions"]["timeout"] == 1800
     assert "canary" not in json.dumps(info)
@@ -117,7 +124,8 @@ def test_one_expanded_request_where_the_board_can_and_single_ones_where_it_lies(
     opened = redfish_driver(documents)
     assert len(bmc_info.gather(opened, ["firmware"])["info"]["firmware"]) == 5
     assert len([item for item in read_paths(opened) if item.startswith(path)]) == 7
-    documents[f"{path}?$expand=.($levels=1)"] = {"Members": [{"@odata.id": f"{path}/{number}", "Name": f"part {number}"} for number in range(5)]}
+    documents[f"{path}?$expand=.($levels=1)"] = {"Members": [
+        {"@odata.id": f"{path}/{number}", "Name": f"part {number}"} for number in range(5)]}
     opened = redfish_driver(documents)
     assert len(bmc_info.gather(opened, ["firmware"])["info"]["firmware"]) == 5
     assert len([item for item in read_paths(opened) if item.startswith(path)]) == 2
@@ -125,19 +133,22 @@ def test_one_expanded_request_where_the_board_can_and_single_ones_where_it_lies(
     assert len(bmc_info.gather(redfish_driver(documents), ["firmware"])["info"]["firmware"]) == 5
 
 
-resource = trees("Manufacturer", "SKU", "UUID", "Oem", "Links", "LicenseService", "IPv4Addresses", "Address", "MACAddress", "DateTime", "Ethernet",
+resource = trees("Manufacturer", "SKU", "UUID", "Oem", "Links", "LicenseService", "IPv4Addresses", "Address", "MACAddress", "DateTime",
+                 "Ethernet",
                  "IndicatorLED", "LocationIndicatorActive", "LastResetTime", "ExpirationDate", "SpeedMbps", "LinkStatus")
 
 
 @given(first=resource, second=resource)
 def test_any_resource_is_read_or_missing(first, second):
     tell = bmc_info_redfish
-    found = [tell.identity(first), tell.bmc(first), tell.clock(first, NOW), tell.bmc_port(first), tell.nic(first), tell.adapter_nic(first, second),
+    found = [tell.identity(first), tell.bmc(first), tell.clock(first, NOW), tell.bmc_port(first), tell.nic(first),
+             tell.adapter_nic(first, second),
              tell.firmware(first), tell.oem_licences(first), tell.licence(first), tell.session(first), indicator_led.told(first)]
     json.dumps(found).encode()
 
 
-@given(documents=st.fixed_dictionaries({path: trees("EthernetInterfaces", "NetworkAdapters", "Links", "ManagedBy", "Chassis", "UpdateService", "PowerState",
+@given(documents=st.fixed_dictionaries({path: trees("EthernetInterfaces", "NetworkAdapters", "Links", "ManagedBy", "Chassis",
+                                                    "UpdateService", "PowerState",
                                                     "FirmwareInventory", "LicenseService", "Licenses", "SessionService", "Sessions")
                                         for path in ("/redfish/v1/", SYSTEM, MANAGER, CHASSIS)}))
 def test_any_tree_is_read_or_missing(documents):
@@ -188,7 +199,8 @@ def test_ipmi_identity():
 
 @given(told=st.binary(min_size=16, max_size=30), offset=st.binary(min_size=2, max_size=2))
 def test_ipmi_any_bytes(told, offset):
-    json.dumps([bmc_info_ipmi.guid(told), bmc_info_ipmi.chassis_health(told), bmc_info_ipmi.device(told), bmc_info_ipmi.clock(told, offset, NOW),
+    json.dumps([bmc_info_ipmi.guid(told), bmc_info_ipmi.chassis_health(told), bmc_info_ipmi.device(told),
+                bmc_info_ipmi.clock(told, offset, NOW),
                 bmc_info_ipmi.lan({3: told[:3], 5: told}), bmc_info_ipmi.lan({3: told, 5: None}), indicator_led.identify_state(told)])
 
 

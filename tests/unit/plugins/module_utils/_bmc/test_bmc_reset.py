@@ -24,7 +24,8 @@ OFFERED = ["GracefulRestart", "ForceRestart"]
 
 
 def manager(offered=None, **more):
-    return {"Actions": {"#Manager.Reset": {"target": TARGET} | ({"ResetType@Redfish.AllowableValues": offered} if offered is not None else {})}, **more}
+    told = {} if offered is None else {"ResetType@Redfish.AllowableValues": offered}
+    return {"Actions": {"#Manager.Reset": {"target": TARGET, **told}}, **more}
 
 
 class Bmc:
@@ -137,7 +138,9 @@ class Ipmi(IpmiAnswers):
         return "on"
 
     def __enter__(self):
-        if self.bmc.away and self.bmc.reset_at is not None and self.bmc.clock() >= self.bmc.reset_at + self.bmc.away[0] and len(self.bmc.opened) == 1:
+        bmc = self.bmc
+        is_over = bmc.away and bmc.reset_at is not None and bmc.clock() >= bmc.reset_at + bmc.away[0]
+        if is_over and len(bmc.opened) == 1:
             raise BmcLost("no reply to a command within the session")
         return self
 
@@ -181,7 +184,8 @@ def test_warm_reset_that_cannot_be_seen_is_a_warning():
 
 
 @settings(max_examples=50)
-@given(documents=st.fixed_dictionaries({path: trees("Actions", "#Manager.Reset", "target", "Links", "ManagedBy", "LastResetTime") for path in (SYSTEM, MANAGER)}))
+@given(documents=st.fixed_dictionaries({
+    path: trees("Actions", "#Manager.Reset", "target", "Links", "ManagedBy", "LastResetTime") for path in (SYSTEM, MANAGER)}))
 def test_any_tree(documents):
     documents[SYSTEM]["Links"] = {"ManagedBy": [link(MANAGER)]}
     bmc = Bmc(redfish_driver({"/redfish/v1/": {}, **documents}))

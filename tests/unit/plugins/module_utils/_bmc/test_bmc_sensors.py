@@ -88,17 +88,19 @@ def test_kinds_and_none():
         sensors.read_sensors(board({}))
 
 
-NAMES = ("Temperatures", "Fans", "PowerControl", "Voltages", "PowerSupplies", "Reading", "ReadingCelsius", "ReadingUnits", "ReadingType", "Thresholds",
-         "UpperCritical", "UpperThresholdCritical", "PowerConsumedWatts", "State", "Sensors", "Thermal", "Power", "ThermalSubsystem", "PowerWatts",
+NAMES = ("Temperatures", "Fans", "PowerControl", "Voltages", "PowerSupplies", "Reading", "ReadingCelsius", "ReadingUnits", "ReadingType",
+         "Thresholds", "UpperCritical", "UpperThresholdCritical", "PowerConsumedWatts", "State", "Sensors", "Thermal", "Power",
+         "ThermalSubsystem", "PowerWatts",
          "TemperatureReadingsCelsius", "DataSourceUri", "PhysicalContext")
 
 
 @given(document=trees(*NAMES))
 def test_any_resource(document):
-    json.dumps([sensors.sensor_resource(document), sensors.thermal(document), sensors.power(document), sensors.thermal_metrics(document)]).encode()
+    json.dumps([sensors.sensor_resource(document), sensors.thermal(document), sensors.power(document),
+                sensors.thermal_metrics(document)]).encode()
 
 
-@given(documents=st.fixed_dictionaries({path: trees(*NAMES, "Links", "Chassis", "EnvironmentMetrics") for path in (SYSTEM, CHASSIS, "/redfish/v1/Systems/1")}))
+@given(documents=st.fixed_dictionaries({path: trees(*NAMES, "Links", "Chassis", "EnvironmentMetrics") for path in (SYSTEM, CHASSIS)}))
 def test_any_tree(documents):
     try:
         json.dumps(sensors.read_sensors(redfish_driver(documents))).encode()

@@ -26,7 +26,8 @@ def test_any_value_is_read_or_missing(value):
 
 
 @pytest.mark.parametrize(("sent", "read"), [
-    ("42", 42), (" 42.5 ", 42.5), (3.0, 3), (True, None), ("", None), ("n/a", None), (None, None), ("nan", None), ("-inf", None), ([1], None)])
+    ("42", 42), (" 42.5 ", 42.5), (3.0, 3), (True, None), ("", None), ("n/a", None), (None, None), ("nan", None), ("-inf", None),
+    ([1], None)])
 def test_number(sent, read):
     assert tolerant.number(sent) == read
 
