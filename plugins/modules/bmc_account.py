@@ -17,7 +17,7 @@ description:
   - Access is not lost. The account that the module logs in with is neither deleted, nor disabled, nor given another role. When its own
     password changes, a way back stays open until a second connection has logged in with the new password; where that fails, the old
     password is set again. Over Redfish the way back is a session. A BMC that opens none gets nothing sent.
-  - Where the BMC keeps a password shorter than it was given, such as IPMI with its 20 bytes, the password is refused before anything is sent.
+  - A password that the BMC cannot keep whole, such as one of more than 20 bytes with IPMI, is refused before anything is sent.
   - The registry's reference to a password is not touched. RV(outdated_credential) says that it names an old one.
 extends_documentation_fragment:
   - rackwright.baremetal._attributes

@@ -36,13 +36,14 @@ attributes:
 options:
   target_raid_config:
     description:
-      - The volumes that there shall be and no others, in the form of Ironic's C(target_raid_config), a dictionary with the list C(logical_disks).
+      - The volumes that there shall be and no others, in the form of Ironic's C(target_raid_config), a dictionary with the list
+        C(logical_disks).
       - Each logical disk needs C(size_gb) (in GiB, or C(MAX)) and C(raid_level) (C(0), C(1), C(5), C(6), C(1+0), C(5+0) or C(6+0)).
       - It may have C(controller) (C(Id), name or model), C(physical_disks) (C(Id), name, serial number or path of each drive),
         C(number_of_physical_disks), C(disk_type) (C(hdd) or C(ssd)), C(interface_type) (C(sata), C(sas) or C(nvme)), C(volume_name), and
         for one of them C(is_root_volume).
-      - Drives that are not named are chosen alike in controller, type, interface and size. For a size in GiB as few as will do are taken, for
-        C(MAX) all that are left. A drive is part of one volume only.
+      - Drives that are not named are chosen alike in controller, type, interface and size. For a size in GiB as few as will do are taken,
+        for C(MAX) all that are left. A drive is part of one volume only.
       - With C(raid_level) C(1+0), C(5+0) and C(6+0) the number of drives is even.
     type: dict
     required: true

@@ -190,9 +190,12 @@ def ipmi_account(tmp_path):
     with ipmi_bmcs(directory=tmp_path, password=PASSWORD) as sim:
         bmc = sim.connections[0]
 
+        def log_in(user, secret):
+            return IpmiDriver({**bmc, "username": user, "password": secret}, lambda text: None)
+
         def run(name, own=PASSWORD, **options):
             with open_driver("ipmi", {**bmc, "password": own}) as driver:
-                accounts = IpmiAccounts(driver, bmc["username"], lambda user, secret: IpmiDriver({**bmc, "username": user, "password": secret}, lambda text: None))
+                accounts = IpmiAccounts(driver, bmc["username"], log_in)
                 return ensure_account(accounts, (bmc["username"], own), name, sleep=lambda seconds: None, **options)
 
         yield run
@@ -200,7 +203,8 @@ def ipmi_account(tmp_path):
 
 def test_ipmi_user_comes_changes_and_goes(ipmi_account):
     wanted = {"password": "monitor-Passw0rd", "role": "ReadOnly"}
-    assert ipmi_account("monitor", **wanted)["after"] == {"id": "3", "name": "monitor", "role": "ReadOnly", "enabled": True, "locked": False}
+    assert ipmi_account("monitor", **wanted)["after"] == {"id": "3", "name": "monitor", "role": "ReadOnly", "enabled": True,
+                                                          "locked": False}
     assert not ipmi_account("monitor", **wanted)["changed"]
     assert ipmi_account("monitor", role="Administrator")["after"]["role"] == "Administrator"
     assert ipmi_account("monitor", enabled=False)["after"]["enabled"] is False
@@ -247,7 +251,8 @@ def settled(driver, target, **options):
 
 
 def test_what_does_not_fit_is_told_drive_by_drive(board):
-    with board() as driver, pytest.raises(BaremetalError, match="does not fit. Seen: 3 or more drives alike are needed; 0: free, 447 GiB.*; 3: free"):
+    with board() as driver, pytest.raises(BaremetalError,
+                                          match="does not fit. Seen: 3 or more drives alike are needed; 0: free, 447 GiB.*; 3: free"):
         ensure_raid(driver.service, {"logical_disks": [{"size_gb": 5000, "raid_level": "5"}]})
     assert not board.changes()
 
@@ -272,7 +277,8 @@ def rack(playbook, board, monkeypatch):
         with board():
             pass
         hosts = {
-            "node1": {"baremetal_bmc": {**{key: value for key, value in board.connection.items() if value is not None}, "driver": "redfish"}},
+            "node1": {"baremetal_bmc": {**{key: value for key, value in board.connection.items() if value is not None},
+                                        "driver": "redfish"}},
             "gateway": {"ansible_connection": "beside", "ansible_python_interpreter": "{{ ansible_playbook_python }}"},
         }
         done = playbook(hosts, tasks, "-vvvv", "--diff", *arguments)
@@ -299,7 +305,8 @@ def test_firmware_through_the_doors(rack, board, door, tmp_path):
 @DOORS
 def test_accounts_through_the_doors(rack, board, door):
     own = {"username": "operator", "password": "{{ lookup('ansible.builtin.env', 'NEW_BMC_PASSWORD') }}"}
-    monitor = door(task("bmc_account", username="monitor", password="{{ lookup('ansible.builtin.env', 'NEW_BMC_PASSWORD') }}", role="ReadOnly"))
+    monitor = door(task("bmc_account", username="monitor", password="{{ lookup('ansible.builtin.env', 'NEW_BMC_PASSWORD') }}",
+                        role="ReadOnly"))
     # The second time the old password is refused, and the new one is found in place.
     words, output = rack([monitor, monitor, door(task("bmc_account", **own)), door(task("bmc_account", **own))])
     assert words == ["changed", "ok", "changed", "ok"]
@@ -309,6 +316,7 @@ def test_accounts_through_the_doors(rack, board, door):
 @DOORS
 def test_raid_through_the_doors(rack, board, door):
     entry = door(task("raid", target_raid_config=MIRROR))
-    words, output = rack([entry, entry, door(task("raid", target_raid_config={"logical_disks": [{"size_gb": 100, "raid_level": "JBOD"}]}))], fails=True)
+    words, output = rack([entry, entry,
+                          door(task("raid", target_raid_config={"logical_disks": [{"size_gb": 100, "raid_level": "JBOD"}]}))], fails=True)
     assert words == ["changed", "ok", "fatal"]
     assert "'JBOD' is none of 0, 1, 5, 6, 1+0, 5+0, 6+0" in output

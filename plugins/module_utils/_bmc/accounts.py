@@ -159,7 +159,8 @@ def _read_back(accounts, name, changes):
     for key in ("role", "enabled"):
         wanted = changes.get(key)
         if wanted is not None and (key == "role" or after[key] is not None) and str(after[key]).lower() != str(wanted).lower():
-            raise BaremetalError(f"the BMC did not take {key} {wanted} for the account {name}", stage=STAGE, seen=f"it tells {key} {after[key]}",
+            raise BaremetalError(f"the BMC did not take {key} {wanted} for the account {name}", stage=STAGE,
+                                 seen=f"it tells {key} {after[key]}",
                                  cure="choose another value, or set it in the BMC's web interface")
     return after
 
@@ -167,8 +168,10 @@ def _read_back(accounts, name, changes):
 def _prove(accounts, account, password, sleep):
     if account["enabled"] is not False and not _proved(accounts, account, password, sleep):
         raise BaremetalError(
-            f"the BMC took the new password of the account {account['name']} and does not let it in", stage=STAGE, seen="the login with it failed",
-            cure="give a password that this BMC can keep: shorter, and without unusual characters; the account that we log in with is untouched")
+            f"the BMC took the new password of the account {account['name']} and does not let it in", stage=STAGE,
+            seen="the login with it failed",
+            cure="give a password that this BMC can keep: shorter, and without unusual characters; "
+                 "the account that we log in with is untouched")
 
 
 def _proved(accounts, account, password, sleep):
@@ -207,7 +210,8 @@ def _rotate_own(accounts, account, old, new, sleep):
             is_back = accounts.accepts(account, old)
             seen = f"the login with the new password failed; setting the old one again: {error.what}"
     if is_back:
-        raise BaremetalError(f"the BMC took the new password of {name} and did not let us in with it; the old one is good again", stage=STAGE,
+        raise BaremetalError(f"the BMC took the new password of {name} and did not let us in with it; the old one is good again",
+                             stage=STAGE,
                              seen=seen, cure="give a password that this BMC can keep: shorter, and without unusual characters")
     raise BaremetalError(f"the BMC lets us in neither with the new nor with the old password of {name}", stage=STAGE, seen=seen,
                          cure="wait until the BMC unlocks the account and try both; otherwise set the password with another account, "

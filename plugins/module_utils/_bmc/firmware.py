@@ -146,13 +146,15 @@ def simple_update_body(update, image, apply_time, allowed):
     except ValueError:
         is_uri = False
     if not is_uri:
-        raise BaremetalError("the image is no URI", stage=STAGE, cure="give something like https://192.0.2.1/bmc.bin as image, or a file as src")
+        raise BaremetalError("the image is no URI", stage=STAGE,
+                             cure="give something like https://192.0.2.1/bmc.bin as image, or a file as src")
     if "@" in parts.netloc:
         raise BaremetalError("the image's URI carries credentials, which would stay in the logs of the BMC", stage=STAGE,
                              cure="serve the image without credentials, or give it as src")
     protocol = _PROTOCOLS.get(parts.scheme.lower())
     if allowed is not None and protocol not in allowed:
-        raise BaremetalError(f"the BMC does not fetch images over {parts.scheme}", stage=STAGE, seen=f"it offers {', '.join(allowed) or 'nothing'}",
+        raise BaremetalError(f"the BMC does not fetch images over {parts.scheme}", stage=STAGE,
+                             seen=f"it offers {', '.join(allowed) or 'nothing'}",
                              cure="serve the image over one of these, or give it as src")
     body = {"ImageURI": image}
     if protocol:
@@ -165,7 +167,8 @@ def _require_apply_time(resource, apply_time):
     offered = dig(resource, "@Redfish.OperationApplyTimeSupport", "SupportedValues")
     if apply_time and isinstance(offered, list) and apply_time not in offered:
         raise BaremetalError(f"the BMC does not take the apply time {apply_time}", stage=STAGE,
-                             seen=f"it offers {', '.join(map(str, offered)) or 'none'}", cure="choose one of these, or leave apply_time out")
+                             seen=f"it offers {', '.join(map(str, offered)) or 'none'}",
+                             cure="choose one of these, or leave apply_time out")
 
 
 def push_path(uri):
@@ -187,11 +190,13 @@ class _Source:
         self._apply_time = apply_time
         self._push = None
         if update.get("ServiceEnabled") is False:
-            raise BaremetalError("the UpdateService of the BMC is switched off", stage=STAGE, cure="switch it on in the BMC's web interface")
+            raise BaremetalError("the UpdateService of the BMC is switched off", stage=STAGE,
+                                 cure="switch it on in the BMC's web interface")
         if image is not None:
             if service.target(update, "UpdateService.SimpleUpdate") is None:
                 raise BaremetalError("the BMC does not fetch images (no SimpleUpdate)", stage=STAGE, cure="give the image as src")
-            self._body = simple_update_body(update, image, apply_time, service.allowed(update, "UpdateService.SimpleUpdate", "TransferProtocol"))
+            self._body = simple_update_body(update, image, apply_time,
+                                            service.allowed(update, "UpdateService.SimpleUpdate", "TransferProtocol"))
             return
         self._body = {"@Redfish.OperationApplyTime": apply_time} if apply_time else {}
         self._push = push_path(update.get("MultipartHttpPushUri"))
@@ -202,7 +207,8 @@ class _Source:
                                  cure="serve the image by HTTP and give its URI as image")
         largest, size = number(update.get("MaxImageSizeBytes")), upload.file_size(src, STAGE)
         if largest and size > largest:
-            raise BaremetalError(f"the file {src} is larger than the BMC takes", stage=STAGE, seen=f"{size} bytes, MaxImageSizeBytes is {largest}",
+            raise BaremetalError(f"the file {src} is larger than the BMC takes", stage=STAGE,
+                                 seen=f"{size} bytes, MaxImageSizeBytes is {largest}",
                                  cure="serve the image by HTTP and give its URI as image")
 
     def send(self, component, timeout):
@@ -219,7 +225,8 @@ class _Source:
                 return self._once({**self._body, **({} if targets is None else {"Targets": targets})}, extra, timeout)
             except RedfishRefusal as error:
                 said = " ".join(f"{message['id']} {message['text']}" for message in error.messages)
-                if error.status in (400, 422) and re.search("OemParameters|ImageType", said) and not extra and component["id"] in (BMC, BIOS):
+                wants_type = re.search("OemParameters|ImageType", said) and component["id"] in (BMC, BIOS)
+                if error.status in (400, 422) and wants_type and not extra:
                     # AMI wants to be told in a part of its own.
                     extra = {"OemParameters": {"ImageType": component["id"].upper()}}
                 elif error.status in (400, 422) and "target" in said.lower() and len(ladder) > 1:
@@ -235,7 +242,8 @@ class _Source:
             with upload.form(self._src, {"UpdateParameters": body, **extra}) as content:
                 return self._service.upload(self._push, content, timeout=timeout)
         if self._apply_time and isinstance(self._update.get("HttpPushUriOptions"), dict):
-            self._service.patch(self._update["@odata.id"], {"HttpPushUriOptions": {"HttpPushUriApplyTime": {"ApplyTime": self._apply_time}}})
+            self._service.patch(self._update["@odata.id"],
+                                {"HttpPushUriOptions": {"HttpPushUriApplyTime": {"ApplyTime": self._apply_time}}})
         with upload.plain(self._src) as content:
             return self._service.upload(self._push, content, timeout=timeout)
 
@@ -275,7 +283,8 @@ def ensure_firmware(service, name, version, *, image=None, src=None, apply_time=
     if is_version(after["version"], version):
         return _result(True, before, after)
     # A BIOS tells its version when it starts, so that a new one cannot show without a reset.
-    return {**_result(True, before, after), "reboot_required": True, "pending": {"version": version, "seen": waits or "the BIOS has not started since"}}
+    return {**_result(True, before, after), "reboot_required": True,
+            "pending": {"version": version, "seen": waits or "the BIOS has not started since"}}
 
 
 def _settled(service, name, version, waits, outcome, deadline, clock, sleep):
@@ -303,8 +312,8 @@ def _settled(service, name, version, waits, outcome, deadline, clock, sleep):
                 raise
         if clock() >= deadline or (clock() >= settle and not strange and outcome != "none"):
             raise BaremetalError(f"{name} has not become version {version}", stage=STAGE, seen=seen,
-                                 cure="look at the event log of the BMC; check that the image holds that version, written as the BMC tells versions; "
-                                      "where a reboot applies it, reboot the machine and run the same command again")
+                                 cure="look at the event log of the BMC; check that the image holds that version, written as the BMC "
+                                      "tells versions; where a reboot applies it, reboot the machine and run the same command again")
         sleep(_POLL)
 
 

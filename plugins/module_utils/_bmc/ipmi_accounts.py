@@ -76,7 +76,8 @@ class IpmiAccounts:
             self._channel = command.get_network_channel()
         code, data, error = self._read(command, _GET_USER_ACCESS, self._channel, slot)
         if error:
-            raise BaremetalError("the BMC does not tell its users", stage=STAGE, seen=error, cure="log in as an administrator, or use the driver redfish")
+            raise BaremetalError("the BMC does not tell its users", stage=STAGE, seen=error,
+                                 cure="log in as an administrator, or use the driver redfish")
         return user_access(data)
 
     def find(self, name):
@@ -101,7 +102,8 @@ class IpmiAccounts:
         """See accounts.py."""
         for what, value, most in (("user name", name, LONGEST_NAME), ("password", password, LONGEST_PASSWORD)):
             if value is not None and not 0 < len(value.encode()) <= most:
-                raise BaremetalError(f"IPMI has no {what} of that length", stage=STAGE, seen=f"{len(value.encode())} bytes, {most} are the most",
+                raise BaremetalError(f"IPMI has no {what} of that length", stage=STAGE,
+                                     seen=f"{len(value.encode())} bytes, {most} are the most",
                                      cure=f"give a shorter {what}" if value else f"give a {what}")
         if role is not None and role.lower() not in _ROLES:
             raise BaremetalError(f"IPMI has no role {role}", stage=STAGE, cure=f"choose one of {', '.join(_ROLE_NAMES.values())}")
@@ -130,7 +132,8 @@ class IpmiAccounts:
             raise
         except Exception as error:
             # pyghmi has no class of its own for what a BMC refuses here.
-            raise BaremetalError(f"the BMC refused the privilege level {level}", stage=STAGE, seen=error, cure="choose another role") from error
+            raise BaremetalError(f"the BMC refused the privilege level {level}", stage=STAGE, seen=error,
+                                 cure="choose another role") from error
 
     def change(self, account, changes, password):
         """See accounts.py."""

@@ -108,7 +108,8 @@ def describe_wanted(number, disk):
 
 def _predicted(disk, made):
     first = made["drives"][0]
-    return {"id": None, "name": disk.get("volume_name"), "controller": first["controller"], "raid_level": disk["raid_level"], "bytes": made["bytes"],
+    return {"id": None, "name": disk.get("volume_name"), "controller": first["controller"], "raid_level": disk["raid_level"],
+            "bytes": made["bytes"],
             "drives": [drive["path"] for drive in made["drives"]], "wwn": None}
 
 
@@ -137,7 +138,8 @@ def volume_body(disk, made, when):
 
     For MAX no capacity goes along: what a controller keeps for itself, only it knows.
     """
-    body = {"RAIDType": LEVELS[disk["raid_level"]].raid_type, "Links": {"Drives": [{"@odata.id": drive["path"]} for drive in made["drives"]]}}
+    body = {"RAIDType": LEVELS[disk["raid_level"]].raid_type,
+            "Links": {"Drives": [{"@odata.id": drive["path"]} for drive in made["drives"]]}}
     if not made["is_max"]:
         body["CapacityBytes"] = made["bytes"]
     if disk.get("volume_name"):
@@ -213,7 +215,8 @@ class _Work:
                 body = adapted(body, error, disk, made) if error.status in (400, 422) else None
                 if body is None or body in sent:
                     raise BaremetalError(f"the BMC refused to make a volume with RAID {disk['raid_level']}", stage=STAGE, seen=error.seen,
-                                         cure="look whether the controller can do that with these drives, and whether another job of it runs") from error
+                                         cure="look whether the controller can do that with these drives, and whether "
+                                              "another job of it runs") from error
         self._follow(answer, f"making a volume with RAID {disk['raid_level']}", on_reset=body.get(_APPLY) == "OnReset")
 
     def settled(self, disks, gone):
@@ -237,6 +240,6 @@ class _Work:
                 seen = error.what
             if self._clock() >= end:
                 raise BaremetalError("the BMC does not show the volumes that it was asked for", stage=STAGE, seen=seen,
-                                     cure="look at the event log of the BMC; where the controller works at the next boot, reboot the machine and "
-                                          "run the same command again")
+                                     cure="look at the event log of the BMC; where the controller works at the next boot, reboot the "
+                                          "machine and run the same command again")
             self._sleep(_POLL)

@@ -229,11 +229,13 @@ def _planned(disk, drives):
 def _named(disks, number, drives, taken):
     disk = disks[number]
     found, reasons = [], []
+    behind = [drive for drive in drives if not disk.get("controller") or same_controller(disk["controller"], drive)]
     for name in disk["physical_disks"]:
-        same = [drive for drive in drives if is_named(drive, name) and (not disk.get("controller") or same_controller(disk["controller"], drive))]
+        same = [drive for drive in behind if is_named(drive, name)]
         if len(same) != 1:
-            there = ", ".join(drive["id"] for drive in drives) or "none"
-            reasons.append(f"{name}: {'the Id of several drives, give controller as well' if same else f'there is no such drive (there are: {there})'}")
+            there = ", ".join(drive["id"] for drive in behind) or "none"
+            reasons.append(f"{name}: " + (
+                "the Id of several drives, give controller as well" if same else f"there is no such drive (there are: {there})"))
             continue
         reason = why_not(disk, same[0]) or (f"taken by logical disk {taken[same[0]['path']]}" if same[0]["path"] in taken else None)
         reasons += [f"{name}: {reason}"] if reason else []
@@ -253,7 +255,8 @@ def _named(disks, number, drives, taken):
 
 def _does_not_fit(number, disk, seen):
     return BaremetalError(
-        f"logical disk {number} (RAID {disk['raid_level']}, {disk['size_gb']}{' GiB' if disk['size_gb'] != MAX else ''}) does not fit", stage=STAGE,
+        f"logical disk {number} (RAID {disk['raid_level']}, {disk['size_gb']}{' GiB' if disk['size_gb'] != MAX else ''}) does not fit",
+        stage=STAGE,
         seen=seen, cure="change the target configuration, or the drives; nothing was changed")
 
 
@@ -267,7 +270,8 @@ class _Search:
         self._kinds = {}
         for drive in sorted(drives, key=lambda drive: drive["path"]):
             if not drive["why_not"] and drive["path"] not in taken:
-                self._kinds.setdefault((drive["controller"], drive["type"] or "", drive["interface"] or "", drive["bytes"]), []).append(drive)
+                kind = (drive["controller"], drive["type"] or "", drive["interface"] or "", drive["bytes"])
+                self._kinds.setdefault(kind, []).append(drive)
         self._dead = set()
         self._steps = 0
         self._farthest = (-1, {})

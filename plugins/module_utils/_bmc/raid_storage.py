@@ -46,7 +46,7 @@ def read_storage(service):
         seen.append(f"{name} ({'no volumes' if collection is None else 'no RAID' if types == [] else 'RAID'})")
         if collection is None or types == []:
             continue
-        names = [known for item in (storage, *controllers) for known in (text(item.get("Name")), text(item.get("Model")), text(item.get("Id"))) if known]
+        names = [text(item[key]) for item in (storage, *controllers) for key in ("Name", "Model", "Id") if text(item.get(key))]
         context = {"controller": name, "controller_names": names, "raid_types": types}
         volumes = [(path, service.find(path)) for path in service.members(collection)]
         volumes = [{**volume_of(path, volume), **context} for path, volume in volumes if volume is not None]

@@ -68,7 +68,8 @@ class RedfishAccounts:
         if role is not None:
             offered = [path.rstrip("/").rpartition("/")[2] for path in self._service.members(path_of(service.get("Roles")))]
             if offered and role.lower() not in (item.lower() for item in offered):
-                raise BaremetalError(f"the BMC has no role {role}", stage=STAGE, seen=f"roles: {', '.join(offered)}", cure="choose one of these")
+                raise BaremetalError(f"the BMC has no role {role}", stage=STAGE, seen=f"roles: {', '.join(offered)}",
+                                     cure="choose one of these")
 
     def _slots(self):
         """Accounts that are there without a name, to be filled (Dell); the first is the BMC's own."""

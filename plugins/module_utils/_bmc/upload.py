@@ -48,10 +48,12 @@ def file_size(path, stage):
             status = os.stat(path)
     except OSError as error:
         raise BaremetalError(f"the file {path} cannot be read", stage=stage, seen=error.strerror,
-                             cure="give a file on the host that does the work, which is the controller unless the task is delegated") from error
+                             cure="give a file on the host that does the work, which is the controller unless "
+                                  "the task is delegated") from error
     if not stat.S_ISREG(status.st_mode) or not status.st_size:
         raise BaremetalError(f"the file {path} is no firmware image", stage=stage,
-                             seen="it is empty" if stat.S_ISREG(status.st_mode) else "it is no ordinary file", cure="give the image as its maker published it")
+                             seen="it is empty" if stat.S_ISREG(status.st_mode) else "it is no ordinary file",
+                             cure="give the image as its maker published it")
     return status.st_size
 
 

@@ -73,7 +73,8 @@ def _change_expired(call, bmc, account):
     service = RedfishService(bmc, call.log)
     accounts = RedfishAccounts(service, lambda name, password: RedfishService({**bmc, "username": name, "password": password}, call.log))
     try:
-        return change_expired(accounts, (account["name"], str(bmc["password"])), account, call.params["password"], check_mode=call.check_mode)
+        return change_expired(accounts, (account["name"], str(bmc["password"])), account, call.params["password"],
+                              check_mode=call.check_mode)
     finally:
         accounts.close()
         service.close()

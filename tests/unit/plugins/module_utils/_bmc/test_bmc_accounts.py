@@ -17,7 +17,13 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connecti
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.redfish_accounts import RedfishAccounts, account_of, expired_account
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.random_json import trees
-from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.service_double import CONNECTION, Tree, error_body, merge, service_on
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.service_double import (
+    CONNECTION,
+    Tree,
+    error_body,
+    merge,
+    service_on,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -233,7 +239,8 @@ def test_access_is_never_lost_while_the_way_back_lasts(keeps, sessions_end, new)
 def test_password_that_must_be_changed_first_is_changed():
     board = Board()
     path = f"{ACCOUNTS}/2"
-    refusal = error_body("Base.1.13.PasswordChangeRequired", f"PATCH the Password property for this account located at the target URI '{path}' to complete.")
+    refusal = error_body("Base.1.13.PasswordChangeRequired",
+                         f"PATCH the Password property for this account located at the target URI '{path}' to complete.")
 
     def refuse(tree, body):
         return (403, refusal) if board.passwords[path] == OLD else None
@@ -368,7 +375,8 @@ def test_ipmi_user_comes_changes_and_goes():
     users = Users()
     wanted = {"password": "monitor-password", "role": "ReadOnly"}
     assert users.ensure("monitor", **wanted, check_mode=True)["changed"] and not users.done
-    assert users.ensure("monitor", **wanted)["after"] == {"id": "3", "name": "monitor", "role": "ReadOnly", "enabled": True, "locked": False}
+    assert users.ensure("monitor", **wanted)["after"] == {"id": "3", "name": "monitor", "role": "ReadOnly", "enabled": True,
+                                                          "locked": False}
     # Name and password before the user is enabled, the privilege before the messages (quirk I15).
     assert users.done == ["name", "set_password", "access user False", "access user True", "enable"]
     assert not users.ensure("monitor", **wanted)["changed"]

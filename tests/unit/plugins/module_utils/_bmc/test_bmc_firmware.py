@@ -293,7 +293,8 @@ def test_apply_time_on_reset_is_not_waited_for(tree, clock):
     result = ensure(tree, clock, "NIC", apply_time="OnReset")
     assert result["reboot_required"] and tree.changes[0][2]["@Redfish.OperationApplyTime"] == "OnReset"
     assert clock() == 0
-    tree.resources[UPDATE]["Actions"]["#UpdateService.SimpleUpdate"]["@Redfish.OperationApplyTimeSupport"] = {"SupportedValues": ["Immediate"]}
+    offered = tree.resources[UPDATE]["Actions"]["#UpdateService.SimpleUpdate"]
+    offered["@Redfish.OperationApplyTimeSupport"] = {"SupportedValues": ["Immediate"]}
     with pytest.raises(BaremetalError, match="does not take the apply time OnReset. Seen: it offers Immediate"):
         ensure(tree, clock, "NIC", apply_time="OnReset")
 
@@ -319,7 +320,8 @@ def test_random_tasks_are_looked_at_without_an_error(task):
     assert ResetWatch()(task) in (True, False)
 
 
-@given(trees("Actions", "#UpdateService.SimpleUpdate", "MaxImageSizeBytes", "HttpPushUri", "FirmwareInventory", "MultipartHttpPushUri", "ServiceEnabled"))
+@given(trees("Actions", "#UpdateService.SimpleUpdate", "MaxImageSizeBytes", "HttpPushUri", "FirmwareInventory", "MultipartHttpPushUri",
+             "ServiceEnabled"))
 def test_random_services_end_in_a_result_or_an_error(resource):
     clock = Clock()
     tree = Tree({

@@ -45,7 +45,8 @@ class Board(Tree):
             f"{SYSTEM}/Storage/nvme": {"Id": "nvme", "Drives": []},
             STORAGE: {"Id": "1", "Name": "RAID controller", "Drives": [link(path) for path in drives], "Volumes": link(VOLUMES),
                       "StorageControllers": [{"SupportedRAIDTypes": ["RAID0", "RAID1", "RAID5"]}]},
-            VOLUMES: {"Members": [], "@Redfish.OperationApplyTimeSupport": {"SupportedValues": ["OnReset"] if on_reset else ["OnReset", "Immediate"]}},
+            VOLUMES: {"Members": [],
+                      "@Redfish.OperationApplyTimeSupport": {"SupportedValues": ["OnReset"] if on_reset else ["OnReset", "Immediate"]}},
             **{path: {"Id": f"Bay.{number}", "CapacityBytes": str(400 * GIB), "MediaType": "SSD", "Protocol": "SAS",
                       "Status": {"State": "Enabled", "Health": "OK"}} for number, path in enumerate(drives)},
         })
@@ -75,7 +76,8 @@ class Board(Tree):
             work()
             return 204, None
         self.waiting.append(work)
-        self.resources[TASK] = {"@odata.type": "#Task.v1_0_0.Task", "TaskState": "Starting", "Messages": [{"Message": "Task successfully scheduled."}]}
+        self.resources[TASK] = {"@odata.type": "#Task.v1_0_0.Task", "TaskState": "Starting",
+                                "Messages": [{"Message": "Task successfully scheduled."}]}
         return 202, {}, {"Location": TASK}
 
     def reset(self):
@@ -125,7 +127,8 @@ def test_capacity_of_max_is_left_to_the_controller():
 
 def test_what_is_there_is_deleted_only_when_that_is_allowed_and_before_anything_is_made():
     board = Board(volumes=[(0, 1), (2, 3)])
-    target = {"logical_disks": [{"size_gb": 399, "raid_level": "1", "physical_disks": ["Bay.2", "Bay.3"]}, {"size_gb": 700, "raid_level": "5"}]}
+    target = {"logical_disks": [{"size_gb": 399, "raid_level": "1", "physical_disks": ["Bay.2", "Bay.3"]},
+                                {"size_gb": 700, "raid_level": "5"}]}
     with pytest.raises(BaremetalError, match="not in the target configuration, and nothing was changed") as caught:
         board.ensure(target)
     assert caught.value.seen == "1 on 1 (old, RAID 1, 399 GiB, drives Bay.0, Bay.1)"
@@ -219,7 +222,8 @@ def test_single_drives_that_a_controller_shows_as_volumes_are_free():
     board = Board()
     for number in (0, 1):
         path = f"{VOLUMES}/Bay.{number}"
-        board.resources[path] = {"VolumeType": "RawDevice", "CapacityBytes": 400 * GIB, "Links": {"Drives": [link(f"{STORAGE}/Drives/{number}")]}}
+        board.resources[path] = {"VolumeType": "RawDevice", "CapacityBytes": 400 * GIB,
+                                 "Links": {"Drives": [link(f"{STORAGE}/Drives/{number}")]}}
         board.resources[VOLUMES]["Members"].append(link(path))
         board.resources[f"{STORAGE}/Drives/{number}"]["Links"] = {"Volumes": [link(path)]}
     assert board.ensure(MIRROR)["volumes"][0]["physical_disks"] == ["Bay.0", "Bay.1"]
@@ -227,14 +231,16 @@ def test_single_drives_that_a_controller_shows_as_volumes_are_free():
 
 @pytest.mark.parametrize(("told", "why"), [
     ({"Status": {"State": "Absent"}}, "state Absent"), ({"Status": {"State": "Enabled", "Health": "Critical"}}, "not healthy"),
-    ({"FailurePredicted": True}, "not healthy"), ({"HotspareType": "Global"}, "a hot spare"), ({"CapacityBytes": None}, "tells no capacity"), ({}, None)])
+    ({"FailurePredicted": True}, "not healthy"), ({"HotspareType": "Global"}, "a hot spare"),
+    ({"CapacityBytes": None}, "tells no capacity"), ({}, None)])
 def test_drives_that_no_volume_may_have(told, why):
     assert raid_storage.drive_of("/d/1", {"CapacityBytes": GIB, **told})["why_not"] == why
 
 
 @pytest.mark.parametrize(("identifiers", "wwn"), [
     ([{"DurableName": "600605b0_x", "DurableNameFormat": "NAA"}], None),
-    ([{"DurableName": "62CEA7F0-4C5B", "DurableNameFormat": "UUID"}, {"DurableName": "0x5000C500A1B2C3D4", "DurableNameFormat": "NAA"}], "5000c500a1b2c3d4"),
+    ([{"DurableName": "62CEA7F0-4C5B", "DurableNameFormat": "UUID"}, {"DurableName": "0x5000C500A1B2C3D4", "DurableNameFormat": "NAA"}],
+     "5000c500a1b2c3d4"),
     ({"DurableName": "50:00:c5:00:a1:b2:c3:d4", "DurableNameFormat": "NAA"}, "5000c500a1b2c3d4"), (None, None)])
 def test_wwn(identifiers, wwn):
     volume = raid_storage.volume_of("/v/1", {"Identifiers": identifiers})
@@ -256,7 +262,8 @@ def test_random_volumes_are_read(volume):
 def test_random_storage_ends_in_a_result_or_an_error(data):
     board = Board(volumes=[(0, 1)])
     path = data.draw(st.sampled_from([SYSTEM, f"{SYSTEM}/Storage", STORAGE, VOLUMES, f"{VOLUMES}/1", f"{STORAGE}/Drives/2"]))
-    board.resources[path] = data.draw(trees("Storage", "Volumes", "Drives", "StorageControllers", "SupportedRAIDTypes", "Controllers", "RAIDType", "Links",
+    board.resources[path] = data.draw(trees("Storage", "Volumes", "Drives", "StorageControllers", "SupportedRAIDTypes", "Controllers",
+                                            "RAIDType", "Links",
                                             "CapacityBytes", "@Redfish.OperationApplyTimeSupport", "SupportedValues"))
     with contextlib.suppress(BaremetalError):
         board.ensure(MIRROR, delete_existing=data.draw(st.booleans()))

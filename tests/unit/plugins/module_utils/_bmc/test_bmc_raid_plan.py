@@ -10,7 +10,15 @@ import itertools
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import raid_plan
-from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.raid_plan import GIB, LEVELS, MAX, capacity, checked_target, matched, plan
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.raid_plan import (
+    GIB,
+    LEVELS,
+    MAX,
+    capacity,
+    checked_target,
+    matched,
+    plan,
+)
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.random_json import anything
 from hypothesis import given, settings
@@ -18,8 +26,10 @@ from hypothesis import strategies as st
 
 
 def drive(number, controller="1", gib=400, kind="ssd", interface="sas", **more):
-    return {"path": f"/redfish/v1/Drives/{controller}-{number:02}", "id": f"Bay.{number}", "name": f"Drive {number}", "serial": f"SN{controller}{number}",
-            "bytes": gib * GIB, "type": kind, "interface": interface, "why_not": None, "controller": controller, "controller_names": ["SIM-RAID"],
+    return {"path": f"/redfish/v1/Drives/{controller}-{number:02}", "id": f"Bay.{number}", "name": f"Drive {number}",
+            "serial": f"SN{controller}{number}",
+            "bytes": gib * GIB, "type": kind, "interface": interface, "why_not": None, "controller": controller,
+            "controller_names": ["SIM-RAID"],
             "raid_types": None, **more}
 
 
@@ -64,7 +74,8 @@ def test_named_drives_come_first_whatever_their_order():
 
 
 def test_criteria_count():
-    drives = [drive(0, interface="sata"), drive(1, interface="sata"), drive(2, "2"), drive(3, "2"), drive(4, kind="hdd"), drive(5, kind="hdd")]
+    drives = [drive(0, interface="sata"), drive(1, interface="sata"), drive(2, "2"), drive(3, "2"), drive(4, kind="hdd"),
+              drive(5, kind="hdd")]
     assert ids(plan([disk(interface_type="sata")], drives)) == [["Bay.0", "Bay.1"]]
     assert ids(plan([disk(controller="2")], drives)) == [["Bay.2", "Bay.3"]]
     assert ids(plan([disk(disk_type="hdd")], drives)) == [["Bay.4", "Bay.5"]]
@@ -101,8 +112,10 @@ drives_strategy = st.lists(st.tuples(
         lambda items: [drive(number, *item[:4], why_not=item[4]) for number, item in enumerate(items)])
 disks_strategy = st.lists(st.fixed_dictionaries(
     {"size_gb": st.sampled_from([1, 100, 150, 400, 900, MAX]), "raid_level": st.sampled_from(list(LEVELS))},
-    optional={"disk_type": st.sampled_from(["ssd", "hdd"]), "interface_type": st.sampled_from(["sas", "sata"]), "controller": st.sampled_from(["1", "2"]),
-              "number_of_physical_disks": st.integers(1, 8), "physical_disks": st.lists(st.integers(0, 7).map("Bay.{}".format), min_size=1, max_size=4, unique=True)}),
+    optional={"disk_type": st.sampled_from(["ssd", "hdd"]), "interface_type": st.sampled_from(["sas", "sata"]),
+              "controller": st.sampled_from(["1", "2"]),
+              "number_of_physical_disks": st.integers(1, 8),
+              "physical_disks": st.lists(st.integers(0, 7).map("Bay.{}".format), min_size=1, max_size=4, unique=True)}),
     min_size=1, max_size=3)
 
 
@@ -134,7 +147,8 @@ def test_a_plan_is_right(disks, drives):
 
 
 @settings(max_examples=200)
-@given(sizes=st.lists(st.sampled_from([100, 400]), max_size=6), levels=st.lists(st.sampled_from(["0", "1", "5"]), min_size=1, max_size=3), size=st.sampled_from([50, 150, 300]))
+@given(sizes=st.lists(st.sampled_from([100, 400]), max_size=6), levels=st.lists(st.sampled_from(["0", "1", "5"]), min_size=1, max_size=3),
+       size=st.sampled_from([50, 150, 300]))
 def test_what_can_be_fitted_is_fitted(sizes, levels, size):
     """Against trying out all ways to hand out drives alike."""
     drives = [drive(number, gib=gib) for number, gib in enumerate(sizes)]
@@ -195,8 +209,10 @@ def test_volumes_match_by_name_first_and_controllers_may_round():
     ({"logical_disks": [disk(share_physical_disks=True)]}, "'share_physical_disks' was unexpected"),
     ({"logical_disks": [disk(is_root_volume=True), disk(is_root_volume=True)]}, "more than one is_root_volume"),
     ({"logical_disks": [disk(level="1", number_of_physical_disks=3)]}, "logical_disks[0]: RAID 1 takes 2 drives, not 3"),
-    ({"logical_disks": [disk(level="1+0", physical_disks=["a", "b", "c", "d", "e"])]}, "RAID 1+0 takes 4 or more, an even number of drives, not 5"),
-    ({"logical_disks": [disk(physical_disks=["a", "b"], number_of_physical_disks=4, level="0")]}, "2 physical_disks, and number_of_physical_disks 4")])
+    ({"logical_disks": [disk(level="1+0", physical_disks=["a", "b", "c", "d", "e"])]},
+     "RAID 1+0 takes 4 or more, an even number of drives, not 5"),
+    ({"logical_disks": [disk(physical_disks=["a", "b"], number_of_physical_disks=4, level="0")]},
+     "2 physical_disks, and number_of_physical_disks 4")])
 def test_wrong_target_is_told(target, seen):
     with pytest.raises(BaremetalError, match="target configuration is not right") as caught:
         checked_target(target)
