@@ -13,8 +13,8 @@ author:
   - rackwright.baremetal contributors (@rackwright)
 description:
   - Has settings of the BIOS (the UEFI firmware) at given values, in effect or pending for the next boot.
-  - All settings are checked against the BMC's attribute registry before anything is sent. Names that do not exist, values of the wrong type,
-    out of range or of no meaning, and settings that cannot be set are told in one message.
+  - All settings are checked against the BMC's attribute registry before anything is sent. Names that do not exist, values of the wrong
+    type, out of range or of no meaning, and settings that cannot be set are told in one message.
   - Most BIOSes apply settings while the machine boots. The node is not rebooted; RV(reboot_required) says that it has to be, which
     M(rackwright.baremetal.power) does. Afterwards the same task tells whether the settings are in effect.
   - Passwords of the BIOS are not set.
@@ -42,7 +42,8 @@ options:
       - V(present) has O(settings) in effect or pending.
       - V(defaults) has all settings at their defaults, in effect or pending. Settings that name the single machine, such as an asset tag,
         and those that cannot be set do not count when the present state is judged.
-      - V(nothing_pending) takes back what would change at the next boot. What a job holds already, some BMCs only give up when the job is deleted.
+      - V(nothing_pending) takes back what would change at the next boot. What a job holds already, some BMCs only give up when the job is
+        deleted.
     type: str
     default: present
     choices: [present, defaults, nothing_pending]

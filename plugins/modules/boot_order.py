@@ -37,8 +37,8 @@ options:
   order:
     description:
       - The boot options to come first, in this order.
-      - Each is the first of these that fits. A reference such as V(Boot0003); a display name; a device class, one of V(pxe), V(http), V(disk),
-        V(cdrom) and V(usb); a part of a UEFI device path, for example C(MAC(020000000001). The case counts for references only.
+      - Each is the first of these that fits. A reference such as V(Boot0003); a display name; a device class, one of V(pxe), V(http),
+        V(disk), V(cdrom) and V(usb); a part of a UEFI device path, for example C(MAC(020000000001). The case counts for references only.
       - Where several options fit, all of them are meant, in their present order.
     type: list
     elements: str

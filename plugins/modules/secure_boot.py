@@ -42,8 +42,8 @@ options:
   keys:
     description:
       - Whose keys there shall be. When not given, they are left alone.
-      - V(default) brings the keys of the board's maker where there is no platform key. Redfish does not tell whose keys there are, so that any
-        platform key will do; to replace one, have V(none) first.
+      - V(default) brings the keys of the board's maker where there is no platform key. Redfish does not tell whose keys there are, so that
+        any platform key will do; to replace one, have V(none) first.
       - V(none) deletes all keys. V(no_platform_key) deletes the platform key alone, so that an operating system can bring its own.
       - The last two cannot go together with O(enabled=true).
     type: str

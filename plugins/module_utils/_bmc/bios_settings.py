@@ -127,9 +127,12 @@ def ensure_bios_settings(service, settings, *, check_mode=False, warn=lambda tex
             **{name: value for name, value in missing.items() if not same(value, bios.current.get(name))}})
         return _result(True, bios, foreseen, wanted)
     answer = _send(service, bios, missing)
-    after = settled(lambda: read_bios(service), lambda seen: all(same(seen.effective(name), value) for name, value in missing.items()), sleep,
-                    is_job=bool(answer.task))
-    lost = sorted(name for name, value in missing.items() if not same(after.effective(name), value))
+
+    def lacking(seen):
+        return sorted(name for name, value in missing.items() if not same(seen.effective(name), value))
+
+    after = settled(lambda: read_bios(service), lambda seen: not lacking(seen), sleep, is_job=bool(answer.task))
+    lost = lacking(after)
     result = _result(True, bios, after, wanted)
     if lost and not answer.task:
         raise BaremetalError(

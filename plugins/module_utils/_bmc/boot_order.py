@@ -96,7 +96,8 @@ def _read_own(service, system):
         raise BaremetalError("the BMC tells no boot order", stage=STAGE,
                              cure="boot the machine once if it is new; otherwise set the order in the firmware setup, "
                                   "or with the module efi_boot in the ramdisk")
-    options = [{"reference": title, "name": title.partition(":")[2] or title, "path": None, "device": _class_of_title(title)} for title in current]
+    options = [{"reference": title, "name": title.partition(":")[2] or title, "path": None, "device": _class_of_title(title)}
+               for title in current]
     return BootOrder(document, {}, (name,), current, current, options)
 
 
@@ -195,7 +196,8 @@ def ensure_boot_order(service, order, *, check_mode=False, warn=lambda text: Non
     result = _result(True, before, after)
     if not reached(after):
         if not answer.task:
-            raise BaremetalError("the BMC took the boot order and kept another", stage=STAGE, seen=f"boot order: {', '.join(_titles_of(after))}",
+            raise BaremetalError("the BMC took the boot order and kept another", stage=STAGE,
+                                 seen=f"boot order: {', '.join(_titles_of(after))}",
                                  cure="see whether the firmware's setup or a lockdown fixes the order; power the machine off first")
         warn(f"the BMC made a job ({answer.task}) of the boot order and does not show it yet; only after the reboot can it be judged")
         result["reboot_required"] = True

@@ -60,8 +60,8 @@ def message_list(body):
     # Dell sends a single object where a list belongs (quirk R34).
     found = [found] if isinstance(found, dict) else found if isinstance(found, list) else []
     messages = [_message(item) for item in found if isinstance(item, dict)]
-    # What only the frame says is told where the list says nothing that a person can read.
-    if not any(message["text"] for message in messages) and (error.get("message") or (error.get("code") and not messages)):
+    # What only the frame says is told where the board put no text of its own into the list.
+    if not any(item.get("Message") for item in found if isinstance(item, dict)) and (error.get("message") or (error.get("code") and not messages)):
         messages.append({"id": "" if messages else str(error.get("code") or ""), "text": str(error.get("message") or ""), "resolution": ""})
     return messages
 

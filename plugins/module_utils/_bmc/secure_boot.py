@@ -71,7 +71,8 @@ def _has_keys(service, found):
         name = text(database.get("DatabaseId")) or path.rstrip("/").rpartition("/")[2]
         # The default databases hold what a reset would bring.
         if name.lower() in ("pk", "kek", "db", "dbx"):
-            counts += [len(service.members(path_of(database.get(kind)))) for kind in ("Certificates", "Signatures") if path_of(database.get(kind))]
+            lists = filter(None, (path_of(database.get(kind)) for kind in ("Certificates", "Signatures")))
+            counts += [len(service.members(path)) for path in lists]
     return any(counts) if counts else None
 
 
@@ -143,7 +144,8 @@ def _switch(service, found, enabled, warn, sleep):
         answer = patch_pending(service, found.path, found.document, found.settings, {"SecureBootEnable": enabled})
     except RedfishRefusal as error:
         raise BaremetalError(f"the BMC refused to switch secure boot {'on' if enabled else 'off'}", stage=STAGE, seen=error.seen,
-                             cure="the machine must boot in UEFI mode and have a platform key; some BMCs need a licence, or the machine off") from error
+                             cure="the machine must boot in UEFI mode and have a platform key; "
+                                  "some BMCs need a licence, or the machine off") from error
     after = settled(lambda: read_secure_boot(service), lambda seen: seen.state["enabled"] == enabled, sleep, is_job=bool(answer.task))
     if after.state["enabled"] == enabled:
         return after, False

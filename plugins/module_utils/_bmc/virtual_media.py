@@ -118,7 +118,8 @@ def _suitable(slots, slot, media_type, quirk=lambda name: None):
     if slot is not None:
         found = [resource for resource in slots if slot in (view(resource)["slot"], resource["@odata.id"])]
         if not found:
-            raise BaremetalError(f"the BMC has no slot {slot} for virtual media", stage=STAGE, seen=f"slots: {shown}", cure="choose one of these")
+            raise BaremetalError(f"the BMC has no slot {slot} for virtual media", stage=STAGE, seen=f"slots: {shown}",
+                                 cure="choose one of these")
         return found
     if media_type is None:
         return slots
@@ -184,9 +185,10 @@ class _Slot:
     def eject(self):
         """Take the medium out, and see that it is out."""
         by_patch = not self.has("EjectMedia")
+        # Boards refuse the action without a body, so that the empty one goes along.
+        body = {"Image": None, "Inserted": False} if by_patch else {}
         try:
-            # Boards refuse the action without a body, so that the empty one goes along.
-            self.request("EjectMedia", {"Image": None, "Inserted": False} if by_patch else {}, lambda slot: not slot["inserted"], by_patch=by_patch)
+            self.request("EjectMedia", body, lambda slot: not slot["inserted"], by_patch=by_patch)
         except RedfishRefusal as error:
             raise BaremetalError(f"the BMC refused to eject the medium in slot {view(self.resource)['slot']}", stage=STAGE, seen=error.seen,
                                  cure="see in the BMC's web interface who uses the medium; a reset of the BMC frees it") from error
@@ -205,7 +207,8 @@ class _Slot:
         for payload in payloads:
             try:
                 # A 5xx that stays is the board's way to dislike the payload; the other ones get one try each.
-                self.request("InsertMedia", payload, lambda slot: shows(slot, image), by_patch=by_patch, retries=0 if refusals else _RETRIES)
+                retries = 0 if refusals else _RETRIES
+                self.request("InsertMedia", payload, lambda slot: shows(slot, image), by_patch=by_patch, retries=retries)
                 return self.settled(lambda slot: holds(slot, image))
             except RedfishRefusal as error:
                 refusals.append(error)
@@ -293,10 +296,9 @@ def ensure_inserted(service, image, *, media_type="cd", slot=None, write_protect
     if slot is None:
         taken, candidates = candidates, [resource for resource in candidates if not is_inserted(resource)]
         if not candidates:
-            raise BaremetalError(
-                f"all slots for the medium {media_type} are taken", stage=STAGE,
-                seen=", ".join(f"slot {entry['slot']} holds {entry['image'] or entry['image_name'] or 'something'}" for entry in map(view, taken)),
-                cure="eject first, or name the slot whose medium is to be replaced")
+            held = [f"slot {entry['slot']} holds {entry['image'] or entry['image_name'] or 'something'}" for entry in map(view, taken)]
+            raise BaremetalError(f"all slots for the medium {media_type} are taken", stage=STAGE, seen=", ".join(held),
+                                 cure="eject first, or name the slot whose medium is to be replaced")
     if check_mode:
         return {"changed": True, "slot": view(candidates[0])["slot"], "before": before,
                 "after": _foreseen(before, view(candidates[0])["slot"], image, write_protected)}
@@ -324,8 +326,8 @@ def ensure_inserted(service, image, *, media_type="cd", slot=None, write_protect
         if holds(found, image):
             _compare_protection(found, write_protected, warn)
             return {"changed": True, "slot": found["slot"], "before": before, "after": [view(resource) for resource in read_slots(service)]}
-        if refusals:
-            # What took the PATCH had refused the action: it merely ignored the rest.
+        if by_patch and target.has("InsertMedia") and refusals:
+            # It had refused the action, and merely ignored what it does not know in the PATCH.
             break
         raise BaremetalError(
             f"the BMC took the image for slot {found['slot']} and does not show it as inserted", stage=STAGE,

@@ -43,3 +43,8 @@ def test_message_without_text_gets_the_standard_one():
 def test_only_the_maker_s_advice_is_for_operators(name, resolution, advice):
     body = {"error": {"@Message.ExtendedInfo": [{"MessageId": name, "Message": "No.", "Resolution": resolution}]}}
     assert message_list(body)[0]["resolution"] == advice
+
+
+def test_what_only_the_frame_says_is_told_besides_a_standard_text():
+    body = {"error": {"message": "Cannot download the image", "@Message.ExtendedInfo": [{"MessageId": "Base.1.0.GeneralError"}]}}
+    assert message_list(body)[1]["text"] == "Cannot download the image"

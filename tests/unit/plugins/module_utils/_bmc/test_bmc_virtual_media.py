@@ -280,6 +280,43 @@ def test_other_write_protection_is_a_warning():
     assert warnings == ["the BMC tells that the medium in slot 2 is write-protected, although the contrary was asked for"]
 
 
+def made_by(vendor, *kinds, **options):
+    board = Board(kinds=kinds or ["CD"], **options)
+    board.tree.resources[SYSTEM].update(Manufacturer=vendor, Model="X")
+    return board
+
+
+def test_payload_that_the_board_is_known_to_take_comes_first():
+    board = made_by("Supermicro", takes=lambda body: not {"Inserted", "WriteProtected"} & set(body))
+    assert board.insert()["changed"] and board.payloads() == [{"Image": IMAGE}]
+    board = made_by("Nokia", takes=lambda body: body.get("TransferMethod") == "Stream")
+    board.insert(image="https://192.0.2.1/rescue.iso")
+    assert board.payloads() == [{"Image": "https://192.0.2.1/rescue.iso", "TransferProtocolType": "HTTPS", "TransferMethod": "Stream"}]
+
+
+def test_address_that_the_board_is_known_to_refuse_is_warned_of():
+    warnings = []
+    made_by("Supermicro").insert(image="http://192.0.2.1/boot?file=rescue.iso", warn=warnings.append)
+    made_by("Supermicro").insert(warn=warnings.append)
+    assert warnings == ["some BMCs refuse such a URL: it has a ? or = in it and it ends neither in .iso nor in .img; this is one of them"]
+
+
+def test_slots_of_the_remote_console_are_passed_over():
+    board = made_by("Lenovo", "CD", "CD")
+    board.slot("1")["Id"] = "Remote1"
+    assert board.insert()["slot"] == "2"
+
+
+def test_eject_from_a_running_machine_is_warned_of_where_it_does_harm():
+    board = made_by("Dell Inc.")
+    board.tree.resources[SYSTEM]["PowerState"] = "On"
+    board.hold("1")
+    warnings = []
+    assert board.eject(warn=warnings.append)["changed"] and "takes the medium away" in warnings[0]
+    board.eject(warn=warnings.append)
+    assert len(warnings) == 1
+
+
 def test_board_without_slots():
     with pytest.raises(BaremetalError, match="no slot for virtual media"):
         Board(kinds=[]).insert()
