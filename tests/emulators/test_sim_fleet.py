@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import credentials, nodes, schema
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
 from ansible_collections.rackwright.baremetal.tests.emulators.conftest import PASSWORD
-from ansible_collections.rackwright.baremetal.tests.simulators.start import redfish_bmcs
+from ansible_collections.rackwright.baremetal.tests.simulators.start import ipmi_bmcs, redfish_bmcs
 
 COUNT = 50
 DEAD, STRANGER = "node7", "node9"
@@ -155,3 +155,19 @@ def test_bad_options_are_refused_before_anything_is_sent(playbook, rack, hosts):
         run = clean(playbook(hosts, [power({"state": "on", **options})]))
         assert run.returncode == 2 and said in run.stdout, run.stdout
     assert not any(rack.counters(number).get("requests") for number in range(COUNT))
+
+
+@DOORS
+def test_ipmi_and_redfish_in_one_task(playbook, rack, hosts, tmp_path, door):
+    with ipmi_bmcs(count=20, password=PASSWORD, latency=0.02) as more:
+        mixed = {"gateway": GATEWAY, **{f"node{number}": hosts[f"node{number}"] for number in range(10)}}
+        mixed.update({f"ipmi{number}": {"baremetal_bmc": {"driver": "ipmi", **bmc}} for number, bmc in enumerate(more.connections)})
+        mixed["ipmi3"]["baremetal_bmc"] = {**mixed["ipmi3"]["baremetal_bmc"], "password": PASSWORD[:-1]}
+        run = clean(playbook(mixed, [power({"state": "on", "fail_on": "all"}, **door), SHOW], "-vvvv"))
+        assert run.returncode == 0, run.stdout[-3000:]
+        result = result_of(tmp_path)
+        assert result["failed_nodes"] == ["ipmi3"] and len(result["nodes"]) == 30
+        assert [more.show(number)["power"] for number in range(20)] == ["Off" if number == 3 else "On" for number in range(20)]
+        # One session at a time, and none is left.
+        shown = [more.show(number) for number in range(20)]
+        assert all(one["sessions_open"] == 0 and one["counters"]["sessions_peak"] == 1 for one in shown)

@@ -45,6 +45,10 @@ def test_live_owner_is_named(engine, enrol, run, process):
     for fact in (f"run-{owner.pid}", "alice@", f"pid {owner.pid}", before["lock"]["since"], "verifying"):
         assert fact in str(refusal.value)
     assert nodes.get(engine, "node1") == before
+    with engine.begin() as connection:
+        assert list(locks.of_others(connection, ["node1", "node2"], run)) == ["node1"]
+        assert locks.of_others(connection, ["node1"], {**run, "run_id": f"run-{owner.pid}"}) == {}
+        assert locks.of_others(connection, [], run) == {}
 
 
 @pytest.mark.parametrize("reaped", [True, False], ids=["gone", "zombie"])

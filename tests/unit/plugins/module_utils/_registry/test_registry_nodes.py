@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import images, nodes, schema
 from hypothesis import given, strategies
+from sqlalchemy import event
 
 FULL = {
     "rack": "rack3", "driver": "redfish", "bmc": {"address": "198.51.100.1", "username": "operator", "password": "canary-s3cret"},
@@ -160,3 +161,16 @@ def test_images(engine):
     assert images.list_images(engine) == [newer]
     assert images.remove(engine, "debian-12")
     assert not images.remove(engine, "debian-12")
+
+
+def test_bmcs_and_power_states_of_many_nodes_are_few_statements(enrol, engine):
+    names = [f"node{number}" for number in range(30)]
+    for number, name in enumerate(names):
+        enrol(name, driver="redfish", bmc={"address": f"192.0.2.{number + 1}"}, ports=[{"address": f"52:54:00:00:01:{number:02x}"}])
+    statements = []
+    event.listen(engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    found = nodes.bmcs(engine, [*names, "nobody"])
+    nodes.set_power_states(engine, {name: "on" if name != "node3" else "off" for name in names})
+    assert len([statement for statement in statements if not statement.startswith(("BEGIN", "PRAGMA"))]) == 3
+    assert set(found) == set(names) and found["node4"]["bmc"] == {"address": "192.0.2.5"} and found["node4"]["driver"] == "redfish"
+    assert {record["name"]: record["power_state"] for record in nodes.list_nodes(engine)} == {**dict.fromkeys(names, "on"), "node3": "off"}
