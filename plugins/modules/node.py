@@ -31,7 +31,8 @@ attributes:
 options:
   nodes:
     description:
-      - The nodes. Each has the keys C(name) and C(driver) (V(redfish), V(ipmi), V(manual), or V(auto) to have it found out), and any of C(rack), C(bmc), C(ports), C(address),
+      - The nodes. Each has the keys C(name) and C(driver) (V(redfish), V(ipmi), V(manual), or V(auto) to have it found out), and any of
+        C(rack), C(bmc), C(ports), C(address),
         C(system_uuid), C(serial), C(boot_mode) (V(uefi) or V(bios)), C(resource_class), C(root_device), C(properties), C(traits),
         C(automated_clean), C(description), C(owner), C(extra). A key that is not known is an error, and a key that is left out is empty.
       - The flags C(maintenance), C(maintenance_reason), C(protected) and C(retired) stay as they are when they are left out.

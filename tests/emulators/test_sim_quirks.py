@@ -165,6 +165,26 @@ def test_virtual_media(board, row, name, behaviour, most):
         assert not ensure_ejected(driver.service)["changed"], row
 
 
+def test_r17_attribute_that_boots_virtual_media(running):
+    running.faults()
+    running.change(0, personality="dell_idrac10")
+    running.reset()
+    with open_driver("redfish", running.connections[0]) as driver:
+        slot = ensure_inserted(driver.service, IMAGE)["slot"]
+        assert slot == "1"  # R18
+        assert ensure_boot_device(driver, "cdrom")["changed"]
+        assert not ensure_boot_device(driver, "cdrom")["changed"]
+        ensure_power(driver, "on", timeout=60)
+    assert running.show()["boots"][-1]["target"] == "Cd" and running.show()["boots"][-1]["image"] == IMAGE, running.show()["boots"]
+    with open_driver("redfish", running.connections[0]) as driver:
+        ensure_power(driver, "off", timeout=60)
+        ensure_boot_device(driver, "cdrom")
+        assert ensure_boot_device(driver, "pxe")["after"]["device"] == "pxe"
+        ensure_power(driver, "on", timeout=90)
+    assert running.show()["boots"][-1]["target"] == "Pxe", running.show()["boots"]
+    running.change(0, personality="generic")
+
+
 def test_r57_slot_that_refuses_is_passed_over_for_one_that_says_dvd_only(board):
     sim = board("anyone", {"media_slots_refused": ["CD1"]}, SECOND_SLOT)
     with open_driver("redfish", sim.connections[0]) as driver:

@@ -10,7 +10,7 @@ Private to the collection; may change at any time.
 from __future__ import annotations
 
 from .._errors import BaremetalError
-from . import redfish_boot
+from . import boot_attributes, redfish_boot
 from .boot import reached
 from .connection import NotNow
 from .redfish_errors import RedfishRefusal
@@ -150,7 +150,12 @@ class RedfishDriver:
         if not self._places:
             raise BaremetalError("the BMC does not tell its boot device", stage="boot device",
                                  cure="set the boot order in the firmware setup of the machine")
-        return redfish_boot.told(self._places[0][1])
+        told = redfish_boot.told(self._places[0][1])
+        if told["device"] == "cdrom" and self.quirk("boot_cd_attributes"):
+            # The override alone would boot the disk.
+            if not boot_attributes.tell_cdrom(self.service, self.quirk("boot_cd_attributes")):
+                return {**told, "device": "none", "persistent": False}
+        return told
 
     def set_boot(self, device, persistent, mode, uri=None):
         """See driver.py; every way is read back, because a BMC may answer well and keep something else.
@@ -159,7 +164,10 @@ class RedfishDriver:
         """
         if not self._places:
             self.get_boot()
-        firm = mode or redfish_boot.told(self._places[0][1])["mode"]
+        before = redfish_boot.told(self._places[0][1])
+        if "cdrom" in (device, before["device"]) and self.quirk("boot_cd_attributes"):
+            boot_attributes.set_cdrom(self.service, self.quirk("boot_cd_attributes"), device == "cdrom", persistent)
+        firm = mode or before["mode"]
         refusal, seen = None, None
         for path, boot in self._places_to_try():
             # Pending settings may show only what was asked for; what they do not show is as the system has it.

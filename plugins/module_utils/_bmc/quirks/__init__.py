@@ -39,6 +39,10 @@ _SECONDS = {"type": "number", "minimum": 0}
 BEHAVIOURS = {
     "bios_apply_time": ({"enum": ["OnReset", "Immediate", None]}, "@Redfish.SettingsApplyTime to send with BIOS settings; the job follows from it"),
     "bios_pending_clear": (_BOOL, "whether pending BIOS settings can be taken back"),
+    "boot_cd_attributes": (
+        {"type": "object", "properties": {"paths": _TEXTS, "device": _TEXT, "cdrom": _TEXT, "other": _TEXT, "once": _TEXT},
+         "required": ["paths", "device", "cdrom", "other", "once"], "additionalProperties": False},
+        "attributes of the manager that boot virtual media: where they are, and what is set to what"),
     "boot_cd_target": ({"enum": ["Cd", "UsbCd"]}, "BootSourceOverrideTarget that boots virtual media"),
     "boot_disable_keeps_target": (_BOOL, "an override is disabled without touching its target"),
     "boot_enabled": ({"enum": ["always", "on_change"]}, "when BootSourceOverrideEnabled is sent"),

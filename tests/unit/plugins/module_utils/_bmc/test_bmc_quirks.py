@@ -20,6 +20,10 @@ SYSTEM = "/redfish/v1/Systems/1"
 MANAGER = "/redfish/v1/Managers/1"
 
 
+SERVER_BOOT = {"paths": ["Oem/Dell/DellAttributes/{id}", "Attributes"], "device": "ServerBoot.1.FirstBootDevice", "cdrom": "VCD-DVD",
+               "other": "Normal", "once": "ServerBoot.1.BootOnce"}
+
+
 def ask(name, default=None, driver="redfish", **facts):
     return quirks.Quirks(driver, facts.get).get(name, default)
 
@@ -59,6 +63,9 @@ def of(vendor, **facts):
     ("R12", "bios_pending_clear", False, supermicro()),
     ("R13", "boot_order_oem", "FixedBootOrder", supermicro()),
     ("R14", "boot_order_lockdown", True, supermicro(model="ARS-121L-DNR")),
+    ("R17", "boot_cd_attributes", None, dell()),
+    ("R17", "boot_cd_attributes", SERVER_BOOT, dell(firmware="5.10.50.00")),
+    ("R17", "boot_cd_attributes", SERVER_BOOT, dell(manager="17G Monolithic", firmware="1.10.17.00")),
     ("R18", "media_slot", "1", dell(manager="17G Monolithic")),
     ("R18", "media_slot", None, dell()),
     ("R19", "boot_settings", True, dell(model="PowerEdge R670")),
