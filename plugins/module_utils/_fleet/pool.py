@@ -11,8 +11,6 @@ import queue
 import resource
 import threading
 
-from .._bmc.session_guard import ended_by_signals
-
 THREADS = 100  # more of them only wait for each other: one processor does some hundred TLS handshakes per second
 _RESERVED_FILES = 100  # what else the process has open, or will have
 
@@ -26,7 +24,7 @@ def thread_limit():
 
 
 def run_all(names, work, take):
-    """Do the work of many nodes at once; for the main thread.
+    """Do the work of many nodes at once.
 
     :param names: names of the nodes.
     :param work: function of a name that returns a result and raises nothing; called in threads.
@@ -43,9 +41,8 @@ def run_all(names, work, take):
                 return
             done.put((name, work(name)))
 
-    with ended_by_signals():
-        for _unused in range(min(len(names), thread_limit())):
-            # Daemons: when the task is interrupted, nobody waits for a BMC that is silent.
-            threading.Thread(target=serve, daemon=True).start()
-        for _unused in names:
-            take(*done.get())
+    for _unused in range(min(len(names), thread_limit())):
+        # Daemons: when the task is interrupted, nobody waits for a BMC that is silent.
+        threading.Thread(target=serve, daemon=True).start()
+    for _unused in names:
+        take(*done.get())
