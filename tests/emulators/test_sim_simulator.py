@@ -335,8 +335,10 @@ def test_logins_that_fail(sim, http):
     for _unused in range(3):
         assert http("GET", SYSTEM, auth=("operator", "wrong")).status_code == 401
     assert http("GET", SYSTEM).status_code == 401
+    assert sim.state(0)["/redfish/v1/AccountService/Accounts/1"]["Locked"]
     time.sleep(1.1)
     assert http("GET", SYSTEM).status_code == 200
+    assert not sim.state(0)["/redfish/v1/AccountService/Accounts/1"]["Locked"]
     sim.faults("password_ignored")
     http("PATCH", "/redfish/v1/AccountService/Accounts/1", {"Password": "another-one"})
     assert http("GET", SYSTEM).status_code == 200

@@ -135,7 +135,7 @@ class Board:
         self._gone = set()
         self._cache = {}
         self.sessions = {}
-        self.logins = {self.username: (self.password, "Administrator", None)}
+        self.logins = {}
         accounts = self.personality.by_type.get("ManagerAccount", ())
         self.passwords = {path: self.password for path in accounts if self.personality.templates[path][0].get("UserName") == "%USERNAME%"}
         self.dynamic = dict.fromkeys(self.personality.by_type.get("SecureBoot", ()), self._secure_boot_licence)
@@ -150,6 +150,7 @@ class Board:
         self.last_power_change = self.last_off = float("-inf")
         self._numbers = collections.Counter()
         self.reset_counters()
+        self.accounts_changed()
 
     def reset_counters(self):
         self.counters = collections.Counter()
@@ -558,15 +559,19 @@ class Board:
         if lockout is not None and time.monotonic() < self._locked.get(username, 0):
             self.counters["logins_failed"] += 1
             raise Refuse(401, "ResourceAtUriUnauthorized", "The account is locked.")
-        known, role, _path = self.logins.get(username, ("", None, None))
+        known, role, path = self.logins.get(username, ("", None, None))
         if role is None or not hmac.compare_digest(known.encode(), password.encode()):
             self.counters["logins_failed"] += 1
             self._wrong[username] = self._wrong.get(username, 0) + 1
             if lockout is not None and self._wrong[username] >= lockout.get("after", 3):
                 self._locked[username] = time.monotonic() + lockout.get("seconds", 600)
                 self.counters["lockouts"] += 1
+                if path:
+                    self.own(path)["Locked"] = True
             raise wrong
         self._wrong.pop(username, None)
+        if self._locked.pop(username, None) and path:
+            self.own(path)["Locked"] = False
         return role
 
     def unlock(self, username):
