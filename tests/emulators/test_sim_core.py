@@ -219,7 +219,8 @@ def test_oldest_tls(tls, most, least, is_spoken):
 
         thread = threading.Thread(target=serve)
         thread.start()
-        bmc = {"address": HOST, "port": server.getsockname()[1], "username": "x", "password": PASSWORD, "ca_file": str(authority), "tls_min_version": least}
+        bmc = {"address": HOST, "port": server.getsockname()[1], "username": "x", "password": PASSWORD,
+               "ca_file": str(authority), "tls_min_version": least}
         error = failure(bmc)
         thread.join()
     assert ("no TLS connection" in str(error)) is not is_spoken, str(error)
@@ -267,7 +268,8 @@ def test_a_signal_ends_the_session_first(sim, number):
                "with open_driver('redfish', json.loads(sys.stdin.read())) as driver:\n"
                "    driver.get_power(); print('open', flush=True); time.sleep(60)\n")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment) as child:
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          env=environment) as child:
         child.stdin.write(json.dumps(sim.connections[0]).encode())
         child.stdin.close()
         assert child.stdout.readline() == b"open\n"
@@ -368,7 +370,8 @@ def test_driver_auto_and_quirks_in_a_playbook(playbook, workplace):
     with redfish_bmcs(personality="dell_idrac9", directory=str(workplace), password=PASSWORD, first_address="127.66.2.1") as sim:
         tasks = [
             info(), {"name": "Quirks", "rackwright.baremetal.quirks_info": {}, "register": "known"},
-            {"name": "Check", "ansible.builtin.assert": {"that": ["known.behaviours.serial_property.value == 'SKU'", "known.facts.vendor is match('Dell')"]}},
+            {"name": "Check", "ansible.builtin.assert": {
+                "that": ["known.behaviours.serial_property.value == 'SKU'", "known.facts.vendor is match('Dell')"]}},
         ]
         for more in ({}, {"delegate_to": "gateway"}):
             run = playbook({"node1": host(sim.connections[0], driver="auto"),

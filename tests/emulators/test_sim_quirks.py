@@ -109,7 +109,8 @@ def test_boot_device(board, row, name, behaviour, tree):
 
 
 @pytest.mark.parametrize(("row", "name", "first"), [
-    ("R04", "supermicro", {"BootSourceOverrideMode"}), ("R55", "ami", {"BootSourceOverrideMode"}), ("R04", "supermicro x10", set()), ("R46", "hpe gen9", set())])
+    ("R04", "supermicro", {"BootSourceOverrideMode"}), ("R55", "ami", {"BootSourceOverrideMode"}),
+    ("R04", "supermicro x10", set()), ("R46", "hpe gen9", set())])
 def test_rule_gets_the_first_request_right(board, row, name, first):
     sim = board(name)
     with open_driver("redfish", sim.connections[0]) as driver:
@@ -148,7 +149,8 @@ MEDIA_ROWS = [
 
 SECOND_SLOT = {"/redfish/v1/Managers/1/VirtualMedia/DVD2": {
     "@odata.type": "#VirtualMedia.v1_6_0.VirtualMedia", "Name": "DVD", "MediaTypes": ["DVD"], "Inserted": False, "Image": "%NULL%",
-    "Actions": {f"#VirtualMedia.{name}": {"target": f"/redfish/v1/Managers/1/VirtualMedia/DVD2/Actions/VirtualMedia.{name}"} for name in ("InsertMedia", "EjectMedia")}}}
+    "Actions": {f"#VirtualMedia.{name}": {"target": f"/redfish/v1/Managers/1/VirtualMedia/DVD2/Actions/VirtualMedia.{name}"}
+                for name in ("InsertMedia", "EjectMedia")}}}
 
 
 @pytest.mark.parametrize(("row", "name", "behaviour", "most"), MEDIA_ROWS)
@@ -212,7 +214,8 @@ def test_r24_medium_of_a_running_machine_stays(board):
 
 
 @pytest.mark.parametrize(("row", "behaviour"), [
-    ("R20", {"on_conflict_after_off": 3.0}), ("R41", {"state_refused": 3.0}), ("R40", {"post": 3.0}), ("R47", {"transition_states": True}), ("R39", {"body_needed": True})])
+    ("R20", {"on_conflict_after_off": 3.0}), ("R41", {"state_refused": 3.0}), ("R40", {"post": 3.0}),
+    ("R47", {"transition_states": True}), ("R39", {"body_needed": True})])
 def test_power(board, row, behaviour):
     sim = board("anyone", behaviour)
     sim.change(0, power="On", power_delay=0.5)

@@ -47,7 +47,8 @@ class Breaker:
             ago = self._clock() - known["at"]
             raise BmcUnreachable(
                 f"the BMC at {where} could not be reached {ago:.0f} s ago, at {time.strftime('%H:%M:%S', time.localtime(known['at']))}, "
-                f"and is not tried again before {FORGOTTEN_AFTER} s have passed", seen=f"at that time: {known['error']}", cure=known["cure"])
+                f"and is not tried again before {FORGOTTEN_AFTER} s have passed",
+                seen=f"at that time: {known['error']}", cure=known["cure"])
         try:
             yield
         except BmcUnreachable as error:
@@ -62,7 +63,8 @@ class Breaker:
             return None
 
     def _write(self, path, error):
-        text = json.dumps({"at": self._clock(), "error": ": ".join(str(part) for part in (error.what, error.seen) if part), "cure": error.cure})
+        said = ": ".join(str(part) for part in (error.what, error.seen) if part)
+        text = json.dumps({"at": self._clock(), "error": said, "cure": error.cure})
         fresh = path.with_name(f"{path.name}.{os.getpid()}.{id(error)}")
         # A run without the file only pays the time-out again.
         with contextlib.suppress(OSError):

@@ -55,7 +55,8 @@ def _find(connection, log):
         return "ipmi"
     error = f"the BMC at {host} answers neither to Redfish nor to IPMI"
     seen = f"Redfish: {without_redfish.what}{f' ({without_redfish.seen})' if without_redfish.seen else ''}; IPMI: no reply to packets (UDP)"
-    cure = "check the address, that Redfish or IPMI over LAN is switched on in the BMC, and that no firewall is in between; or name the driver"
+    cure = ("check the address, that Redfish or IPMI over LAN is switched on in the BMC, and that no firewall is in between; "
+            "or name the driver")
     if isinstance(without_redfish, BmcLost):
         raise type(without_redfish)(error, seen=seen, cure=cure)
     raise refused(error, seen=seen, cure=cure)

@@ -451,12 +451,13 @@ class RedfishService:
 
     def _open_session(self):
         # The root is readable without credentials (DSP0266, "Authentication"), and tells where sessions are.
-        root = self._connector.request("GET", ROOT, None, {})
-        body = self._json(root, ROOT, empty=True) if root.status == 200 else {}
-        links = body.get("Links")
-        path = path_of(links.get("Sessions") if isinstance(links, dict) else None)
-        self._session = Session(self._connector, self.url, path, self.username, self._password)
-        self._session_works = False
+        with explained(self.url):
+            root = self._connector.request("GET", ROOT, None, {})
+            body = self._json(root, ROOT, empty=True) if root.status == 200 else {}
+            links = body.get("Links")
+            path = path_of(links.get("Sessions") if isinstance(links, dict) else None)
+            self._session = Session(self._connector, self.url, path, self.username, self._password)
+            self._session_works = False
 
     def _end_session(self):
         session, self._session = self._session, None
@@ -548,7 +549,8 @@ class RedfishService:
         if refusal.says(*SESSION_TABLE_FULL):
             return table_full(self.url, seen)
         if method == "get" and (status in (409, 429) or status >= 500) and status != 501 and not refusal.says(*_TRANSIENT):
-            return BmcLost(f"the BMC at {self.url} cannot answer now", seen=seen, cure="try again in a minute; if it stays so, reset the BMC")
+            return BmcLost(f"the BMC at {self.url} cannot answer now", seen=seen,
+                           cure="try again in a minute; if it stays so, reset the BMC")
         return refusal
 
     def _json(self, response, path, empty=False):

@@ -98,7 +98,8 @@ def _log_on(connector, url, path, username, password):
     except ValueError:
         body = {}
     token = response.headers.get("X-Auth-Token")
-    location = urllib.parse.urlsplit(response.headers.get("Location") or "").path or (body.get("@odata.id") if isinstance(body, dict) else None)
+    location = urllib.parse.urlsplit(response.headers.get("Location") or "").path
+    location = location or (body.get("@odata.id") if isinstance(body, dict) else None)
     if not token or not isinstance(location, str) or not location.startswith("/"):
         raise not_redfish(url, f"{seen}, without {'a path' if token else 'X-Auth-Token'}")
     return token, location

@@ -37,7 +37,8 @@ _SECONDS = {"type": "number", "minimum": 0}
 
 # Every behaviour that code asks for: what it may be set to, and what it means.
 BEHAVIOURS = {
-    "bios_apply_time": ({"enum": ["OnReset", "Immediate", None]}, "@Redfish.SettingsApplyTime to send with BIOS settings; the job follows from it"),
+    "bios_apply_time": ({"enum": ["OnReset", "Immediate", None]},
+                        "@Redfish.SettingsApplyTime to send with BIOS settings; the job follows from it"),
     "bios_pending_clear": (_BOOL, "whether pending BIOS settings can be taken back"),
     "boot_cd_attributes": (
         {"type": "object", "properties": {"paths": _TEXTS, "device": _TEXT, "cdrom": _TEXT, "other": _TEXT, "once": _TEXT},
@@ -77,7 +78,8 @@ MATCHES = {
     "model": _TEXT,  # Model of the System; with IPMI the product's name
     "system_type": _TEXT,  # @odata.type of the System
     "manager": _TEXT,  # Model of the manager
-    "firmware": {"type": "string", "pattern": r"^(<|<=|>|>=|==)\d+(\.\d+)*(,(<|<=|>|>=|==)\d+(\.\d+)*)*$"},  # FirmwareVersion of the manager
+    # FirmwareVersion of the manager
+    "firmware": {"type": "string", "pattern": r"^(<|<=|>|>=|==)\d+(\.\d+)*(,(<|<=|>|>=|==)\d+(\.\d+)*)*$"},
 }
 
 SCHEMA = {
@@ -120,7 +122,7 @@ def check(found, path):
 
     :raises BaremetalError: naming the first thing that is wrong.
     """
-    problem = next(iter(sorted(jsonschema.Draft202012Validator(SCHEMA).iter_errors(found), key=lambda error: list(map(str, error.absolute_path)))), None)
+    problem = next(jsonschema.Draft202012Validator(SCHEMA).iter_errors(found), None)
     message = problem and f"{'.'.join(map(str, problem.absolute_path))}: {problem.message}"
     for rule in [] if problem else found:
         for key in {"vendor", "model", "system_type", "manager"} & set(rule["match"]):
@@ -129,7 +131,8 @@ def check(found, path):
             except re.error as error:
                 message = message or f"{rule['name']}: match.{key}: no regular expression: {error}"
     if message:
-        raise BaremetalError(f"the quirks file {path} is not in order", stage=STAGE, seen=message, cure="see docs/bmc-quirks.md for the form of a rule")
+        raise BaremetalError(f"the quirks file {path} is not in order", stage=STAGE, seen=message,
+                             cure="see docs/bmc-quirks.md for the form of a rule")
 
 
 @functools.lru_cache(maxsize=None)

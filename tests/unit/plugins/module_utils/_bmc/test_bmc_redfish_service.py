@@ -20,7 +20,8 @@ SYSTEM = "/redfish/v1/Systems/1"
 TASK = "/redfish/v1/TaskService/Tasks/7"
 RESET = f"{SYSTEM}/Actions/ComputerSystem.Reset"
 
-JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+                    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
 
 
 def board(**more):
@@ -292,7 +293,8 @@ def test_task_monitor():
 
 def test_dell_job_in_place_of_a_task():
     tree = board()
-    tree.answer("GET", TASK, (200, {"@odata.id": TASK, "JobState": "Scheduled"}), (200, {"@odata.id": TASK, "JobState": "Failed", "Message": "PR10"}))
+    tree.answer("GET", TASK, (200, {"@odata.id": TASK, "JobState": "Scheduled"}),
+                (200, {"@odata.id": TASK, "JobState": "Failed", "Message": "PR10"}))
     with pytest.raises(BaremetalError, match="JobState|task state Failed: PR10"):
         wait(tree)
 
@@ -357,11 +359,13 @@ def test_any_resource_is_read_or_refused(resource):
             pass
 
 
-@given(st.integers(200, 599), st.binary(max_size=40) | JSON, st.dictionaries(st.sampled_from(["ETag", "Location"]), st.text("aA:/[]\"W?", max_size=9)))
+@given(st.integers(200, 599), st.binary(max_size=40) | JSON,
+       st.dictionaries(st.sampled_from(["ETag", "Location"]), st.text("aA:/[]\"W?", max_size=9)))
 def test_any_answer_is_taken_or_refused(status, body, headers):
     tree = board()
     service = service_on(tree)
-    for method, call in (("GET", service.get), ("PATCH", lambda path: service.patch(path, {})), ("POST", service.post), ("DELETE", service.delete)):
+    calls = {"GET": service.get, "PATCH": lambda path: service.patch(path, {}), "POST": service.post, "DELETE": service.delete}
+    for method, call in calls.items():
         tree.answer(method, SYSTEM, (status, body, headers))
         try:
             call(SYSTEM)
@@ -489,6 +493,15 @@ def test_a_session_is_ended_although_the_work_failed_and_no_secret_is_told():
     assert any("was not ended" in line for line in lines)
     assert not any("canary" in line or "token-" in line for line in lines)
     assert bmc.tree.closed
+
+
+@pytest.mark.parametrize("fault", [TimeoutError(), ConnectionResetError(), (201, {}, {"X-Auth-Token": "t", "Location": "http://["})])
+def test_a_session_on_demand_that_does_not_come_about(fault):
+    bmc = Tokens()
+    bmc.tree.answer("POST", SESSIONS, fault)
+    with pytest.raises(BaremetalError, match="opened no session"):
+        with bmc.service().session(stage="account"):
+            pass
 
 
 def test_a_session_on_demand_is_the_one_that_is_open():
