@@ -504,6 +504,14 @@ def test_close_after(sim, http):
     assert sim.counters()["connections"] >= 2
 
 
+def test_connection_used_twice(sim, http):
+    sim.faults("reset_reused")
+    http.get(SYSTEM)
+    with pytest.raises(requests.ConnectionError):
+        http("POST", f"{SYSTEM}/LogServices/SEL/Actions/LogService.ClearLog", {})
+    http.get(SYSTEM)
+
+
 # Redfish: personalities
 
 

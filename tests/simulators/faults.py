@@ -66,6 +66,7 @@ REDFISH = {
     "hang": "takes the request and never answers",
     "reset": "TCP reset instead of an answer",
     "reset_after": "does the work, then TCP reset instead of an answer",
+    "reset_reused": "TCP reset instead of an answer to every further request of a connection",
     "close_after": "closes the connection after each answer without saying so",
     "redirect": "answers 308 with Location `to` (the same path with or without a slash)",
     "gzip": "compressed answers, and 406 to a request that wants none",

@@ -27,11 +27,11 @@ _REASONS = {status.value: status.phrase for status in http.HTTPStatus}
 
 
 class Request:
-    """A request: ``method``, ``path`` without the query, ``query``, ``headers`` in lower case, ``body`` as bytes."""
+    """A request: ``method``, ``path`` without the query, ``query``, ``headers`` in lower case, ``body`` as bytes, ``number`` on its connection."""
 
-    __slots__ = ("method", "path", "query", "headers", "body", "close")
+    __slots__ = ("method", "path", "query", "headers", "body", "close", "number")
 
-    def __init__(self, method, target, headers, close):
+    def __init__(self, method, target, headers, close, number):
         target, found, query = target.partition("?")
         self.method = method
         self.path = urllib.parse.unquote(target)
@@ -39,6 +39,7 @@ class Request:
         self.headers = headers
         self.body = b""
         self.close = close
+        self.number = number
 
     def json(self):
         """The body as JSON; None when it is no JSON. An empty body is {}."""
@@ -77,6 +78,7 @@ class Connection(asyncio.Protocol):
         self._buffer = bytearray()
         self._request = None
         self._length = 0
+        self._count = 0
         self._timer = None
 
     def connection_made(self, transport):
@@ -133,7 +135,8 @@ class Connection(asyncio.Protocol):
             headers[name.lower()] = value.strip()
         wish = headers.get("connection", "").lower()
         close = wish == "close" or (version != "HTTP/1.1" and wish != "keep-alive")
-        self._request = Request(method, target, headers, close)
+        self._count += 1
+        self._request = Request(method, target, headers, close, self._count)
         self._length = -1 if "chunked" in headers.get("transfer-encoding", "") else int(headers.get("content-length") or 0)
         if self._length > _BODY_LIMIT:
             raise ValueError

@@ -661,7 +661,7 @@ class Board:
             return Reply(308, None, {"Location": found.get("to", other)})
         if hit("hang") is not None:
             return Reply(200, None, damage={"kind": "hang"})
-        if hit("reset") is not None:
+        if hit("reset") is not None or (request.number > 1 and hit("reset_reused")):
             return Reply(200, None, damage={"kind": "reset"})
         for name in ("huge", "huge_length"):
             found = hit(name)
