@@ -12,8 +12,6 @@ import time
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.bios_settings import (
     ensure_bios_settings,
-    ensure_defaults,
-    ensure_nothing_pending,
 )
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.boot_order import ensure_boot_order, read_boot_order
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.driver import open_driver

@@ -237,7 +237,8 @@ class _Writing:
             self._read(stream, manifest["seek_table_size"], digest)
         if f"sha256:{digest.hexdigest()}" != manifest["compressed_digest"]:
             raise BaremetalError("the image was damaged on its way or on the boot server", stage="verify the image",
-                                 seen=f"sha256:{digest.hexdigest()} for the whole stream where {manifest['compressed_digest']} belongs", cure=seekable.PUBLISH_AGAIN)
+                                 seen=f"sha256:{digest.hexdigest()} for the whole stream where {manifest['compressed_digest']} belongs",
+                                 cure=seekable.PUBLISH_AGAIN)
 
     def _frames(self, count):
         """The seek table, fetched from the end of the file."""
@@ -259,7 +260,8 @@ class _Writing:
     def _read(stream, size, digest):
         data = bytearray(size)
         if stream.readinto(data) != size:
-            raise BaremetalError("the published image is cut off", stage="fetch the image", seen=f"it ends after {stream.position} bytes", cure=seekable.PUBLISH_AGAIN)
+            raise BaremetalError("the published image is cut off", stage="fetch the image",
+                                 seen=f"it ends after {stream.position} bytes", cure=seekable.PUBLISH_AGAIN)
         digest.update(data)
         return data
 

@@ -103,7 +103,7 @@ def test_ipmi_bmc_that_does_not_tell():
 def nmi_board(offered, power="On"):
     action = {"target": f"{SYSTEM}/Actions/ComputerSystem.Reset", "ResetType@Redfish.AllowableValues": offered}
     driver = board({"PowerState": power, "Actions": {"#ComputerSystem.Reset": action}})
-    driver.get_power = lambda: power.lower()
+    driver.get_power = power.lower
     return driver
 
 
