@@ -12,7 +12,7 @@ import socket
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import credentials, nodes, schema
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
-from ansible_collections.rackwright.baremetal.tests.emulators.conftest import PASSWORD
+from ansible_collections.rackwright.baremetal.tests.emulators.conftest import PASSWORD, SIM_KEY, SIM_PASSWORD
 from ansible_collections.rackwright.baremetal.tests.emulators.peers import free_port
 
 
@@ -50,7 +50,8 @@ def recap(run, host):
 
 
 def clean(run):
-    assert PASSWORD not in run.stdout
+    for secret in (PASSWORD, SIM_PASSWORD, SIM_KEY, SIM_KEY.encode().hex()):
+        assert secret not in run.stdout
     assert "Traceback" not in run.stdout
     return run
 
@@ -80,6 +81,37 @@ def test_check_mode_predicts_and_changes_nothing(playbook, hosts, machine_off, d
         run = clean(playbook(only(hosts, node), tasks, "--check", "--diff", "-vvvv"))
         assert recap(run, node)["changed"] == 2, run.stdout
     assert machine_off("dumpxml", "test") == before
+
+
+@pytest.mark.parametrize("door", [lambda task: task, delegated], ids=["action", "module"])
+def test_key_of_a_bmc_is_in_no_output(playbook, hosts, ipmi_sim_with_key, door):
+    bmc = {**ipmi_sim_with_key, "driver": "ipmi"}
+    tasks = [door(power(state="off")), {**door(power(state="off", bmc={**ipmi_sim_with_key, "kg_key": "0x" + SIM_KEY.encode().hex()}, driver="ipmi"))}]
+    run = clean(playbook({"node1": {"baremetal_bmc": bmc}, "gateway": hosts["gateway"]}, tasks, "-vvvv"))
+    assert run.returncode == 0, run.stdout
+    wrong = {**bmc, "kg_key": f"{SIM_KEY}-x"}
+    run = clean(playbook({"node1": {"baremetal_bmc": wrong}, "gateway": hosts["gateway"]}, [door(power(state="off"))], "-vvvv"))
+    assert "does not accept the key K_g" in run.stdout
+
+
+@pytest.mark.parametrize("door", [lambda task: task, delegated], ids=["action", "module"])
+def test_soft_off_asks_the_operating_system(playbook, hosts, machine_off, door):
+    tasks = [door(power(state="on")), door(power(state="off", method="soft", soft_timeout=20)), door(power(state="off", method="soft"))]
+    run = clean(playbook(only(hosts, "node1"), tasks, "-vvvv"))
+    assert run.returncode == 0, run.stdout
+    assert recap(run, "node1")["changed"] == 2 and "[WARNING]" not in run.stdout
+    assert "shut off" in machine_off("domstate", "test")
+
+
+@pytest.mark.parametrize(("task", "text"), [
+    (power(state="on", method="reset"), "a reset does not bring a machine into the power state on"),
+    (boot_device(device="http"), "the driver ipmi cannot set the boot device http"),
+    (power(state="on", boot_device={"device": "pxe", "uri": "http://192.0.2.1/"}), "the boot device pxe has no URI"),
+    (boot_device(device="pxe", driver="redfish", uri="http://192.0.2.1/"), "the boot device pxe has no URI"),
+])
+def test_what_contradicts_itself_is_refused_before_anything_is_sent(playbook, hosts, task, text):
+    hosts["node1"]["baremetal_bmc"]["address"] = "192.0.2.1"
+    assert text in " ".join(clean(playbook(only(hosts, "node1"), [task])).stdout.split())
 
 
 def failures(hosts):
