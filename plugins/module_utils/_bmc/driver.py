@@ -95,7 +95,8 @@ def open_driver(driver, connection, log=lambda text: None):
 
     :param driver: name of the driver.
     :param connection: dict with ``address``, ``port``, ``username``, ``password`` (clear) and the
-        driver's own keys: ``system_id``, ``ca_file``, ``verify`` (redfish), ``cipher_suite`` (ipmi).
+        driver's own keys: ``system_id``, ``ca_file``, ``verify`` (redfish), ``cipher_suite``, ``privilege_level``,
+        ``kg_key``, ``bridge_channel``, ``bridge_address`` (ipmi).
     :param log: called with lines for a person who looks closer.
     :returns: a context manager that gives the driver's instance.
     :raises BaremetalError: when the driver does not exist or the BMC cannot be opened.
