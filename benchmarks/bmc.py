@@ -314,7 +314,7 @@ def bounds(bench, driver, simulator, site, sizes):
         put(simulator, "power on")
         seen = []
 
-        def watch(process, seen=seen):
+        def watch(process, seen=seen):  # pylint: disable=dangerous-default-value
             seen.append(Watch(process))
             seen[0].start()
 
@@ -348,12 +348,12 @@ def ratios(bench, driver, count):
     for operation in OPERATIONS:
         own, together, other, least = (bench.cpu[driver, who, operation, count, 50] for who in ("ours", "fleet", "community.general", "limit"))
         name = f"{driver} {operation}, {count} nodes"
-        bar = None if bench.quick else 1
-        bench.tell(f"{name}: per host, of 1/{share} of community.general", own * share / other, "x", bar)
-        bench.tell(f"{name}: per host, of twice the floor", own / floor / 2, "x", bar)
-        bench.tell(f"{name}: fleet, of 1/40 of community.general", together * 40 / other, "x", bar)
+        limit = None if bench.quick else 1
+        bench.tell(f"{name}: per host, of 1/{share} of community.general", own * share / other, "x", limit)
+        bench.tell(f"{name}: per host, of twice the floor", own / floor / 2, "x", limit)
+        bench.tell(f"{name}: fleet, of 1/40 of community.general", together * 40 / other, "x", limit)
         # The least that is possible from Ansible: to start it, and then the limit. Without its start, nobody sends anything.
-        bench.tell(f"{name}: fleet, of twice the limit and Ansible's start", together / (least + start_up) / 2, "x", bar)
+        bench.tell(f"{name}: fleet, of twice the limit and Ansible's start", together / (least + start_up) / 2, "x", limit)
         bench.tell(f"{name}: fleet, of twice the limit alone", together / least / 2, "x")
         bench.tell(f"{name}: community.general costs so many times ours per host", other / own, "x")
         bench.tell(f"{name}: community.general costs so many times the fleet", other / together, "x")

@@ -6,19 +6,15 @@
 
 from __future__ import annotations
 
-from .bmc import ModuleDocFragment as Bmc
-
-# A BMC has the same keys in a list as it has alone; they stand last in that fragment.
-BMC_KEYS = Bmc.DOCUMENTATION.partition("    suboptions:\n")[2].partition("requirements:\n")[0]
-
 
 class ModuleDocFragment:
-    DOCUMENTATION = rf"""
+    # The keys of bmcs are those of bmc in bmc.py; a unit test compares them, because ansible-test wants texts that stand as they are.
+    DOCUMENTATION = r"""
 options:
   nodes:
     description:
       - Names of the nodes to work on at once in this one task, instead of O(name). To be used with C(run_once), for example with
-        V({{{{ ansible_play_hosts }}}}).
+        V({{ ansible_play_hosts }}).
       - The BMC of each of them comes from O(bmcs), from the host variable C(baremetal_bmc) of that node (not of the play or the task), or
         from the registry.
       - A BMC that is dead or refuses delays no other, and the work on all others is done, whatever O(fail_on) says.
@@ -36,8 +32,84 @@ options:
       driver:
         description: How to talk to the BMC; O(driver) goes before it.
         type: str
-        choices: [DRIVERS]
-{BMC_KEYS}
+        choices: [auto, redfish, ipmi, manual]
+      address:
+        description:
+          - Host name or IP address.
+          - With V(redfish) also a URL without a path; without a scheme it is C(https).
+          - Like O(bmc.username) and O(bmc.password) it is needed by every driver but V(manual).
+        type: str
+      port:
+        description: TCP or UDP port. When not given, it is the protocol's own, 443 or 623.
+        type: int
+      username:
+        description: Name of the BMC's account.
+        type: str
+      password:
+        description: Password of the BMC's account.
+        type: str
+      system_id:
+        description:
+          - With V(redfish), the system that is this node, as the last part of its path or as the whole path.
+          - Needed only where the BMC serves several systems.
+        type: str
+      system_uuid:
+        description:
+          - UUID that the BMC must tell of the machine, or else nothing is done. Taken from the registry together with the rest.
+          - The BMC must agree in this or in O(bmc.serial), as far as it tells them. With V(ipmi) it is not looked at.
+        type: str
+      serial:
+        description: Serial number (or SKU) that the BMC must tell of the machine, see O(bmc.system_uuid).
+        type: str
+      ca_file:
+        description:
+          - With V(redfish), a file on the host that talks to the BMC with the only certificate authorities to trust, in PEM format.
+          - When not given, the authorities of the operating system are trusted.
+        type: path
+      verify:
+        description:
+          - With V(redfish), whether the BMC's certificate must be good for the address. It must when not given.
+          - With V(false) whoever sits in between reads the password.
+        type: bool
+      fingerprint:
+        description:
+          - With V(redfish), the sha256 fingerprint of the BMC's certificate, as hex digits with or without colons.
+          - This certificate is accepted and no other; who signed it, for which name, and until when, does not matter then.
+          - C(openssl s_client -connect bmc:443 </dev/null | openssl x509 -noout -fingerprint -sha256) shows it.
+        type: str
+      tls_min_version:
+        description:
+          - With V(redfish), the oldest version of TLS that may be spoken. V(1.2) when not given.
+          - V(1.0) and V(1.1) also allow the ciphers and signatures that such old BMCs need, which are no longer safe.
+        type: str
+        choices: ["1.0", "1.1", "1.2", "1.3"]
+      cipher_suite:
+        description:
+          - With V(ipmi), the cipher suite to log on with, V(17) (SHA-256) or V(3) (SHA-1).
+          - When not given, V(17) is tried first and then V(3), which costs one more packet with a BMC that refuses V(17).
+        type: int
+        choices: [3, 17]
+      privilege_level:
+        description:
+          - With V(ipmi), the privilege level to work with. When not given, it is V(administrator), or V(operator) where the user may have
+            no more.
+          - V(operator) suffices for power and boot device, V(user) for reading the power state.
+        type: str
+        choices: [administrator, operator, user]
+      kg_key:
+        description:
+          - With V(ipmi), the key K_g of a BMC that has one, as text of at most 20 characters, or as hexadecimal digits after C(0x).
+          - It is not kept in the registry.
+        type: str
+      bridge_channel:
+        description:
+          - With V(ipmi), the channel behind which the controller of the node is, for a BMC that passes commands on to others (a chassis
+            manager). All commands but those of the login go there then. Together with O(bmc.bridge_address).
+        type: int
+      bridge_address:
+        description: With V(ipmi), the address of that controller on the channel, for example V(0x82).
+        type: str
+
   fail_on:
     description:
       - With O(nodes), when the task fails. V(any) when one node failed, V(all) when every node did; a task that has not failed warns then.
@@ -46,4 +118,4 @@ options:
     type: str
     choices: [any, all]
     default: any
-""".replace("DRIVERS", Bmc.DOCUMENTATION.partition("choices: [")[2].partition("]")[0])
+"""

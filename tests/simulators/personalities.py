@@ -160,7 +160,7 @@ def merge(target, patch):
 
 def kind(resource):
     """The schema name of a resource: ``ComputerSystem`` of ``#ComputerSystem.v1_20_0.ComputerSystem``."""
-    return str(resource.get("@odata.type", "")).lstrip("#").split(".")[0]
+    return str(resource.get("@odata.type", "")).lstrip("#").partition(".")[0]
 
 
 def _add(tree, path, patch):

@@ -22,6 +22,7 @@ _POLL = 2.0  # seconds
 _MISPLACED = (404, 405, 501)
 _MISPLACED_MESSAGES = ("ApplyTime", "NotWritable", "PropertyUnknown")
 
+
 def settings_path(resource):
     """The path of the resource that holds the pending values of another one, or None."""
     return path_of(dig(resource, "@Redfish.Settings", "SettingsObject"))

@@ -24,7 +24,7 @@ def problems(where, value, option):
     kind = option.get("type", "str")
     if kind in PYTHON and not isinstance(value, PYTHON[kind]):
         yield f"{where} is {value!r} and no {kind}"
-    elif option.get("choices") and value not in option["choices"]:
+    elif option.get("choices") and not set(value if kind == "list" else [value]) <= set(option["choices"]):
         yield f"{where} is {value!r} and none of {option['choices']}"
     elif kind == "list":
         for item in value:

@@ -25,22 +25,23 @@ def clock():
     return Clock()
 
 
-def lose(breaker, bmc=BMC, error=None, driver="redfish"):
+def lose(breaker, bmc=None, error=None, driver="redfish"):
     with pytest.raises(BmcLost) as caught:
-        with breaker.watch(driver, bmc):
+        with breaker.watch(driver, bmc or BMC):
             raise error or BmcUnreachable("the BMC does not answer", seen="the connection timed out", cure="check the address")
     return str(caught.value)
 
 
-def reached(breaker, bmc=BMC, driver="redfish"):
-    with breaker.watch(driver, bmc):
+def reached(breaker, bmc=None, driver="redfish"):
+    with breaker.watch(driver, bmc or BMC):
         return True
 
 
 def test_an_unreachable_bmc_is_not_tried_again_by_any_worker_of_the_run(tmp_path, clock):
     lose(Breaker(tmp_path, clock))
     clock.sleep(12)
-    with pytest.raises(BmcUnreachable, match=r"192.0.2.1 port 8443 could not be reached 12 s ago.*does not answer: the connection timed out.*check the address"):
+    said = r"192.0.2.1 port 8443 could not be reached 12 s ago.*does not answer: the connection timed out.*check the address"
+    with pytest.raises(BmcUnreachable, match=said):
         reached(Breaker(tmp_path, clock))
     assert reached(Breaker(tmp_path, clock), OTHER) and reached(Breaker(tmp_path, clock), driver="ipmi")
     assert all("canary" not in path.read_text() for path in tmp_path.iterdir())

@@ -24,9 +24,9 @@ TARGETS = ["None", "Pxe", "Hdd", "Cd", "Usb", "BiosSetup", "UefiHttp"]
 FULL = {"BootSourceOverrideEnabled", "BootSourceOverrideTarget", "BootSourceOverrideMode"}
 
 
-def override(target="None", enabled="Disabled", mode="UEFI", offered=TARGETS, **more):
+def override(target="None", enabled="Disabled", mode="UEFI", offered=tuple(TARGETS), **more):
     boot = {"BootSourceOverrideTarget": target, "BootSourceOverrideEnabled": enabled, "BootSourceOverrideMode": mode,
-            "BootSourceOverrideTarget@Redfish.AllowableValues": offered}
+            "BootSourceOverrideTarget@Redfish.AllowableValues": offered and list(offered)}
     return {key: value for key, value in {**boot, **more}.items() if value is not None}
 
 
