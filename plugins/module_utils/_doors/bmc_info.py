@@ -8,15 +8,25 @@ from __future__ import annotations
 
 from .._bmc.bmc_info import CAPABILITY, DEFAULT, PARTS, gather
 from .._bmc.driver import refuse_unsupported
+from .._bmc.identity import refuse_other_machine
 from .._door import Door
+from .._errors import BaremetalError
 from ._bmc_access import OPTIONS, fill_connection, open_bmc, settled_driver
 
 
 def run(call):
     """Read what is asked for; nothing is ever changed."""
     refuse_unsupported(settled_driver(call), capability=CAPABILITY)
+    bmc = call.params["bmc"] or {}
     with open_bmc(call) as driver:
         found = gather(driver, call.params["gather"])
+        told = found["info"].get("identity")
+        if told and not driver.IDENTITY_IS_AT_HAND:
+            # Over IPMI a contradiction is no proof: in the FRU there is what the maker, or nobody, wrote into it.
+            try:
+                refuse_other_machine(told, bmc.get("system_uuid"), bmc.get("serial"))
+            except BaremetalError as error:
+                call.warn(f"{error.what}, or its FRU and GUID are not those of the machine: {error.seen}")
     return {"changed": False, "bmc_info": found["info"], "unavailable": found["unavailable"]}
 
 
