@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -28,11 +29,18 @@ def role_defaults():
 
 
 @pytest.fixture
-def rack(tmp_path, role_defaults):
+def short_path():
+    """A directory whose path leaves room for a Unix socket's 107 bytes; pytest's own may not."""
+    with tempfile.TemporaryDirectory(prefix="rack-") as directory:
+        yield Path(directory)
+
+
+@pytest.fixture
+def rack(short_path, role_defaults):
     """The default rack in a directory of the test, its directories made, nothing else."""
     from rackkit.ground import Rack
 
-    directory = tmp_path / "rack"
+    directory = short_path / "rack"
     spec = {
         "name": "testrack",
         "dir": str(directory),

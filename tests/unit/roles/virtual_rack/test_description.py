@@ -51,9 +51,9 @@ def test_a_wrong_node_is_named_with_its_fault(rack, key, value, told):
 
 
 @pytest.mark.parametrize(("spare", "passes"), [(0, True), (1, False)])
-def test_a_socket_path_may_have_107_bytes(rack, tmp_path, spare, passes):
+def test_a_socket_path_may_have_107_bytes(rack, short_path, spare, passes):
     rest = len("/libvirt/run/libvirt/libvirt-sock")
-    directory = str(tmp_path / "r")
+    directory = str(short_path / "r")
     directory += "x" * (107 - rest - len(directory) + spare)
     faults = list(preflight.place_faults(Rack({**rack.spec, "dir": directory})))
     assert (faults == []) is passes
