@@ -47,7 +47,8 @@ emulators() {
         "$venv/bin/python" -m pip install -q -r tests/emulators/requirements.txt "libvirt-python==$(pkg-config --modversion libvirt)"
         touch "$venv/.ready"
     fi
-    RACKWRIGHT_EMULATOR_VENV=$venv pytest tests/emulators
+    # More workers than cores: boards take their time, and most of the tests wait for them.
+    RACKWRIGHT_EMULATOR_VENV=$venv pytest -n 4 --dist loadfile tests/emulators
 }
 
 boot-server() {
