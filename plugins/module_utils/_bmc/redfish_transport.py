@@ -273,8 +273,9 @@ class Connector:
         try:
             return self._exchange(method, path, body, headers, deadline)
         except (ConnectionResetError, BrokenPipeError):
-            # A board that drops a kept connection (quirks R48, R58) has read nothing of a GET that matters.
-            if not is_reused or method != "GET":
+            # A board that drops a kept connection (quirks R48, R58) has as a rule read nothing; and whether it reads
+            # or sets the same values once or twice comes to the same. An action or a deletion does not.
+            if not is_reused or method not in ("GET", "PATCH"):
                 raise
             return self._exchange(method, path, body, headers, deadline)
 
