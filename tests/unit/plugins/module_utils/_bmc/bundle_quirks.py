@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pathlib
-import pprint
+import textwrap
 
 import yaml
 
@@ -31,7 +31,22 @@ RULES = '''
 def bundle():
     """The text of bundled.py."""
     rules = [{**rule, "file": path.name} for path in sorted(FOLDER.glob("*.yml")) for rule in yaml.safe_load(path.read_text())]
-    return f"{HEAD}{pprint.pformat(tuple(rules), width=140, sort_dicts=False)}\n"
+    return f"{HEAD}(\n{''.join(f'    {_literal(rule, 4)},{chr(10)}' for rule in rules)})\n"
+
+
+def _literal(value, indent):
+    """A value as Python that stays within 140 columns."""
+    line = repr(value)
+    if indent + len(line) < 110:
+        return line
+    inner, outer = " " * (indent + 4), " " * indent
+    if isinstance(value, dict):
+        items = [f"{inner}{key!r}: {_literal(item, indent + 4)},\n" for key, item in value.items()]
+        return "{\n" + "".join(items) + outer + "}"
+    if isinstance(value, (list, tuple)):
+        return "[\n" + "".join(f"{inner}{_literal(item, indent + 4)},\n" for item in value) + outer + "]"
+    words = textwrap.wrap(value, 100, drop_whitespace=False, break_long_words=False)
+    return "(\n" + "".join(f"{inner}{part!r}\n" for part in words) + outer + ")"
 
 
 if __name__ == "__main__":
