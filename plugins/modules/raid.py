@@ -32,7 +32,8 @@ attributes:
   diff_mode:
     support: full
   idempotent:
-    support: full
+    support: partial
+    details: A volume that is made at the next boot may be shown nowhere until then. Run the task again only after that reboot.
 options:
   target_raid_config:
     description:

@@ -61,7 +61,8 @@ def ensure_account(accounts, own, name, *, state="present", password=None, role=
         outdated_credential: True when the password that we logged in with is good no more.
     """
     before = accounts.find(name)
-    is_own = name == own[0]
+    # Some BMCs do not tell upper from lower case when somebody logs in.
+    is_own = name.casefold() == own[0].casefold()
     if state == "absent":
         return _absent(accounts, before, name, is_own, check_mode)
     if before is None:

@@ -205,6 +205,9 @@ class _Source:
         if self._push is None:
             raise BaremetalError("the BMC takes no image that is pushed", stage=STAGE, seen="neither MultipartHttpPushUri nor HttpPushUri",
                                  cure="serve the image by HTTP and give its URI as image")
+        if apply_time and not self._is_form and not isinstance(update.get("HttpPushUriOptions"), dict):
+            raise BaremetalError("the BMC does not let the time of a pushed update be chosen", stage=STAGE,
+                                 seen="HttpPushUri without HttpPushUriOptions", cure="leave apply_time out, or give the image as a URI")
         largest, size = number(update.get("MaxImageSizeBytes")), upload.file_size(src, STAGE)
         if largest and size > largest:
             raise BaremetalError(f"the file {src} is larger than the BMC takes", stage=STAGE,

@@ -206,14 +206,15 @@ class IpmiDriver:
         with self._explained():
             yield self._command
 
-    def _ask(self, number, data=()):
+    def _ask(self, number, data=(), retry=True):
         """A chassis command.
 
+        :param retry: whether it may be sent again when the answer is lost.
         :returns: ``(completion code, data, text of the error or None)``.
         :raises BmcLost: when the BMC is busy, and still so after some seconds.
         """
         with self.command() as command:
-            answer = command.raw_command(netfn=_CHASSIS, command=number, data=data)
+            answer = command.raw_command(netfn=_CHASSIS, command=number, data=data, retry=retry)
         if answer["code"] in ipmi_session.BUSY:
             raise BmcLost(f"the BMC at {self._address} is busy", seen=answer["error"],
                           cure="try again in a minute; if it stays so, reset the BMC")
@@ -229,7 +230,8 @@ class IpmiDriver:
 
     def set_power(self, target):
         """See driver.py."""
-        code, _data, error = self._ask(_CONTROL, (_POWER[target],))
+        # Switching on or off twice is once; a second reset would cost the machine its one-time boot device.
+        code, _data, error = self._ask(_CONTROL, (_POWER[target],), retry=target in ("on", "off"))
         if code == _NOT_NOW:
             raise NotNow(f"the BMC at {self._address} cannot do power {target} now", stage="power", seen=error, cure=_LOG)
         if code:

@@ -48,8 +48,9 @@ def inject_nmi(driver, *, check_mode=False):
 
 
 def _pulse(driver):
+    # Never twice: a second one would end the crash dump that the first one began.
     with driver.command() as command:
-        if ask(command, *_CHASSIS_CONTROL, (_DIAGNOSTIC_INTERRUPT,)) is None:
+        if ask(command, *_CHASSIS_CONTROL, (_DIAGNOSTIC_INTERRUPT,), retry=False) is None:
             raise BaremetalError("the BMC does not offer an NMI", stage=STAGE,
                                  seen="a completion code to the diagnostic interrupt of Chassis Control",
                                  cure="use the NMI button of the machine, or the driver redfish if the BMC has it")

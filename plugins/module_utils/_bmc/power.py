@@ -100,22 +100,40 @@ def _bring(driver, target, deadline, sleep):
     )
 
 
+def _send(driver, target, deadline, limit, sleep):
+    """Send what must not be sent twice: again only while the BMC says that it cannot do so now.
+
+    :param limit: seconds from the deadline's beginning after which to stop.
+    :returns: what went wrong on the way, when the answer was lost and the machine has to tell; else None.
+    :raises NotNow: when the BMC says so until the end.
+    """
+    while True:
+        try:
+            driver.set_power(target)
+            return None
+        except BmcLost as error:
+            return error.what
+        except NotNow:
+            if deadline.elapsed() + RETRY_INTERVAL > limit:
+                raise
+        sleep(RETRY_INTERVAL)
+
+
 def _ask_softly(driver, deadline, soft_timeout, sleep, warn):
     """Ask the operating system to shut down; tell when it does not.
 
     :returns: whether the machine is off.
     """
+    limit = deadline.elapsed() + soft_timeout
     try:
-        driver.set_power("soft off")
-    except BmcLost as error:
-        seen = error.what
+        seen = _send(driver, "soft off", deadline, limit, sleep)
+    except NotNow as error:
+        seen = error.seen or error.what
     except BaremetalError as error:
         warn("the machine is powered off without asking its operating system, because the BMC takes no soft off: "
              f"{error.seen or error.what}")
         return False
-    else:
-        seen = None
-    state, fact = _wait_for(driver, ("off",), deadline, deadline.elapsed() + soft_timeout, sleep)
+    state, fact = _wait_for(driver, ("off",), deadline, limit, sleep)
     if state is None:
         warn(f"the operating system did not shut down within {soft_timeout} s ({seen or fact}); the machine is powered off without it")
     return state is not None
@@ -128,7 +146,7 @@ def _switch_off(driver, method, deadline, soft_timeout, sleep, warn):
 
 def _reset(driver, deadline, sleep):
     """Reset the machine, and see that it is on afterwards."""
-    driver.set_power("reset")
+    _send(driver, "reset", deadline, deadline.seconds, sleep)
     state, fact = _wait_for(driver, ("on",), deadline, deadline.seconds, sleep)
     if state is None:
         raise BaremetalError(

@@ -126,14 +126,16 @@ def volume_of(path, volume):
     """
     kind, old = text(volume.get("RAIDType")), text(volume.get("VolumeType"))
     size = number(volume.get("CapacityBytes"))
+    drives = [link for link in map(path_of, objects(dig(volume, "Links", "Drives")) or objects(volume.get("Drives"))) if link]
     return {
         "path": path, "id": text(volume.get("Id")) or path.rstrip("/").rpartition("/")[2],
         "name": text(volume.get("DisplayName")) or text(volume.get("Name")),
         "raid_level": _LEVELS.get(kind) if kind and kind != "None" else _OLD_LEVELS.get(old),
         "bytes": int(size) if size is not None and size >= 0 else None,
-        "drives": [link for link in map(path_of, objects(dig(volume, "Links", "Drives")) or objects(volume.get("Drives"))) if link],
+        "drives": drives,
         "wwn": _wwn(volume),
-        "is_raw": old == "RawDevice" or (kind in (None, "None") and old is None),
+        # A volume whose level the BMC does not tell may hold somebody's data: it is in the way, and no raw drive.
+        "is_raw": old == "RawDevice" or (kind == "None" and old is None and len(drives) <= 1),
     }
 
 

@@ -274,8 +274,9 @@ class Connector:
             return self._exchange(method, path, body, headers, deadline)
         except (ConnectionResetError, BrokenPipeError):
             # A board that drops a kept connection (quirks R48, R58) has as a rule read nothing; and whether it reads
-            # or sets the same values once or twice comes to the same. An action or a deletion does not.
-            if not is_reused or method not in ("GET", "PATCH"):
+            # or sets the same values once or twice comes to the same. An action, a deletion or a job for later does not.
+            makes_job = b"SettingsApplyTime" in body if isinstance(body, bytes) else False
+            if not is_reused or method not in ("GET", "PATCH") or makes_job:
                 raise
             return self._exchange(method, path, body, headers, deadline)
 

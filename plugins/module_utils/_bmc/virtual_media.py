@@ -46,7 +46,8 @@ def view(resource):
         "slot": text(resource.get("Id")) or str(resource.get("@odata.id")).rstrip("/").rpartition("/")[2],
         "media_types": texts(resource.get("MediaTypes")),
         "inserted": is_inserted(resource),
-        "image": text(resource.get("Image")),
+        # Some boards show the password of the share that they were given.
+        "image": re.sub(r"//[^/@]*@", "//", text(resource.get("Image")) or "") or None,
         "image_name": text(resource.get("ImageName")),
         "write_protected": flag(resource.get("WriteProtected")),
     }

@@ -140,6 +140,15 @@ def parts_of(content):
     return kind, length, body + rest
 
 
+def test_time_that_a_push_cannot_carry_is_refused_before_anything_is_sent(tree, clock, tmp_path):
+    path = tmp_path / "image.bin"
+    path.write_bytes(b"firmware")
+    del tree.resources[UPDATE]["MultipartHttpPushUri"]
+    tree.on("POST", f"{UPDATE}/push", lambda tree, body: pytest.fail("sent"))
+    with pytest.raises(BaremetalError, match="does not let the time of a pushed update be chosen"):
+        ensure(tree, clock, "bmc", src=str(path), apply_time="OnReset")
+
+
 @pytest.mark.parametrize("form", [True, False])
 def test_file_is_pushed_with_its_length(tree, clock, tmp_path, form):
     path = tmp_path / 'im"age.bin'

@@ -156,13 +156,26 @@ def test_operating_system_that_does_not_heed_is_switched_off_and_told():
     assert 19 <= board.clock() <= 21
 
 
-@pytest.mark.parametrize("refusal", [BaremetalError("the BMC does not offer power soft off"), NotNow("not now")])
-def test_bmc_that_cannot_ask_the_operating_system(refusal):
-    board = make(power="on", refuses={"soft off": [refusal]})
+def test_bmc_that_cannot_ask_the_operating_system():
+    board = make(power="on", refuses={"soft off": [BaremetalError("the BMC does not offer power soft off")]})
     warnings = []
     ensure(board, "off", method="soft", warn=warnings.append)
     assert board.power == "off" and board.clock() < 2
     assert len(warnings) == 1 and "takes no soft off" in warnings[0]
+
+
+@pytest.mark.parametrize(("state", "method", "target"), [("off", "soft", "soft off"), ("rebooted", "reset", "reset")])
+def test_asking_softly_and_reset_wait_over_a_refusal_for_the_moment(state, method, target):
+    board = make(power="on", refuses={target: [NotNow("not now", seen="HTTP status 409")] * 2})
+    warnings = []
+    ensure(board, state, method=method, warn=warnings.append)
+    assert [told for kind, told in board.done] == [target] * 3 and not warnings
+
+
+def test_reset_whose_answer_is_lost_is_not_sent_again():
+    board = make(power="on", refuses={"reset": [BmcLost("no answer")]})
+    ensure(board, "rebooted", method="reset")
+    assert [told for kind, told in board.done] == ["reset"]
 
 
 def test_refusal_for_the_moment_is_tried_again():

@@ -229,6 +229,18 @@ def test_single_drives_that_a_controller_shows_as_volumes_are_free():
     assert board.ensure(MIRROR)["volumes"][0]["physical_disks"] == ["Bay.0", "Bay.1"]
 
 
+@pytest.mark.parametrize("told", [{"RAIDType": None}, {}, {"RAIDType": "None"}, {"RAIDType": "RAID60000"}])
+def test_volume_of_unknown_level_is_in_the_way_and_its_drives_are_not_free(told):
+    board = Board()
+    path = f"{VOLUMES}/Data"
+    drives = [link(f"{STORAGE}/Drives/{number}") for number in (0, 1)]
+    board.resources[path] = {"Name": "production data", "CapacityBytes": 800 * GIB, "Links": {"Drives": drives}, **told}
+    board.resources[VOLUMES]["Members"].append(link(path))
+    with pytest.raises(BaremetalError, match="delete_existing"):
+        board.ensure(MIRROR)
+    assert path in board.resources
+
+
 @pytest.mark.parametrize(("told", "why"), [
     ({"Status": {"State": "Absent"}}, "state Absent"), ({"Status": {"State": "Enabled", "Health": "Critical"}}, "not healthy"),
     ({"FailurePredicted": True}, "not healthy"), ({"HotspareType": "Global"}, "a hot spare"),
