@@ -58,6 +58,7 @@ def start(command, pid_file, marker, timeout=10):
     # A file and not a pipe: the daemon may keep its standard error open for good.
     with tempfile.TemporaryFile() as output:
         try:
+            # There is no AnsibleModule here to ask: this knows nothing of Ansible. pylint: disable-next=ansible-bad-function
             code = subprocess.run(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 start_new_session=True, cwd="/", timeout=timeout, check=False).returncode
