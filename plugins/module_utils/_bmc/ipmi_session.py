@@ -30,8 +30,8 @@ except ImportError as error:
 else:
     IMPORT_ERROR = None
 
+from .._session_guard import SessionGuard
 from . import ipmi_packets as packets
-from .session_guard import SessionGuard
 
 SUITES = tuple(packets.SUITES)
 

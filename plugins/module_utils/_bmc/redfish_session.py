@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 import urllib.parse
 
+from .._session_guard import SessionGuard
 from .redfish_errors import SESSION_TABLE_FULL, message_list, not_let_in, not_redfish, says, table_full
-from .session_guard import SessionGuard
 
 # DSP0266, "Session login": where the service root does not name them.
 SESSIONS = "/redfish/v1/SessionService/Sessions"
@@ -53,7 +53,7 @@ class Session:
     :param path: path of the collection of sessions, or None for the usual one.
     :raises BaremetalError: when the BMC opens none.
 
-    Until ``end`` a signal that ends the process ends the session first, see session_guard.py.
+    Until ``end`` a signal that ends the process ends the session first, see _session_guard.py.
     """
 
     def __init__(self, connector, url, path, username, password):

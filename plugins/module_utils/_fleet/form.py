@@ -13,8 +13,8 @@ from __future__ import annotations
 import contextvars
 import dataclasses
 
-from .._bmc.session_guard import ended_by_signals
 from .._errors import BaremetalError, sentence
+from .._session_guard import ended_by_signals
 from .causes import anonymous, grouped
 from .pool import run_all
 
