@@ -10,12 +10,14 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/$(COLLECTIONS)
 
 PACKAGES := bmap-tools cpio curl dbus dnsmasq-base dosfstools e2fsprogs efibootmgr fdisk gcc gdisk ipmitool ipxe ipxe-qemu iproute2 \
   libc6-dev libvirt-clients libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-system libvirt-dev mmdebstrap mtools \
-  nginx-light openipmi openssh-client openssl ovmf parted pkg-config procps python3-dev python3-venv qemu-system-x86 qemu-utils \
-  shellcheck udev udhcpc zstd
+  nginx-light openipmi openssh-client openssl ovmf parted pkg-config procps python3-dev python3-venv qemu-system-x86 \
+  qemu-utils shellcheck udev udhcpc zstd
+# Apart from the others: the demo does not need them, and some start servers.
+TEST_PACKAGES := busybox cryptsetup-bin dmsetup kmod mdadm nvme-cli postgresql
 # What podman needs to run a container with a published port; without its recommendations it comes without a network.
 MOLECULE_PACKAGES := iptables netavark podman runc
 
-.PHONY: all apt tools collection demo demo-down test lint sanity unit emulators boot-server rack molecule bench clean
+.PHONY: all apt tools collection demo demo-down test lint sanity unit emulators lifecycle boot-server rack molecule bench clean
 
 all: test
 
@@ -46,9 +48,11 @@ demo-down:
 	$(VENV)/bin/python tests/virtual_rack/rack.py down
 
 test: collection
+	@$(call install,$(TEST_PACKAGES))
 	tests/run.sh
 
-lint sanity unit emulators boot-server rack: collection
+lint sanity unit emulators lifecycle boot-server rack: collection
+	@$(call install,$(TEST_PACKAGES))
 	tests/run.sh $@
 
 # From here, not from the built collection: molecule finds scenarios below extensions/ only beside a galaxy.yml.
@@ -59,6 +63,7 @@ molecule: collection
 
 # All benchmarks, or one: make bench BENCH=deploy
 bench: collection
+	@$(call install,$(TEST_PACKAGES))
 	set -e; for bench in $(or $(BENCH),$(basename $(notdir $(wildcard benchmarks/*.py)))); do \
 	  $(VENV)/bin/python benchmarks/$$bench.py; done
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import pathlib
-import resource
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests" / "virtual_rack"))
@@ -20,14 +19,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests" / "
 import rack  # noqa: E402
 from steps import IMAGE, host_tasks, run  # noqa: E402
 from support.figures import figure, report  # noqa: E402
+from support.processes import cpu_seconds  # noqa: E402
 
 HOST_TASKS_BAR = 15
-
-
-def cpu_seconds():
-    """CPU seconds, user and system, of the processes that this one has waited for, and theirs."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def measure():

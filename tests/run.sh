@@ -51,6 +51,11 @@ emulators() {
     RACKWRIGHT_EMULATOR_VENV=$venv pytest -n 4 --dist loadfile tests/emulators
 }
 
+lifecycle() {
+    # Whole runs on simulated nodes; most of the time goes into starting ansible-playbook.
+    pytest -n 2 --dist loadfile tests/lifecycle
+}
+
 boot-server() {
     pytest tests/boot_server
 }
@@ -61,7 +66,7 @@ rack() {
 }
 
 cd "$tree"
-for check in "${@:-lint sanity unit emulators boot-server rack}"; do
+for check in "${@:-lint sanity unit emulators lifecycle boot-server rack}"; do
     for name in $check; do
         printf '\n=== %s\n' "$name"
         started=$SECONDS

@@ -15,6 +15,8 @@ import time
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
+from ..plugin_utils._run_identity import end_with_run
+
 # Seconds between two attempts to reach a machine that is still starting.
 _RETRY_INTERVAL = 1
 
@@ -29,6 +31,7 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         """Wait for the machine if asked to, run the module there, return its result."""
         super().run(tmp, task_vars)
+        end_with_run()
         name = self._task.action.rpartition(".")[2]
         node = (task_vars or {}).get("inventory_hostname", "node")
         timeout = int(self._task.args.get("connect_timeout") or 0)

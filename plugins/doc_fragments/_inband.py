@@ -46,11 +46,21 @@ options:
         type: list
         elements: str
         required: true
+      skip_block_devices:
+        description: Disks that are never chosen and never written, each given by hints as O(root_device) takes them; one of them may mean several disks.
+        type: list
+        elements: dict
+        default: []
+      wipe_special_filesystems:
+        description: Whether a disk may be written that carries a file system of a cluster (VMFS, GPFS, GFS2, OCFS2), which other machines may be using.
+        type: bool
+        default: false
   root_device:
     description:
       - Root device hints that choose exactly one disk, in Ironic's grammar. Zero or several matching disks are an error.
       - Hints are C(serial), C(wwn), C(wwn_with_extension), C(wwn_vendor_extension), C(model), C(vendor), C(size) in GiB, C(rotational), C(hctl),
-        C(by_path) and C(tran). Kernel names such as C(/dev/sda) are refused.
+        C(by_path) and C(tran). Kernel names such as C(/dev/sda), which change between boots, are refused as C(name), unless C(force_name=true)
+        stands beside them.
       - Numbers take the operators C(==) (the default), C(=) (at least), C(!=), C(>=), C(<=), C(>), C(<), C(<or>) and C(<range-in>). Text takes
         C(s==) (the default), C(s!=), C(s>=), C(s<=), C(s>), C(s<), C(<in>), C(<all-in>) and C(<or>).
     type: dict

@@ -35,7 +35,9 @@ options:
         description: TCP or UDP port. When not given, it is the protocol's own, 443 or 623.
         type: int
       username:
-        description: Name of the BMC's account.
+        description:
+          - Name of the BMC's account.
+          - With V(ipmi) it may be V(""), for the first user of a BMC, which need have no name. Such a connection must say so.
         type: str
       password:
         description: Password of the BMC's account.
@@ -48,7 +50,8 @@ options:
       system_uuid:
         description:
           - UUID that the BMC must tell of the machine, or else nothing is done. Taken from the registry together with the rest.
-          - The BMC must agree in this or in O(bmc.serial), as far as it tells them. With V(ipmi) it is not looked at.
+          - The BMC must agree in this or in O(bmc.serial), as far as it tells them. With V(ipmi) that is the system GUID and the first FRU,
+            which are looked at before something is changed; what only reads does not ask.
         type: str
       serial:
         description: Serial number (or SKU) that the BMC must tell of the machine, see O(bmc.system_uuid).
@@ -101,6 +104,12 @@ options:
       bridge_address:
         description: With V(ipmi), the address of that controller on the channel, for example V(0x82).
         type: str
+      disable_power_off:
+        description:
+          - Whether the machine must never be powered off. A reboot is a reset then, whatever else is asked for, and M(rackwright.baremetal.power)
+            refuses to power it off. For machines that do not come back by themselves, or whose BMC goes down with them.
+          - Taken from the registry, wherever the rest comes from.
+        type: bool
 requirements:
   - pyghmi (Python package) for the driver V(ipmi)
 """

@@ -17,9 +17,15 @@ from dataclasses import dataclass, field
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.parameters import remove_values
 
+from ._bmc.breaker import Breaker
+from ._bmc.run_facts import HandedOver
 from ._doors._options import FLEET
 from ._errors import BaremetalError
 from ._fleet.form import run_fleet, wanted
+
+
+# What the action hands over to the module beside its options, and takes out of its result.
+RUN_FACTS = "run_facts"
 
 
 @dataclass
@@ -30,9 +36,11 @@ class Call:
     concern no single node. ``controller`` identifies the ansible-playbook process that the call
     belongs to: run_id, host, pid, start_time, user. ``hostvars`` holds the host variables whose name starts
     with ``baremetal`` (empty in the module). ``vault_encrypt`` and ``vault_decrypt`` are None
-    where no vault secret is at hand. ``shared`` is None, or in the fleet form a dict that the calls of all nodes
+    where no vault secret is at hand. ``holds`` says whether a condition holds, and ``evaluate`` what an expression gives, with the variables of the
+    task; in a module they are None. ``shared`` is None, or in the fleet form a dict that the calls of all nodes
     have together: ``names`` of the nodes, and what was got for all of them at once, see ``once_for_all``. ``breaker`` is what the run
-    knows of unreachable BMCs, and None in the module.
+    knows of its BMCs, and None in a module that was told nothing. ``tasks_problem`` takes the names of a role and of a tasks file of it, and tells
+    why Ansible could not run that; None in the module.
     """
 
     params: dict
@@ -45,9 +53,12 @@ class Call:
     log: t.Callable[[str], None] = lambda text: None
     vault_encrypt: t.Optional[t.Callable[[str], str]] = None
     vault_decrypt: t.Optional[t.Callable[[str], str]] = None
+    holds: t.Optional[t.Callable[[t.Any], bool]] = None
+    evaluate: t.Optional[t.Callable[[str], t.Any]] = None
     secrets: set = field(default_factory=set)
     shared: t.Optional[dict] = None
     breaker: t.Any = None
+    tasks_problem: t.Optional[t.Callable[[str, str], t.Optional[str]]] = None
 
     def once_for_all(self, what, get):
         """What is cheaper to get for all nodes of a fleet at once; not for ``run``, which is in many threads.
@@ -89,7 +100,7 @@ class Door:
     always run on the controller, where the registry is at hand: ``before(call)`` may return options
     to fill in, ``after(call, result)`` may record what happened. ``names_node`` says that the
     option ``name`` is the node's name and defaults to the inventory host. ``controller_only`` is for
-    work on the registry alone: it is done on the controller whatever the task is delegated to.
+    work that goes on in the registry: it is done on the controller whatever the task is delegated to.
     ``fleet`` says that the capability also takes a list of nodes: the options of doc_fragments/fleet.py are added,
     and ``run``, called with a Call per node, must be fit for threads. ``before`` then fills in ``driver`` and ``bmc`` and nothing else.
     ``after_fleet([(call, result), ...])`` replaces ``after`` where recording many nodes at once is cheaper.
@@ -139,6 +150,24 @@ def _texts(value):
         yield str(value)
 
 
+def refuse_senseless(argument_spec, params):
+    """Refuse values that pass for ones and are none, before anything is done with them.
+
+    An empty text is what a variable that nobody set has become: a firmware version that no BMC will ever tell, the user name that
+    stands in the free places of a table of accounts.
+
+    :param argument_spec: the Door's.
+    :param params: validated options.
+    :raises BaremetalError: for an empty text where an option is required, and for a time-out of less than a second.
+    """
+    for name, spec in argument_spec.items():
+        value = params.get(name)
+        if spec.get("required") and spec["type"] in ("str", "path") and not str(value).strip():
+            raise BaremetalError(f"the option {name} is empty", stage="options", cure="give it a value, or correct the variable that it comes from")
+        if name == "timeout" and value is not None and value < 1:
+            raise BaremetalError("the option timeout is no time to wait", stage="options", seen=f"{value} s", cure="give whole seconds from 1 on")
+
+
 def outcome(call, work):
     """Run ``work()`` and turn what comes out into a result that is fit to leave.
 
@@ -156,9 +185,20 @@ def outcome(call, work):
     return call.scrub(result)
 
 
+class _Module(AnsibleModule):
+    """A module to which the action hands over what the run knows of the BMCs, beside the options."""
+
+    run_facts = None
+
+    def _load_params(self):
+        super()._load_params()
+        handed_over = self.params.pop(RUN_FACTS, None)
+        self.run_facts = None if handed_over is None else HandedOver(handed_over)
+
+
 def module_main(door):
     """Serve a capability as an Ansible module: the door for delegation to a gateway."""
-    module = AnsibleModule(argument_spec=door.argument_spec, supports_check_mode=True, **door.constraints)
+    module = _Module(argument_spec=door.argument_spec, supports_check_mode=True, **door.constraints)
     call = Call(
         params=module.params,
         check_mode=module.check_mode,
@@ -167,10 +207,18 @@ def module_main(door):
         warn=module.warn,
         log=module.debug,
         secrets=secret_values(door.argument_spec, module.params),
+        breaker=Breaker(module.run_facts) if module.run_facts else None,
     )
     if door.controller_only:
-        module.fail_json(msg="This module works on the registry and runs on the controller alone, through its action plugin.")
-    result = outcome(call, lambda: run_fleet(door, call) if wanted(door, call) else door.run(call))
+        module.fail_json(msg="This module works in the registry and runs on the controller alone, through its action plugin.")
+
+    def work():
+        refuse_senseless(door.argument_spec, call.params)
+        return run_fleet(door, call) if wanted(door, call) else door.run(call)
+
+    result = outcome(call, work)
+    if module.run_facts:
+        result[RUN_FACTS] = call.scrub(module.run_facts.to_hand_back())
     if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)

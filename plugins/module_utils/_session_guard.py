@@ -13,10 +13,14 @@ import contextlib
 import os
 import signal
 import threading
+import time
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_POLL = 0.05  # seconds
 _TIMEOUT = 30  # seconds for logging off before the process ends
 _open = {}  # what ends each session that this process has open
+_opening = {}  # the thread of each session that is being opened
+_is_over = threading.Event()  # a signal has come: nothing is opened any more
 
 
 class SessionGuard:
@@ -39,13 +43,24 @@ class SessionGuard:
             self._handlers.enter_context(ended_by_signals())
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
+            self._announce()
             yield
             _open[id(self)] = self._log_off
         except BaseException:
             self._handlers.close()
             raise
         finally:
+            _opening.pop(id(self), None)
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _announce(self):
+        """Have signals wait for the session that is about to be opened; after a signal, open none."""
+        while True:
+            _opening[id(self)] = thread = threading.current_thread()
+            if thread is threading.main_thread() or not _is_over.is_set():
+                return
+            del _opening[id(self)]
+            time.sleep(_POLL)
 
     @contextlib.contextmanager
     def closing(self):
@@ -60,13 +75,24 @@ class SessionGuard:
             self._handlers.close()
 
 
-def _end_all():
+def _wait_for_openings():
+    """What a BMC has opened and another thread does not know of yet could not be ended."""
+    deadline = time.monotonic() + _TIMEOUT
+    while any(thread is not threading.main_thread() for thread in list(_opening.values())) and time.monotonic() < deadline:
+        time.sleep(_POLL)
+
+
+def end_all(seconds=_TIMEOUT):
+    """End all sessions that this process has open. For the main thread, inside ``ended_by_signals`` or while no other thread works.
+
+    :param seconds: how long each may take.
+    """
     threads = [threading.Thread(target=_quietly, args=(log_off,), daemon=True) for log_off in list(_open.values())]
     _open.clear()
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(_TIMEOUT)
+        thread.join(seconds)
 
 
 def _quietly(log_off):
@@ -87,10 +113,16 @@ def ended_by_signals():
         # After Ctrl-C ansible-playbook sends its workers a SIGTERM as well, which must not cut this short.
         for other in before:
             signal.signal(other, signal.SIG_IGN)
-        _end_all()
+        _is_over.set()
+        _wait_for_openings()
+        end_all()
         for other, handler in before.items():
             signal.signal(other, handler)
-        os.kill(os.getpid(), number)
+        try:
+            os.kill(os.getpid(), number)
+        finally:
+            # Whoever took the signal lives on.
+            _is_over.clear()
 
     for number in _SIGNALS:
         handler = signal.getsignal(number)

@@ -35,7 +35,8 @@ attributes:
     support: partial
     details:
       - With O(state=present) a setting that is pending already is not sent again.
-      - A BMC that shows no pending values, and one whose registry does not tell the defaults with O(state=defaults), are asked every time.
+      - A BMC that shows pending values neither in its settings nor in its tasks, and one whose registry does not tell the defaults with
+        O(state=defaults), are asked every time.
 options:
   state:
     description:
@@ -43,7 +44,7 @@ options:
       - V(defaults) has all settings at their defaults, in effect or pending. Settings that name the single machine, such as an asset tag,
         and those that cannot be set do not count when the present state is judged.
       - V(nothing_pending) takes back what would change at the next boot. What a job holds already, some BMCs only give up when the job is
-        deleted.
+        deleted; where a BMC is known for that, nothing is sent and check mode fails as well.
     type: str
     default: present
     choices: [present, defaults, nothing_pending]
@@ -76,14 +77,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 bios_settings:
-  description: The values in effect of the settings concerned.
+  description: The values in effect of the settings concerned, by their names.
   returned: success
   type: dict
   sample:
     ProcVirtualization: Disabled
     NumLock: "Off"
 pending:
-  description: The values that the settings concerned get at the next boot, where that differs; in check mode, would get.
+  description: The values that the settings concerned get at the next boot, by their names, where that differs; in check mode, would get.
   returned: success
   type: dict
   sample:

@@ -17,8 +17,15 @@ description:
   - Access is not lost. The account that the module logs in with is neither deleted, nor disabled, nor given another role. When its own
     password changes, a way back stays open until a second connection has logged in with the new password; where that fails, the old
     password is set again. Over Redfish the way back is a session. A BMC that opens none gets nothing sent.
+  - When the BMC is lost in the middle of that, one login with the new password and one with the old one tell which of them is good, and the
+    result or the error says so. Keep both until the result is written down; the same task finds out anew after a run that was killed.
   - A password that the BMC cannot keep whole, such as one of more than 20 bytes with IPMI, is refused before anything is sent.
-  - The registry's reference to a password is not touched. RV(outdated_credential) says that it names an old one.
+  - Where the registry keeps the password of this account encrypted, the new one takes its place as soon as it is proved, encrypted with the
+    vault secret of the run. A run that is killed in between leaves the old one there; the same task then finds the new password in the BMC
+    and puts it into the registry. A reference to an environment variable or a file is not touched; RV(outdated_credential) says that it
+    names an old password.
+  - A new password that only the run itself knows is lost with the run. Let it come from where it is kept, such as a vaulted variable or
+    the lookup P(ansible.builtin.password#lookup) with a file.
 extends_documentation_fragment:
   - rackwright.baremetal._attributes
   - rackwright.baremetal._attributes.controller
@@ -63,17 +70,18 @@ options:
     default: always
   role:
     description:
-      - V(Administrator), V(Operator), V(ReadOnly), or with Redfish another role of the BMC. Needed for a new account; when not given, it is
-        left alone.
-      - Over IPMI these are the privilege levels administrator, operator and user on the channel of the connection.
+      - V(Administrator), V(Operator), V(ReadOnly), or with Redfish another role of the BMC, in any case of letters. Needed for a new account;
+        when not given, it is left alone.
+      - It is sent as the BMC calls it, which for some makers is another name; one that it does not offer is refused before anything is sent.
+      - Over IPMI these are the privilege levels administrator, operator and user on the channel of the connection, which are taken as well.
     type: str
   enabled:
     description: Whether the account may log in. A new account may; when not given, it is left alone.
     type: bool
 notes:
   - To change the password of the account that everything logs in with, run the module, then put the new password where the node's BMC is
-    told, the host variable C(baremetal_bmc) or what the registry's reference names. When a run was lost in between, the same task finds the
-    new password in place and reports no change.
+    told, the host variable C(baremetal_bmc) or what the registry's reference names; what the registry keeps encrypted is replaced for you.
+    When a run was lost in between, the same task finds the new password in place.
   - The safest rotation logs in with a second administrator's account, given as O(bmc).
 seealso:
   - module: rackwright.baremetal.node
@@ -137,8 +145,9 @@ password_changed:
   sample: true
 outdated_credential:
   description:
-    - Whether the password that the module was given to log in with is good no more, so that it must be replaced in the option O(bmc), in
-      the host variable C(baremetal_bmc), or in what the registry's reference names, before the next task talks to this BMC.
+    - Whether the password that the module was given to log in with, or that the registry's reference for this account names, is good no
+      more, so that it must be replaced in the option O(bmc), in the host variable C(baremetal_bmc), or in what the registry's reference
+      names, before the next task talks to this BMC.
   returned: success
   type: bool
   sample: false

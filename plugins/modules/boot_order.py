@@ -32,11 +32,12 @@ attributes:
   idempotent:
     support: partial
     details:
-      - An order that is pending already is not sent again. A BMC that does not show what is pending is told every time until the reboot.
+      - An order that is pending already is not sent again.
+      - A BMC that shows what is pending neither in its settings nor in its tasks is told every time until the reboot.
 options:
   order:
     description:
-      - The boot options to come first, in this order.
+      - The boot options to come first, in this order; at least one.
       - Each is the first of these that fits. A reference such as V(Boot0003); a display name; a device class, one of V(pxe), V(http),
         V(disk), V(cdrom) and V(usb); a part of a UEFI device path, for example C(MAC(020000000001). The case counts for references only.
       - Where several options fit, all of them are meant, in their present order.

@@ -46,6 +46,7 @@ notes:
   - With the driver V(redfish) it is refused, because Redfish itself carries no console. Most of these BMCs have IPMI too; see the example.
 seealso:
   - module: rackwright.baremetal.console_info
+  - module: rackwright.baremetal.failure_evidence
 """
 
 EXAMPLES = r"""

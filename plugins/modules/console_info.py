@@ -88,10 +88,23 @@ consoles:
       type: int
       returned: always
     connect:
-      description: The ways to it, each with protocol, enabled and port.
+      description: The ways to it.
       type: list
       elements: dict
       returned: always
+      contains:
+        protocol:
+          description: Protocol, as the BMC calls it.
+          type: str
+          returned: always
+        enabled:
+          description: Whether it is switched on; nothing when the BMC does not tell.
+          type: bool
+          returned: always
+        port:
+          description: Port; nothing when the BMC does not tell.
+          type: int
+          returned: always
 nodes:
   description: With O(nodes), the result of each node by its name.
   returned: when O(nodes) was given

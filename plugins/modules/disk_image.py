@@ -7,16 +7,23 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: disk_image
-short_description: Write a published image to the root disk of the machine it runs on
+short_description: Write an image to the root disk of the machine it runs on
 version_added: 1.0.0
 author:
   - rackwright.baremetal contributors (@rackwright)
 description:
   - Runs in the ramdisk of a node. Fetches an image that M(rackwright.baremetal.image) published, and writes it to the one disk that the hints choose.
+  - Without O(manifest_digest), the image is a raw file on any HTTP server. It is written as it comes and proved by O(digest) before the ends
+    of the disk are written; parts that are all zero are made so by the disk's own means. A connection that breaks is taken up again where it broke,
+    for which the server must support ranges.
   - Fetching, decompressing, verifying and writing happen at the same time, in a bounded amount of memory. Only blocks that hold data are written,
     all others of the image are made zero, so what was on the disk never shows through.
-  - Every block is verified against the published block map before it is written. The map is pinned by the manifest, and the manifest by
-    O(manifest_digest), which the registry keeps.
+  - Everything is verified, either as the whole file that was published, or range by range against the published block map. Both are pinned by the
+    manifest, and the manifest by O(manifest_digest), which the registry keeps.
+  - Where the disk holds much of the image already, as after an earlier deploy, it is compared with the block map first, and only what differs is
+    fetched and written. What was written into the holes is made zero all the same.
+  - A disk that no hint matches is waited for, for 30 seconds. Several that match are refused at once.
+  - An image whose GPT counts in sectors of another size than the disk has is refused, because nothing would find its partitions.
   - Both ends of the disk, where firmware looks for something to boot, are zeroed first and written last, after everything else has been verified
     and has reached the disk. After any failure they are zero, so a half-written disk never boots.
   - Then the backup GPT is moved to the end of the disk, and the config drive goes into a partition of its own at the end.
@@ -43,25 +50,35 @@ requirements:
   - zstandard (Python package, C(python3-zstandard) on Debian) on the machine
 options:
   url:
-    description: Address of the published directory, as the machine sees it.
+    description: Address of the published directory, as the machine sees it; without O(manifest_digest), that of a raw image.
     type: str
     required: true
   digest:
-    description: Digest of the raw disk that must be written, C(sha256:HEX), as RV(rackwright.baremetal.image#module:image.digest) tells.
+    description: Digest of the raw disk that must be written, C(sha256:HEX), as RV(rackwright.baremetal.image#module:image.digest) tells. Without
+      O(manifest_digest) it may be C(sha512:HEX) too.
     type: str
     required: true
   manifest_digest:
     description: Digest of the manifest in the published directory, C(sha256:HEX), as
-      RV(rackwright.baremetal.image#module:image.manifest_digest) tells.
+      RV(rackwright.baremetal.image#module:image.manifest_digest) tells. Without it, O(url) is that of a raw image.
     type: str
-    required: true
   root_device:
     required: true
   config_drive:
     description:
-      - The config drive as base64 of an ISO 9660 image, plain or packed with gzip.
+      - The config drive as base64 of an ISO 9660 image, plain or packed with gzip. On a disk with sectors of more than 2048 bytes it becomes a FAT file
+        system with the same files and label.
+      - With V(preserve) the one that is on the disk is read before the image is written, and put back afterwards. A disk without one is refused
+        before anything is written. When the machine loses power in between, it is gone.
       - Without it no partition for a config drive is made.
     type: str
+  pin_datasource:
+    description:
+      - Whether cloud-init of the installed system is told to look at the config drive alone. For that a file is written into C(/etc/cloud/cloud.cfg.d) of
+        the image, in the first partition that has this folder and a file system of type ext, XFS or Btrfs. Without such a partition nothing is done.
+      - Without O(config_drive) it means nothing.
+    type: bool
+    default: false
   wait:
     description:
       - Whether to wait for the end of the work.
@@ -100,6 +117,18 @@ EXAMPLES = r"""
     config_drive: "{{ {'hostname': inventory_hostname, 'uuid': '5f0c2a9e-1f53-4d1b-9c3b-2f0f3d1f6a10'} | rackwright.baremetal.config_drive }}"
     wait: false
 
+- name: Write a raw image that somebody else serves
+  rackwright.baremetal.disk_image:
+    url: https://images.example.com/appliance.raw
+    digest: sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+    root_device:
+      serial: S1D2
+    interlock:
+      nonce: 5f0c2a9e
+      system_uuid: 4c4c4544-0042-4810-8054-b4c04f4b3532
+      macs:
+        - "52:54:00:12:34:56"
+
 - name: Wait until it is written
   rackwright.baremetal.disk_image:
     url: http://192.0.2.1:8080/images/debian-12/0123456789abcdef/
@@ -133,11 +162,15 @@ digest:
   returned: success
   type: str
 bytes_mapped:
-  description: Bytes of the image that hold data.
+  description: Bytes of the image that hold data; of a raw image, all of them.
   returned: with O(wait=true) and in check mode
   type: int
 bytes_written:
-  description: Bytes that were written to the disk; zeroing done by the device is not counted.
+  description: Bytes that were written to the disk, both its ends among them; zeroing done by the device is not counted.
+  returned: with O(wait=true)
+  type: int
+bytes_unchanged:
+  description: Bytes of the image's data that were on the disk already.
   returned: with O(wait=true)
   type: int
 seconds:
@@ -149,6 +182,11 @@ config_drive:
   returned: with O(wait=true)
   type: str
   sample: /dev/sda4
+datasource_pinned:
+  description: The partition on which the datasource was pinned; null when it was on none.
+  returned: with O(wait=true)
+  type: str
+  sample: /dev/sda1
 job:
   description: The process that does the work.
   returned: outside check mode, and in check mode when there is one
@@ -168,27 +206,40 @@ job:
       type: int
 """
 
+from functools import partial
+
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._disk.devices import list_disks
-from ..module_utils._disk.hints import select
+from ..module_utils._disk import cloud_init
+from ..module_utils._disk.config_drive import add_config_drive, keep_config_drive
 from ..module_utils._disk.interlock import verify
+from ..module_utils._disk.late import find_disk
 from ..module_utils._disk.options import disk_options
-from ..module_utils._disk.partitions import add_config_drive, move_backup_gpt, reread, wipe_metadata
-from ..module_utils._disk.protect import refuse_if_protected
+from ..module_utils._disk.partitions import move_backup_gpt, reread, wipe_metadata
+from ..module_utils._disk.protect import refuse_if_protected, refuse_to_write
 from ..module_utils._errors import BaremetalError
 from ..module_utils._image.deploy import DiskTools, present
 
 TOOLS = DiskTools(
-    list_disks=list_disks,
-    select=select,
+    find_disk=find_disk,
     refuse_if_protected=refuse_if_protected,
     verify=verify,
     wipe_metadata=wipe_metadata,
     reread=reread,
     move_backup_gpt=move_backup_gpt,
     add_config_drive=add_config_drive,
+    keep_config_drive=keep_config_drive,
+    pin_datasource=cloud_init.pin,
 )
+
+
+def guarded(params):
+    """Return the tools, with what must never be chosen and never be written given to those that choose and look last."""
+    interlock, hints = params["interlock"], params["root_device"]
+    return TOOLS._replace(
+        find_disk=partial(TOOLS.find_disk, skip=interlock["skip_block_devices"]),
+        refuse_if_protected=partial(refuse_to_write, interlock=interlock, hints=hints),
+    )
 
 
 def main():
@@ -198,8 +249,9 @@ def main():
             disk_options(root_device_required=True),
             url={"type": "str", "required": True},
             digest={"type": "str", "required": True},
-            manifest_digest={"type": "str", "required": True},
+            manifest_digest={"type": "str"},
             config_drive={"type": "str", "no_log": True},
+            pin_datasource={"type": "bool", "default": False},
             wait={"type": "bool", "default": True},
             timeout={"type": "int", "default": 3600},
             state={"type": "str", "choices": ["present"], "default": "present"},
@@ -207,7 +259,7 @@ def main():
         supports_check_mode=True,
     )
     try:
-        result = present(module.params, TOOLS, check_mode=module.check_mode)
+        result = present(module.params, guarded(module.params), check_mode=module.check_mode)
     except BaremetalError as error:
         module.fail_json(msg=str(error))
     if not module._diff:

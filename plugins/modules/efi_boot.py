@@ -15,8 +15,10 @@ description:
   - Runs in the ramdisk of a node, after the image has been written. Finds the EFI system partition of the disk that the root device hints choose,
     and the loader that it offers, and makes a boot record for it that comes first in the boot order. The result is read back from the firmware.
   - The loader is the one that C(BOOTX64.CSV) (or that of another architecture) names, else C(EFI/BOOT/BOOTX64.EFI).
+  - When the disk is an array of software RAID, or its EFI system partition is mirrored by one, every disk with such a partition gets a record of its own,
+    whose label ends with C((RAID, part0)) and so on, as in Ironic.
   - Other records with the same label are removed, and so are those with the label of the CSV file that point to a partition that no longer exists.
-  - On a machine that was started by BIOS nothing is done.
+  - On a machine that was started by BIOS there are no records; it is made sure that the disk has boot code in its first sector.
 extends_documentation_fragment:
   - rackwright.baremetal._attributes
   - rackwright.baremetal._inband
@@ -25,7 +27,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - The EFI system partition is mounted read-only to find the loader, in check mode too.
+      - The EFI system partition is read to find the loader, in check mode too. It is not mounted.
   diff_mode:
     support: full
   idempotent:
@@ -42,7 +44,10 @@ options:
     description: Label of the record, as the firmware's boot menu shows it.
     type: str
     default: rackwright
+requirements:
+  - efibootmgr, mtools, util-linux and fdisk on the machine, which the ramdisk has
 seealso:
+  - module: rackwright.baremetal.efi_boot_info
   - module: rackwright.baremetal.disk_image
   - module: rackwright.baremetal.boot_device
 """
@@ -66,17 +71,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 boot_mode:
-  description: How the machine was started, V(uefi) or V(bios). With V(bios) nothing was done.
+  description: How the machine was started, V(uefi) or V(bios). With V(bios) nothing was changed.
   returned: success
   type: str
   sample: uefi
 device:
   description: The disk that the hints chose.
-  returned: with O(state=present) on a machine started by UEFI
+  returned: with O(state=present)
   type: str
   sample: /dev/vda
 entry:
-  description: The record; null when there is none.
+  description: The record, or the first of them; null when there is none.
   returned: success
   type: dict
   contains:
@@ -100,6 +105,11 @@ entry:
       description: The loader's path on that partition.
       type: str
       sample: '\EFI\debian\shimx64.efi'
+entries:
+  description: All records that start this disk, in the order in which the firmware tries them; the keys are those of RV(entry).
+  returned: success
+  type: list
+  elements: dict
 boot_order:
   description: Numbers of the records in the order in which the firmware tries them.
   returned: success
@@ -127,14 +137,14 @@ def change(params, check_mode):
     """Return the module's result; raises BaremetalError."""
     verify(params["interlock"])
     mode = boot_mode()
-    if mode == "bios":
-        nothing = {"changed": False, "entry": None, "boot_order": [], "removed": []}
-        return dict(nothing, boot_mode=mode, diff={"before": {}, "after": {}})
+    nothing = {"changed": False, "entry": None, "entries": [], "boot_order": [], "removed": [], "diff": {"before": {}, "after": {}}}
     if params["state"] == "absent":
-        return dict(efi.absent(params["label"], check_mode=check_mode), boot_mode=mode)
-    disk = select(list_disks(), params["root_device"])
-    result = efi.present(disk["name"], params["label"], check_mode=check_mode)
-    return dict(result, boot_mode=mode, device=disk["name"])
+        return dict(nothing if mode == "bios" else efi.absent(params["label"], check_mode=check_mode), boot_mode=mode)
+    device = select(list_disks(), params["root_device"], params["interlock"]["skip_block_devices"])["name"]
+    if mode == "bios":
+        efi.check_bios(device)
+        return dict(nothing, boot_mode=mode, device=device)
+    return dict(efi.present(device, params["label"], check_mode=check_mode), boot_mode=mode, device=device)
 
 
 def main():

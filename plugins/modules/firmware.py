@@ -16,8 +16,13 @@ description:
   - Nothing is sent when the component has the version already.
   - The update counts as done only when the BMC tells the new version. Neither an accepted image nor a task that ended well is enough.
     The BMC may go away and come back in the meantime.
-  - The node is neither powered off nor rebooted by the module. Where a reboot applies the update, RV(reboot_required) says so. Some BMCs
-    reboot the machine by themselves when O(apply_time) is V(Immediate) or missing.
+  - The node is neither powered off nor rebooted by the module unless O(reboot) allows it. Where a reboot applies the update,
+    RV(reboot_required) says so. Some BMCs reboot the machine by themselves when O(apply_time) is V(Immediate) or missing.
+  - An update waits for a reboot when the BMC says so (in its task, its firmware inventory or its apply times), or when O(apply_time) asks for
+    it. Where it tells the old version and none of these, the module fails; a BIOS, which tells its version when it starts, is then
+    not judged but for O(reboot).
+  - C(HttpPushUriApplyTime), which holds for every image that is pushed to a BMC without multipart push, is put back after an update with
+    O(apply_time).
 extends_documentation_fragment:
   - rackwright.baremetal._attributes
   - rackwright.baremetal._attributes.controller
@@ -63,8 +68,16 @@ options:
       - With V(OnReset) the module does not wait for the version.
     type: str
     choices: [Immediate, OnReset]
+  reboot:
+    description:
+      - Whether to reboot the node, without asking its operating system, when the update waits for that, or when the BMC does not tell whether
+        it does; and then to wait for the version. A node that is off is powered on and stays on.
+    type: bool
+    default: false
   timeout:
-    description: Seconds until the BMC must tell the version.
+    description:
+      - Seconds until the BMC must tell the version; after a reboot by O(reboot) they count anew.
+      - With O(reboot), a BMC that shows no end of the update is given five minutes before the node is rebooted; a shorter timeout fails then.
     type: int
     default: 1800
 seealso:
@@ -85,6 +98,13 @@ EXAMPLES = r"""
     src: /srv/firmware/bios-2.19.1.bin
     apply_time: OnReset
   register: bios
+
+- name: Update the BIOS, reboot the node for it, and be told when the new version does not come up
+  rackwright.baremetal.firmware:
+    component: bios
+    version: 2.19.1
+    src: /srv/firmware/bios-2.19.1.bin
+    reboot: true
 
 - name: Reboot where that applies the update
   rackwright.baremetal.power:

@@ -12,7 +12,9 @@ version_added: 1.0.0
 author:
   - rackwright.baremetal contributors (@rackwright)
 description:
-  - Runs in the ramdisk of a node, or in any Linux system, and returns identity, firmware, processors, memory, disks and network interfaces.
+  - Runs in the ramdisk of a node, or in any Linux system, and returns identity, firmware, processors, memory, disks, network interfaces, buses,
+    RAID members and the addresses of the BMC.
+  - What it returns is described by the JSON schema in C(docs/hardware.schema.json). What the machine does not tell is V(none).
   - With O(interlock) it also proves that this is the machine, and the boot, that is meant.
   - With O(root_device) it also chooses the disk that the hints mean.
 extends_documentation_fragment:
@@ -51,10 +53,32 @@ options:
         type: list
         elements: str
         required: true
+      skip_block_devices:
+        description: Disks that are never chosen and never written, each given by hints as O(root_device) takes them; one of them may mean several disks.
+        type: list
+        elements: dict
+        default: []
+      wipe_special_filesystems:
+        description: Whether a disk may be written that carries a file system of a cluster (VMFS, GPFS, GFS2, OCFS2), which other machines may be using.
+        type: bool
+        default: false
   root_device:
     description:
-      - Root device hints that must choose exactly one disk; their grammar is described in M(rackwright.baremetal.disk_erase).
+      - Root device hints that must choose exactly one disk; their grammar is described in M(rackwright.baremetal.disk_image).
     type: dict
+  extended:
+    description:
+      - Whether to return all of it. Without, everything from RV(hardware.dmi) on is left out, which is quicker, for a BMC that is asked from
+        inside may take seconds.
+    type: bool
+    default: true
+  lldp_timeout:
+    description:
+      - How many seconds to listen for the LLDP frames of switches, on all interfaces that are up at once. It ends sooner when every one of them
+        has heard of a neighbour. Switches send a frame every 30 seconds unless they are told otherwise.
+      - With V(0) nobody listens, and RV(hardware.interfaces[].lldp) is left out.
+    type: int
+    default: 0
 seealso:
   - module: rackwright.baremetal.disk_erase
   - module: rackwright.baremetal.disk_image
@@ -96,10 +120,12 @@ hardware:
       description: Firmware, C(vendor), C(version) and C(date).
       type: dict
     boot:
-      description: C(current_boot_mode), V(uefi) or V(bios), and C(pxe_interface), the MAC address that the machine was booted from.
+      description: C(current_boot_mode), V(uefi) or V(bios), C(secure_boot), and C(pxe_interface), the MAC address that the machine was booted from.
       type: dict
     cpu:
-      description: Processors, C(architecture), C(count), C(model_name), C(flags) and C(socket_count).
+      description:
+        - Processors, C(architecture), C(count) (threads), C(model_name), C(vendor), C(frequency) (the highest, in MHz), C(microcode), C(flags) and
+          C(socket_count).
       type: dict
     memory:
       description: C(total), in bytes, is what the kernel has, and C(physical_mb), in MiB, what the machine has.
@@ -126,7 +152,10 @@ hardware:
           description: Vendor, or null.
           type: str
         serial:
-          description: Serial number, or null.
+          description: Serial number, the short one where there are two, or null.
+          type: str
+        serial_long:
+          description: The long serial number, with maker and model (udev's C(ID_SERIAL)), or null.
           type: str
         wwn:
           description: World wide name, or null.
@@ -144,7 +173,7 @@ hardware:
           description: Link below C(/dev/disk/by-path), or null.
           type: str
         tran:
-          description: Transport, for example V(sata) or V(nvme), or null.
+          description: Transport, for example V(sata), V(nvme), V(iscsi), V(fc) or V(nvme-tcp), or null.
           type: str
         rotational:
           description: Whether it has turning platters.
@@ -187,6 +216,9 @@ hardware:
         mac_address:
           description: MAC address.
           type: str
+        permanent_mac:
+          description: MAC address that the card was made with, or null.
+          type: str
         has_carrier:
           description: Whether its link is up.
           type: bool
@@ -196,6 +228,9 @@ hardware:
         driver:
           description: Kernel driver, or null.
           type: str
+        firmware_version:
+          description: Firmware of the card, as its driver tells it, or null.
+          type: str
         vendor:
           description: PCI vendor identifier, or null.
           type: str
@@ -203,7 +238,7 @@ hardware:
           description: PCI device identifier, or null.
           type: str
         pci_address:
-          description: PCI address, or null.
+          description: Address of the card on the PCI bus, or null.
           type: str
         ipv4_address:
           description: First global IPv4 address, or null.
@@ -211,6 +246,51 @@ hardware:
         ipv6_address:
           description: First global IPv6 address, or null.
           type: str
+        lldp:
+          description:
+            - Neighbours that were heard of, each with C(switch_chassis_id), C(switch_port_id), and what else it told of C(switch_system_name),
+              C(switch_system_description), C(switch_port_description), C(switch_capabilities_support), C(switch_capabilities_enabled),
+              C(switch_management_addresses), C(switch_port_untagged_vlan_id), C(switch_port_vlans), C(switch_port_mtu),
+              C(switch_port_link_aggregation_enabled) and C(switch_port_link_aggregation_id).
+          type: list
+          elements: dict
+          returned: with O(lldp_timeout)
+    dmi:
+      description:
+        - What SMBIOS tells, C(system), C(board), C(chassis), C(processors), C(memory_slots), C(memory_modules) and C(bmc_interface). Each of
+          C(memory_modules) has C(slot), C(bank), C(size_mb), C(type), C(speed_mts), C(configured_speed_mts), C(manufacturer), C(serial),
+          C(part_number), C(asset_tag) and C(rank).
+      type: dict
+      returned: with O(extended)
+    pci_devices:
+      description:
+        - PCI devices, each with C(bus) (its address), C(vendor_id), C(product_id), C(class), C(subsystem_vendor_id), C(subsystem_product_id),
+          C(revision), C(driver) and C(numa_node).
+      type: list
+      elements: dict
+      returned: with O(extended)
+    usb_devices:
+      description: USB devices, each with C(handle) (its port), C(vendor_id), C(product_id), C(class), C(vendor), C(product) and C(serial).
+      type: list
+      elements: dict
+      returned: with O(extended)
+    numa_topology:
+      description: How memory, cores and interfaces belong together, C(ram), C(cpus) and C(nics).
+      type: dict
+      returned: with O(extended)
+    tpm:
+      description: C(present), and C(version), V(1.2) or V(2.0).
+      type: dict
+      returned: with O(extended)
+    raid_members:
+      description: Disks and partitions with a software RAID superblock, each with C(device), C(uuid) of the array, C(name), C(level) and C(raid_devices).
+      type: list
+      elements: dict
+      returned: with O(extended)
+    bmc:
+      description: What the BMC says of its own network, C(address), C(v6address) and C(mac); none without ipmitool or a device C(/dev/ipmi0).
+      type: dict
+      returned: with O(extended)
 interlock:
   description: What the interlock compared, C(nonce), C(system_uuid), C(serial) and C(macs), as seen on the machine.
   returned: with O(interlock)
@@ -225,33 +305,51 @@ import platform
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._disk import system
+from ..module_utils._disk import bmc_address, buses, lldp, smbios, system
 from ..module_utils._disk.devices import list_disks
 from ..module_utils._disk.hints import select
 from ..module_utils._disk.interlock import facts, verify
+from ..module_utils._disk.nics import interfaces
 from ..module_utils._disk.options import CONNECT_TIMEOUT, INTERLOCK_OPTIONS
+from ..module_utils._disk.raid_members import raid_members
 from ..module_utils._errors import BaremetalError
 
 
-def collect(interlock, root_device):
+def collect(interlock=None, root_device=None, extended=True, lldp_timeout=0):
     """Return the module's result; raises BaremetalError when interlock or hints do not agree."""
     result = {"changed": False}
     # Compared first: nothing that another machine says shall be taken for the node's hardware.
     if interlock:
         result["interlock"] = verify(interlock)
-    result["hardware"] = {
+    firmware = smbios.read()
+    hardware = result["hardware"] = {
         "hostname": platform.node(),
         "nonce": facts()["nonce"],
         "system": system.system(),
         "bios": system.bios(),
         "boot": system.boot(),
         "cpu": system.cpu(),
-        "memory": system.memory(),
+        "memory": system.memory(firmware["memory_modules"]),
         "disks": list_disks(),
-        "interfaces": system.interfaces(),
+        "interfaces": interfaces(),
     }
+    names = [interface["name"] for interface in hardware["interfaces"]]
+    if extended:
+        hardware.update(
+            dmi=firmware,
+            pci_devices=buses.pci_devices(),
+            usb_devices=buses.usb_devices(),
+            numa_topology=buses.numa_topology(names),
+            tpm=buses.tpm(),
+            raid_members=raid_members(hardware["disks"]),
+            bmc=bmc_address.addresses(interface=firmware["bmc_interface"]),
+        )
+    if lldp_timeout:
+        neighbours = lldp.listen(names, lldp_timeout)
+        for interface in hardware["interfaces"]:
+            interface["lldp"] = neighbours[interface["name"]]
     if root_device is not None:
-        result["root_disk"] = select(result["hardware"]["disks"], root_device)
+        result["root_disk"] = select(hardware["disks"], root_device, (interlock or {}).get("skip_block_devices") or ())
     return result
 
 
@@ -266,11 +364,13 @@ def main():
                 "required_one_of": [("system_uuid", "serial")],
             },
             root_device={"type": "dict"},
+            extended={"type": "bool", "default": True},
+            lldp_timeout={"type": "int", "default": 0},
         ),
         supports_check_mode=True,
     )
     try:
-        result = collect(module.params["interlock"], module.params["root_device"])
+        result = collect(**{name: module.params[name] for name in ("interlock", "root_device", "extended", "lldp_timeout")})
     except BaremetalError as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)

@@ -12,10 +12,12 @@ version_added: 1.0.0
 author:
   - rackwright.baremetal contributors (@rackwright)
 description:
-  - Takes a whole-disk image, raw or qcow2, and publishes it below the HTTP root of the boot server in the form that
-    M(rackwright.baremetal.disk_image) writes to disks, C(zstd) in the seekable format beside a block map of C(bmaptool)'s format.
-  - The format is told by content and never by name. A qcow2 image with a backing file, an external data file or features that are not known
-    is refused, as is everything that has no partition table, for instance a web page or an empty file.
+  - Takes a whole-disk image, raw, qcow2, vmdk, vhd or vhdx, plain or packed with C(zstd), C(xz), C(gzip) or C(bzip2), and publishes it below the
+    HTTP root of the boot server in the form that M(rackwright.baremetal.disk_image) writes to disks, C(zstd) in the seekable format beside a
+    block map of C(bmaptool)'s format.
+  - The format is told by content and never by name. An image that refers to other files (backing files, parents, external data files) or has
+    features that are not known is refused, as is everything that has no sound partition table, for instance a web page or an empty file, and
+    everything that is larger than 1 TiB.
   - The checksum of the source is mandatory and is checked before anything is published.
   - The published directory appears complete, by one rename, as C(images/<name>/<start of digest>/). A new content of the same name is published
     beside the old one, and the registry then points to the new one, so that a deploy that is under way is not disturbed.
@@ -36,7 +38,7 @@ attributes:
     support: full
 requirements:
   - zstandard (Python package) where the files are
-  - qemu-img for qcow2 images
+  - qemu-img for images that are not raw
 options:
   name:
     description:
@@ -51,7 +53,7 @@ options:
     type: str
   checksum:
     description:
-      - Checksum of the source. Either C(sha256:HEX), C(sha512:HEX), the bare hexadecimal digits, or the absolute path or URL
+      - Checksum of the source as it is fetched, packed or not. Either C(sha256:HEX), C(sha512:HEX), the bare hexadecimal digits, or the absolute path or URL
         of a checksum file in GNU or BSD layout that has a line for the base name of O(src).
       - Weaker digests are refused.
       - Required with O(state=present).
@@ -88,6 +90,13 @@ EXAMPLES = r"""
     root: /srv/rackwright/http
     registry: sqlite:////srv/rackwright/registry.sqlite
 
+- name: Publish an image that is packed
+  rackwright.baremetal.image:
+    name: opensuse-leap
+    src: https://images.example.com/openSUSE-Leap.x86_64.raw.xz
+    checksum: https://images.example.com/openSUSE-Leap.x86_64.raw.xz.sha256
+    root: /srv/rackwright/http
+
 - name: Withdraw an image
   rackwright.baremetal.image:
     name: debian-11
@@ -112,7 +121,8 @@ image:
       description: Size of the raw disk in bytes.
       type: int
     format:
-      description: Format of the source, V(raw) or V(qcow2).
+      description: Format of the source, V(raw), V(qcow2), V(vmdk), V(vhd) or V(vhdx). When it is packed, that stands behind it, as in V(raw.xz); it
+        is one of V(zst), V(xz), V(gz) and V(bz2).
       type: str
     source:
       description: Where the image came from.

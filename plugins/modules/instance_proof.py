@@ -12,9 +12,10 @@ version_added: 1.0.0
 author:
   - rackwright.baremetal contributors (@rackwright)
 description:
-  - Runs in the installed system of a node, as root. Waits until cloud-init is done, then compares the system with what was asked for.
+  - Runs in the installed system of a node, as root. Waits until cloud-init is done, then compares the system with what was asked for; what is not given
+    is not compared.
   - Compared are host name, SMBIOS identity, the instance UUID and the image digest that the config drive carries, the disk of the root file system,
-    and that root partition and file system have grown. Every difference is listed in one failure.
+    that root partition and file system have grown, and that cloud-init has used the config drive. Every difference is listed in one failure.
 extends_documentation_fragment:
   - rackwright.baremetal._attributes
   - rackwright.baremetal._inband
@@ -33,15 +34,18 @@ options:
   hostname:
     description: Expected host name; of a full name the first label is enough.
     type: str
-    required: true
   instance_uuid:
-    description: Expected C(uuid) of the config drive.
+    description: Expected UUID of the instance on the config drive, or instance id where that says none.
     type: str
-    required: true
   image_digest:
     description: Expected C(meta.rackwright_image_digest) of the config drive.
     type: str
-    required: true
+  datasource:
+    description:
+      - Expected datasource of cloud-init. Another one means that the config drive was not read.
+      - Not compared where cloud-init is not installed.
+    type: str
+    choices: [ConfigDrive, NoCloud]
   system_uuid:
     description:
       - Expected SMBIOS UUID of the machine, in either byte order and any case.
@@ -52,8 +56,13 @@ options:
     type: str
   root_device:
     description:
-      - Root device hints that must choose the disk with the root file system; their grammar is described in M(rackwright.baremetal.disk_erase).
+      - Root device hints that must choose the disk with the root file system; their grammar is described in M(rackwright.baremetal.disk_image).
     type: dict
+  skip_block_devices:
+    description: Disks that the hints do not mean, each given by hints as O(root_device) takes them.
+    type: list
+    elements: dict
+    default: []
   timeout:
     description: How many seconds cloud-init may take after the connection has been made.
     type: int
@@ -125,6 +134,16 @@ proof:
     uptime:
       description: Seconds since the system was started.
       type: float
+    datasource:
+      description: Datasource that cloud-init used, as V(ConfigDrive); null without cloud-init.
+      type: str
+    datasource_detail:
+      description: What cloud-init says of it, with the device.
+      type: str
+      sample: DataSourceConfigDrive [net,ver=2][source=/dev/vda3]
+    cloud_id:
+      description: What C(cloud-id) tells; null without cloud-init.
+      type: str
     cloud_init:
       description: Final state of cloud-init as it names it, for example V(done); null without cloud-init.
       type: str
@@ -136,7 +155,7 @@ from ..module_utils._disk.options import CONNECT_TIMEOUT
 from ..module_utils._disk.proof import prove
 from ..module_utils._errors import BaremetalError
 
-EXPECTED = ("hostname", "instance_uuid", "image_digest", "system_uuid", "serial", "root_device")
+EXPECTED = ("hostname", "instance_uuid", "image_digest", "system_uuid", "serial", "root_device", "skip_block_devices", "datasource")
 
 
 def main():
@@ -144,12 +163,14 @@ def main():
     module = AnsibleModule(
         argument_spec=dict(
             CONNECT_TIMEOUT,
-            hostname={"type": "str", "required": True},
-            instance_uuid={"type": "str", "required": True},
-            image_digest={"type": "str", "required": True},
+            hostname={"type": "str"},
+            instance_uuid={"type": "str"},
+            image_digest={"type": "str"},
             system_uuid={"type": "str"},
             serial={"type": "str"},
             root_device={"type": "dict"},
+            skip_block_devices={"type": "list", "elements": "dict", "default": []},
+            datasource={"type": "str", "choices": ["ConfigDrive", "NoCloud"]},
             timeout={"type": "int", "default": 300},
         ),
         required_one_of=[("system_uuid", "serial")],

@@ -70,16 +70,57 @@ options:
   ssh_public_keys:
     description:
       - SSH public keys that may log in to the ramdisk as root, each one the line of a C(.pub) file.
-      - Required with O(state=present).
+      - Required with O(state=present), unless O(tenant) is given.
     type: list
     elements: str
   kernel_arguments:
     description:
       - Further kernel arguments, as a string or a list of strings, for instance V(console=ttyS0,115200).
       - They are printable ASCII, C(key) or C(key=value); a value with spaces is put in double quotes.
-      - What the module sets itself (C(BOOTIF), C(initrd), C(rackwright.url), C(rackwright.beacon), C(rackwright.nonce)) is refused.
+      - What the module sets itself (C(BOOTIF), C(initrd), C(rackwright.url), C(rackwright.beacon), C(rackwright.journal),
+        C(rackwright.nonce)) is refused.
     type: raw
     default: ""
+  tenant:
+    description:
+      - What the node boots instead of the ramdisk, at every boot until O(state=absent), and without writing to its disks.
+      - Either O(tenant.kernel) and O(tenant.initrd), or O(tenant.iso). Each is a path below the HTTP root of the boot server, where it must be there, or
+        an C(http) URL of another server, which is not looked at.
+      - Of O(kernel_arguments), C(BOOTIF) and C(initrd) are set by the module.
+    type: dict
+    suboptions:
+      kernel:
+        description: The kernel.
+        type: str
+      initrd:
+        description: The initrd.
+        type: str
+      iso:
+        description: An ISO image that firmware can boot. iPXE attaches it as a disk; the system that it starts must find the rest by itself.
+        type: str
+      boot_mode:
+        description: Boot mode of the node; with V(bios), kernel and initrd of more than 3 GiB are refused.
+        type: str
+      memory_mb:
+        description: Memory of the node in MiB; kernel and initrd that are larger are refused.
+        type: int
+  answer:
+    description:
+      - With O(tenant), the answer file of an installer. It is served below the nonce of the node, and the kernel arguments tell the installer where.
+      - Who knows the nonce can read it, without a password and in clear; it goes away with the boot files.
+    type: dict
+    suboptions:
+      kind:
+        description: V(preseed) of Debian, V(autoinstall) of Ubuntu, V(kickstart) of Fedora and Enterprise Linux.
+        type: str
+        choices: [preseed, autoinstall, kickstart]
+        required: true
+      text:
+        description:
+          - The file. It is validated with C(debconf-set-selections), as YAML, or with pykickstart, where these are on the machine; what they say never shows
+            it.
+        type: str
+        required: true
   reservation:
     description: With O(state=absent), whether the node keeps its address reservation.
     type: bool
@@ -97,6 +138,16 @@ EXAMPLES = r"""
     ssh_public_keys:
       - "{{ lookup('ansible.builtin.file', '~/.ssh/id_ed25519.pub') }}"
     kernel_arguments: console=tty0 console=ttyS0,115200
+  delegate_to: boot
+
+- name: Let it run a system from the network
+  rackwright.baremetal.netboot:
+    url: http://192.0.2.1:8080
+    nonce: "{{ begin.interlock.nonce }}"
+    tenant:
+      kernel: images/compute/vmlinuz
+      initrd: images/compute/initrd.img
+    kernel_arguments: root=live:http://192.0.2.1:8080/images/compute/root.squashfs ip=dhcp
   delegate_to: boot
 
 - name: Let it boot its disk again
@@ -132,7 +183,7 @@ boot:
       description: Path of the node's iPXE script on the boot server.
       type: str
     ramdisk_digest:
-      description: Digest of the ramdisk's inputs.
+      description: Digest of the ramdisk's inputs; V(null) with O(tenant).
       type: str
   sample:
     mac: "52:54:00:00:02:11"

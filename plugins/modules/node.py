@@ -13,8 +13,13 @@ author:
   - rackwright.baremetal contributors (@rackwright)
 description:
   - Brings the registry to what a hardware file says of its nodes. All records are checked before the first one is written.
-  - A MAC address, address, system UUID, serial number or BMC that belongs to another node is refused.
+  - A MAC address, address, system UUID, serial number or BMC that belongs to another node is refused, and so is a name that differs from another
+    one in the case of its letters alone. Nodes that are enrolled together may swap what is theirs.
+  - A BMC is one by its host, whether it is spoken to by Redfish or by IPMI. Systems with a C(system_id) of their own, BMCs behind a bridge, and ports
+    other than 80, 443 and 623, which a gateway has for each, are told apart.
   - The password of a BMC is stored as a reference or as Ansible Vault ciphertext, never in clear, and is never shown.
+  - The rest of a record is in clear and in the inventory. What looks like a secret there, by its key (password, token, secret, credentials, private key and
+    the like) or because it is a private key or a URL with a password, is refused, unless it is a reference or ciphertext as above.
 extends_documentation_fragment:
   - rackwright.baremetal._attributes
   - rackwright.baremetal._attributes.registry
@@ -34,8 +39,18 @@ options:
       - The nodes. Each has the keys C(name) and C(driver) (V(redfish), V(ipmi), V(manual), or V(auto) to have it found out), and any of
         C(rack), C(bmc), C(ports), C(address),
         C(system_uuid), C(serial), C(boot_mode) (V(uefi) or V(bios)), C(resource_class), C(root_device), C(properties), C(traits),
-        C(automated_clean), C(description), C(owner), C(extra). A key that is not known is an error, and a key that is left out is empty.
-      - The flags C(maintenance), C(maintenance_reason), C(protected) and C(retired) stay as they are when they are left out.
+        C(automated_clean), C(disable_power_off), C(description), C(owner), C(lessee), C(site), C(location), C(network_data), C(extra).
+        A key that is not known is an error, and a key that is left out is empty.
+      - The flags C(maintenance), C(protected) and C(retired), and C(maintenance_reason), C(protected_reason) and C(retired_reason), stay as
+        they are when they are left out. A reason goes with its flag.
+      - C(rack) is the name of a group of the inventory, and C(site) the end of one, C(site_X), as C(resource_class) and each of C(traits) are.
+        What a group or host is called already, or is called by the inventory itself, is refused. C(site) is what Ironic calls a conductor
+        group, C(location) is free text.
+      - C(skip_block_devices), among C(properties), is a list of root device hints. The disks that they mean are never chosen as root disk and
+        never erased or written. With C(wipe_special_filesystems) a disk may be written that carries a file system of a cluster.
+      - C(network_data) is in the format of OpenStack's C(network_data.json), with the lists C(links), C(networks) and C(services).
+      - C(capabilities), among C(properties), are a dictionary or Ironic's text C(key:value,key:value), and are kept as a dictionary.
+      - With C(disable_power_off) the node is never switched off, which machines that share a chassis may need.
       - C(bmc) has the keys C(address), C(port), C(username), C(password), C(system_id), C(ca_file), C(verify), C(fingerprint),
         C(tls_min_version), C(cipher_suite), C(privilege_level), C(bridge_channel), C(bridge_address).
       - C(password) is a reference, a dictionary with one of the keys C(env), C(file) and C(vault), or clear text that is
@@ -43,7 +58,7 @@ options:
       - C(ports) is a list of dictionaries with the keys C(address) (MAC), C(pxe_enabled) and C(name). The node boots from the first one that
         is enabled.
       - C(root_device) holds root device hints, for example the C(serial) of the disk that the system goes to.
-        A hint that is not understood is an error.
+        A hint that is not understood is an error, and so is a kernel name (C(name)) unless C(force_name=true) stands beside it.
       - With O(state=absent) only C(name) matters.
     type: list
     elements: dict

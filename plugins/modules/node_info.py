@@ -35,6 +35,15 @@ options:
     description: Whether each record also carries the key C(history), all transitions of the node with who, run, duration and error.
     type: bool
     default: false
+  inventory:
+    description:
+      - Whether each record also carries C(inventory), the hardware that inspections found, or C(null), and C(inspections).
+      - C(inventory) has the form of C(docs/hardware.schema.json). What was seen in-band and what the BMC told are put together in it; where they
+        differ, what was seen in-band counts.
+      - C(inspections) holds, by source (C(in-band), C(out-of-band)), the time C(at) of the last inspection, that of the one before as C(previous),
+        and C(drift), what had changed between them, a list of dictionaries with C(field), C(before) and C(after).
+    type: bool
+    default: false
 seealso:
   - module: rackwright.baremetal.node
 """
@@ -50,9 +59,9 @@ EXAMPLES = r"""
 RETURN = r"""
 nodes:
   description:
-    - The records, by name. Each has the keys name, rack, driver, bmc (never its password), ports, address, system_uuid, serial, boot_mode, resource_class,
-      root_device,
-      properties, traits, provision_state, power_state, maintenance, instance, last_error, lock and times.
+    - The records, by name. Each has the keys that M(rackwright.baremetal.node) takes (without the password in C(bmc)), and boot_mac,
+      provision_state, target_provision_state, power_state, power_sync_failures, fault, instance, allocation (its name and owner), work,
+      last_error, lock (who works on the node) and the times created_at, updated_at, provision_updated_at and inspection_finished_at.
   type: list
   elements: dict
   returned: success

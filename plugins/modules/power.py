@@ -16,6 +16,8 @@ description:
   - A state between on and off is waited over and is never an error in itself.
   - With O(boot_device) the node boots from where it is told to. The device is read back before the node is powered on, and a node whose
     BMC did not take the device stays as it is.
+  - A node that must not be powered off (C(disable_power_off) in its record, or O(bmc.disable_power_off)) is reset where it would be
+    rebooted in another way, and O(state=off) is refused.
   - No session stays open in the BMC, also not after an error.
 extends_documentation_fragment:
   - rackwright.baremetal._attributes
@@ -68,6 +70,7 @@ options:
       - Device to boot from. It is set and read back before the node is powered on; with O(state=rebooted) while the node is off, which is the
         only time when some BMCs take it; with O(state=off) afterwards. A BMC that forgets it over a power cycle gets it right before
         the node starts.
+      - A device that the BMC does not offer is refused before the node is powered off.
       - A BMC that takes the device but tells another persistence gives a warning.
     type: dict
     suboptions:

@@ -15,9 +15,15 @@ description:
   - Moves a node through Ironic's provision states. State, lock and history change together or not at all.
   - A verb is what an operator asks for. It checks the guards, takes the lock of the node for this run of Ansible and enters the first state on the way.
     A node that a dead run left on its way is taken over. A node that is where the verb leads is left alone.
-  - O(verb=deploy), and any verb that leads through cleaning, needs a port with C(pxe_enabled), an address, a C(system_uuid) or
-    C(serial) and root device hints; a node that lacks one is refused before it is touched.
-  - An event is what the run that holds the node reports. The last one, O(event=done) or O(event=fail), lets go of the node.
+  - O(verb=deploy), O(verb=rebuild), and any verb that leads through cleaning, needs a port with C(pxe_enabled), an address, a C(system_uuid) or
+    C(serial) and root device hints; a node that lacks one is refused before it is touched. O(verb=inspect)
+    and O(verb=rescue) need the same without the hints.
+  - An event is what the run that holds the node reports. The last one, O(event=done) or O(event=fail), lets go of the node. O(event=hold)
+    does so too, and leaves the machine as it is for a person; O(verb=unhold) takes it up again, with the same nonce.
+  - A run from which a node was taken, by O(verb=abort) or because it was thought dead, can report nothing of it any more, and the
+    modules that change a machine do nothing more to it in that run.
+  - A cleaning or service that fails is a C(fault). It puts the node into maintenance, unless an operator has done so, and ends it when
+    the same work succeeds.
   - Used by the roles of this collection; playbooks of users rather call those.
 extends_documentation_fragment:
   - rackwright.baremetal._attributes
@@ -38,22 +44,102 @@ attributes:
 options:
   verb:
     description:
-      - V(manage) leads to C(manageable), V(provide) and V(undeploy) to C(available), V(deploy) to C(active).
+      - V(manage) leads to C(manageable), V(provide) and V(undeploy) to C(available), V(deploy), V(rebuild) and V(adopt) to C(active).
+        A retired node is not provided, and undeployed it ends in C(manageable).
+      - V(inspect) of a C(manageable) node leads to C(inspecting), in which the machine is looked at, and back.
+      - V(clean) (of a C(manageable) node, which it is again afterwards) and V(service) (of an C(active) one) run the steps that O(steps) names.
+      - V(deploy) leaves a node alone that runs the image, V(rebuild) writes it anew and keeps the UUID of the instance.
+      - V(adopt) takes a machine over that runs already and does not touch it.
+      - V(rescue) of an C(active) node leads to C(rescue), in which its machine runs the ramdisk for a person; sent again, the ramdisk is booted
+        again. V(unrescue) leads back to C(active). The instance stays.
+      - V(abort) ends a wait or hold state at once, whoever waits, and whatever a run has died in. What a run that lives is at work on, or
+        a step that is not abortable, is not cut short; that run ends it where it next reports anything, and a warning says who it is.
+      - V(unhold) leads from a hold state to the wait state that it belongs to.
     type: str
-    choices: [manage, provide, deploy, undeploy]
+    choices: [manage, provide, inspect, clean, adopt, deploy, rebuild, undeploy, rescue, unrescue, service, abort, unhold]
   event:
     description:
-      - V(wait) and V(resume) enclose the wait for the ramdisk, V(clean) follows on V(deleting), V(done) and V(fail) end the way.
+      - V(wait) and V(resume) enclose the wait for the ramdisk, V(hold) leaves the node to a person, V(clean) follows on V(deleting),
+        V(done) and V(fail) end the way.
     type: str
-    choices: [wait, resume, clean, done, fail]
+    choices: [wait, resume, hold, clean, done, fail]
   image:
-    description: Name of the published image that O(verb=deploy) asks for.
+    description:
+      - Name of the published image that O(verb=deploy) asks for. With O(verb=rebuild), by default the one that the instance has.
+      - With O(verb=adopt), what the machine runs, where it is a published image. By default what the record says of it, which may be nothing.
     type: str
   config_drive:
     description:
       - What P(rackwright.baremetal.config_drive#filter) will be given, without C(uuid) and C(meta).
-      - With O(verb=deploy), what no config drive can be made of is refused before the node is touched. It goes nowhere else.
+      - With O(verb=deploy) and O(verb=rebuild), what no config drive can be made of is refused before the node is touched; one that is ready is fetched
+        for that. It goes nowhere else.
+      - A ready drive gives the instance its UUID. One that is preserved needs O(verb=rebuild).
     type: dict
+  boot:
+    description:
+      - With O(verb=deploy) and O(verb=rebuild), a system that the node runs from the network for good, instead of O(image); no disk is touched, and none
+        needs hints. Either O(boot.kernel) and O(boot.initrd), or O(boot.iso).
+      - A node that runs the same already is left alone by V(deploy). Such a node cannot be rescued, nor serviced in the ramdisk.
+    type: dict
+    suboptions:
+      kernel:
+        description: The kernel, a path below the HTTP root of the boot server or an C(http) URL.
+        type: str
+      initrd:
+        description: The initrd, as the kernel.
+        type: str
+      iso:
+        description: An ISO image, as the kernel.
+        type: str
+      kernel_arguments:
+        description: Arguments of the kernel, a string or a list of strings.
+        type: raw
+      answer:
+        description:
+          - The answer file of an installer, with placeholders for what is known later. Then the system is installed on the disk that the root device hints
+            mean, and the node needs them.
+          - A file that is not valid is refused before the node is touched. It goes nowhere else.
+        type: dict
+        suboptions:
+          kind:
+            description: Which installer it is for.
+            type: str
+            choices: [preseed, autoinstall, kickstart]
+            required: true
+          text:
+            description: The file.
+            type: str
+            required: true
+  steps:
+    description:
+      - What is known of steps, and which of them are asked for; the role P(rackwright.baremetal.steps#role) explains them.
+      - All steps and all their arguments are checked before the node is touched.
+    type: dict
+    suboptions:
+      definitions:
+        description: Steps of the site, beside those of the collection.
+        type: list
+        elements: dict
+      priorities:
+        description: Priorities by step for an automated cleaning; V(0) leaves the step out.
+        type: dict
+      requested:
+        description: Steps with their arguments, in their order for O(verb=clean) and O(verb=service), by priority for O(verb=deploy).
+        type: list
+        elements: dict
+      runbook:
+        description: Name of the runbook whose steps are asked for, with O(verb=clean) and O(verb=service).
+        type: str
+      runbooks:
+        description: Runbooks by name, each with C(steps) and, if it is not for every node, C(traits).
+        type: dict
+      templates:
+        description: Deploy templates, lists of steps by trait.
+        type: dict
+      traits:
+        description: Traits that are asked for of an instance. The node must have them; those that name a template add its steps.
+        type: list
+        elements: str
   ramdisk_boot:
     description:
       - Variables of the role P(rackwright.baremetal.ramdisk_boot#role), without its name in front.
@@ -80,6 +166,36 @@ options:
       timeouts:
         description: Time-outs in seconds, a dictionary with any of the keys C(power), C(callback) and C(connect).
         type: raw
+  ssh_public_keys:
+    description:
+      - With O(verb=rescue), keys that will be let in beside those of O(ramdisk_boot).
+      - What is no public key is refused before the node is touched. It goes nowhere else.
+    type: list
+    elements: str
+  inventory:
+    description:
+      - What M(rackwright.baremetal.hardware_info) or M(rackwright.baremetal.bmc_info) returned as C(hardware), with O(event=done) at the end of
+        an inspection. It is kept in the registry, with the time; M(rackwright.baremetal.node_info) shows it.
+      - The properties C(cpus), C(memory_mb), C(cpu_arch) and, where the root device hints mean exactly one disk, C(local_gb) of the node follow from
+        it as far as its hardware file does not say them.
+      - It is compared with what the inspection before found from the same side. What has changed is in RV(drift), in the diff and in a warning.
+    type: dict
+  inspection_rules:
+    description:
+      - Rules by which more follows from O(inventory), with O(event=done); the role P(rackwright.baremetal.inspect#role) describes them.
+      - Their conditions and expressions see the variables of the task. With O(verb=inspect) rules that are none are refused before the machine
+        is touched.
+    type: list
+    elements: dict
+    default: []
+  inspect_interface:
+    description:
+      - From which side the machine is looked at, with O(verb=inspect), and where O(inventory) comes from, with O(event=done).
+      - V(in-band) is what M(rackwright.baremetal.hardware_info) sees in the ramdisk, V(out-of-band) what M(rackwright.baremetal.bmc_info) is
+        told by the BMC as C(hardware). Both are kept. The latter needs the driver C(redfish) and nothing that a boot needs.
+    type: str
+    choices: [in-band, out-of-band]
+    default: in-band
   error:
     description: What went wrong, required with O(event=fail). It becomes the C(last_error) of the node.
     type: str
@@ -98,9 +214,23 @@ EXAMPLES = r"""
     registry: sqlite:////tmp/registry.db
     event: fail
     error: The BMC does not answer.
+
+- name: End what a run that waits for the machine has begun
+  rackwright.baremetal.provision_state:
+    name: server1
+    registry: sqlite:////tmp/registry.db
+    verb: abort
 """
 
 RETURN = r"""
+boot:
+  description: What was given as O(boot), with C(until), the last stage of a boot of it that the boot server sees.
+  type: dict
+  returned: with O(boot)
+  sample:
+    kernel: images/compute/vmlinuz
+    initrd: images/compute/initrd.img
+    until: initrd
 previous_state:
   description: Provision state before.
   type: str
@@ -130,9 +260,73 @@ instance:
 image:
   description: Record of the published image.
   type: dict
-  returned: with O(verb=deploy)
+  returned: with O(verb=deploy) and O(verb=rebuild)
   sample:
     name: debian-12
+config_drive:
+  description: What the config drive will say; null for what is not known of it.
+  type: dict
+  returned: with O(verb=deploy) and O(verb=rebuild) and O(config_drive)
+  contains:
+    label:
+      description: Its label, V(config-2) or V(cidata).
+      type: str
+    hostname:
+      description: Host name.
+      type: str
+    instance_uuid:
+      description: UUID of the instance.
+      type: str
+    image_digest:
+      description: Digest of the image, C(sha256:HEX).
+      type: str
+steps:
+  description: The steps that are to be run now, in their order, every argument validated.
+  type: list
+  elements: dict
+  returned: success
+  sample:
+    - step: deploy.erase_devices_metadata
+      role: rackwright.baremetal.clean
+      tasks_from: erase_devices_metadata
+      kind: role
+      priority: 99
+      number: 0
+      of: 1
+      args: {}
+      in_band: true
+      boot_ramdisk: true
+      abortable: true
+      reboot_requested: false
+rules:
+  description: Names of the rules that held.
+  type: list
+  elements: str
+  returned: with O(inventory)
+  sample: [gpu]
+drift:
+  description: What has changed in the hardware since the inspection before it.
+  type: list
+  elements: dict
+  returned: with O(inventory)
+  sample:
+    - field: disks[S1D2]
+      before: ACME Fast 960, 960197124096
+      after: null
+in_band:
+  description: Whether any step of the work runs in the ramdisk, one that was done before it was taken up again too.
+  type: bool
+  returned: success
+  sample: true
+stages:
+  description: The parts of a deploy up to the image and the steps after it, in their order, for the role P(rackwright.baremetal.deploy#role).
+  type: list
+  elements: dict
+  returned: with O(verb=deploy) and O(verb=rebuild)
+  sample:
+    - tasks: image
+      steps: []
+      boot_ramdisk: true
 interlock:
   description: What the machine must prove before anything is written to it.
   type: dict
@@ -143,6 +337,8 @@ interlock:
     serial: SN0001
     macs:
       - "52:54:00:00:00:01"
+    skip_block_devices: []
+    wipe_special_filesystems: false
 """
 
 from ..module_utils._door import module_main

@@ -100,7 +100,7 @@ matching:
       type: str
       returned: always
     match:
-      description: What the rule looks at.
+      description: What the rule looks at, by the names of that.
       type: dict
       returned: always
     behaviours:
@@ -120,7 +120,7 @@ matching:
       type: str
       returned: always
 near:
-  description: The rules that would hold if the firmware of the BMC were in their range, in the form of RV(matching).
+  description: The rules that would hold if the firmware of the BMC were in their range, each by the same keys as in RV(matching).
   returned: success
   type: list
   elements: dict

@@ -16,6 +16,7 @@ description:
   - Volumes that are there as they are wanted stay untouched, whoever made them. Other volumes are deleted only with O(delete_existing).
   - Which drives make which volume is settled before anything is changed. When it does not fit, the error says why for each drive.
   - The volumes count as made only when the BMC shows them.
+  - While something that was asked for earlier waits, nothing more is asked for. A volume that waits and is not wanted is an error.
   - The node is neither powered on nor rebooted. Some BMCs know the drives only while it is on, and some controllers work only at the next
     boot, which RV(reboot_required) tells. After the reboot the same task carries on.
 extends_documentation_fragment:
@@ -33,12 +34,15 @@ attributes:
     support: full
   idempotent:
     support: partial
-    details: A volume that is made at the next boot may be shown nowhere until then. Run the task again only after that reboot.
+    details:
+      - What an earlier run has asked for and what waits for a boot is found in the BMC's tasks, its job queue and the state of its volumes;
+        then nothing is sent, nothing is changed, and RV(pending) tells it. A BMC that shows what waits in none of these is asked once more;
+        run the task again there only after the reboot.
 options:
   target_raid_config:
     description:
       - The volumes that there shall be and no others, in the form of Ironic's C(target_raid_config), a dictionary with the list
-        C(logical_disks).
+        C(logical_disks). With an empty list there shall be no volume, which takes O(delete_existing) where there are any.
       - Each logical disk needs C(size_gb) (in GiB, or C(MAX)) and C(raid_level) (C(0), C(1), C(5), C(6), C(1+0), C(5+0) or C(6+0)).
       - It may have C(controller) (C(Id), name or model), C(physical_disks) (C(Id), name, serial number or path of each drive),
         C(number_of_physical_disks), C(disk_type) (C(hdd) or C(ssd)), C(interface_type) (C(sata), C(sas) or C(nvme)), C(volume_name), and
@@ -87,6 +91,12 @@ EXAMPLES = r"""
           raid_level: "1"
           controller: RAID.Integrated.1-1
           physical_disks: [Disk.Bay.0, Disk.Bay.1]
+    delete_existing: true
+
+- name: Delete all volumes
+  rackwright.baremetal.raid:
+    target_raid_config:
+      logical_disks: []
     delete_existing: true
 
 - name: What is changed at the next boot
@@ -142,22 +152,22 @@ volumes:
       type: bool
       returned: always
     root_device:
-      description: Root device hints that mean this volume in the operating system; nothing when the BMC tells no WWN.
+      description: Root device hints that mean this volume in the operating system, by their names; nothing when the BMC tells no WWN.
       type: dict
       returned: always
 root_device:
-  description: RV(volumes[].root_device) of the root volume.
+  description: RV(volumes[].root_device) of the root volume, by the names of hints.
   returned: success
   type: dict
   sample:
     wwn_with_extension: "0x600508b1001c2f3f8a6d0f0a0b0c0d0e"
 reboot_required:
-  description: Whether the controller works only at the next boot, so that not all volumes are there yet.
+  description: Whether something waits for the next boot, so that not all volumes are there yet.
   returned: success
   type: bool
   sample: false
 pending:
-  description: What waits for the reboot.
+  description: What was asked for, now or earlier, and is not done yet; and what can be asked for only after that.
   returned: success
   type: list
   elements: str

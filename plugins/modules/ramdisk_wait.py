@@ -72,6 +72,14 @@ options:
     description: Whether an SSH server must also answer on TCP port 22 as seen from where the module runs.
     type: bool
     default: false
+  until:
+    description:
+      - The stage to wait for. V(ssh) is the ramdisk's; a tenant's system, see O(rackwright.baremetal.netboot#module:tenant), does not call, and the last
+        that the boot server sees of it is V(initrd), V(kernel) of an ISO image, or V(ipxe) where another server has the files.
+      - V(installed) is what an installer calls when its answer file has it fetch C(beacon/MAC/NONCE/installed) from the boot server.
+    type: str
+    choices: [ipxe, kernel, initrd, ssh, installed]
+    default: ssh
 seealso:
   - module: rackwright.baremetal.netboot
   - module: rackwright.baremetal.provision_state

@@ -32,7 +32,9 @@ attributes:
   idempotent:
     support: partial
     details:
-      - A BMC that does not show what is pending is told every time until the reboot.
+      - A BMC that shows what is pending neither in its settings nor in its tasks is told every time until the reboot.
+      - Where a job waits for the reboot whose name speaks of secure boot or of the BIOS settings, and which does not tell what it does, nothing is
+        sent. A warning tells so, and RV(reboot_required) is V(true).
 options:
   enabled:
     description:

@@ -95,9 +95,26 @@ sensors:
       type: str
       returned: always
     thresholds:
-      description: Those of lower_critical, lower_warning, upper_warning and upper_critical that the BMC tells.
+      description: Those that the BMC tells.
       type: dict
       returned: always
+      contains:
+        lower_critical:
+          description: The reading is critical below this.
+          type: float
+          returned: when the BMC tells it
+        lower_warning:
+          description: The reading is of concern below this.
+          type: float
+          returned: when the BMC tells it
+        upper_warning:
+          description: The reading is of concern above this.
+          type: float
+          returned: when the BMC tells it
+        upper_critical:
+          description: The reading is critical above this.
+          type: float
+          returned: when the BMC tells it
 health:
   description: The worst status of the sensors returned.
   returned: success

@@ -4,68 +4,79 @@
 
 """All controller-side capabilities by the name of their module.
 
-Imported by the action plugin, hence once per run in the parent process: the libraries below the
-doors (pyghmi, SQLAlchemy) are paid for once and are there in every forked worker.
 Private to the collection; may change at any time.
 """
 
 from __future__ import annotations
 
+import importlib
+
+from ansible.template import Templar, trust_as_template
+
 from ..module_utils._bmc import ipmi_packets
-from ..module_utils._doors import (
-    bios_settings,
-    bmc_account,
-    bmc_info,
-    bmc_reset,
-    boot_device,
-    boot_order,
-    console_capture,
-    console_info,
-    event_log,
-    firmware,
-    image,
-    indicator_led,
-    inject_nmi,
-    netboot,
-    node,
-    node_info,
-    power,
-    provision_state,
-    quirks_info,
-    raid,
-    ramdisk_wait,
-    secure_boot,
-    sensors_info,
-    virtual_media,
+from ..module_utils._bmc.redfish_transport import Connector
+# Imported with the action plugin, hence in the parent process: what nearly every task with a BMC needs. The others are imported
+# by ``load_all`` or when they are asked for.
+from ..module_utils._doors import _registry_access
+from ..module_utils._doors import power as _power  # noqa: F401, pylint: disable=unused-import
+
+NAMES = (
+    "allocation",
+    "allocation_info",
+    "allocation_quota",
+    "bios_settings",
+    "bmc_account",
+    "bmc_info",
+    "bmc_reset",
+    "boot_device",
+    "boot_log_info",
+    "boot_order",
+    "console_capture",
+    "console_info",
+    "event_log",
+    "failure_evidence",
+    "firmware",
+    "image",
+    "indicator_led",
+    "inject_nmi",
+    "netboot",
+    "node",
+    "node_flags",
+    "node_info",
+    "power",
+    "power_sync",
+    "provision_state",
+    "provision_step",
+    "quirks_info",
+    "raid",
+    "ramdisk_wait",
+    "registry_backup",
+    "registry_export",
+    "registry_restore",
+    "secure_boot",
+    "sensors_info",
+    "virtual_media",
 )
 
-# First uses that cost a process some milliseconds, for the same reason: a host name, and a cipher of OpenSSL (as IPMI needs it).
-"bmc.example.com".encode("idna")
-ipmi_packets.warm_up()
 
-DOORS = {
-    "bios_settings": bios_settings.DOOR,
-    "bmc_account": bmc_account.DOOR,
-    "bmc_info": bmc_info.DOOR,
-    "bmc_reset": bmc_reset.DOOR,
-    "boot_device": boot_device.DOOR,
-    "boot_order": boot_order.DOOR,
-    "console_capture": console_capture.DOOR,
-    "console_info": console_info.DOOR,
-    "event_log": event_log.DOOR,
-    "firmware": firmware.DOOR,
-    "image": image.DOOR,
-    "indicator_led": indicator_led.DOOR,
-    "inject_nmi": inject_nmi.DOOR,
-    "netboot": netboot.DOOR,
-    "node": node.DOOR,
-    "node_info": node_info.DOOR,
-    "power": power.DOOR,
-    "provision_state": provision_state.DOOR,
-    "quirks_info": quirks_info.DOOR,
-    "raid": raid.DOOR,
-    "ramdisk_wait": ramdisk_wait.DOOR,
-    "secure_boot": secure_boot.DOOR,
-    "sensors_info": sensors_info.DOOR,
-    "virtual_media": virtual_media.DOOR,
-}
+def door(name):
+    """The Door of a module."""
+    return importlib.import_module(f"..module_utils._doors.{name}", __package__).DOOR
+
+
+def load_all():
+    """Import all doors and the libraries below them (SQLAlchemy), and get over first uses that cost a process some milliseconds.
+
+    A worker that is forked afterwards has it all.
+
+    :returns: dict of the Doors by name.
+    """
+    found = {name: door(name) for name in NAMES}
+    # A host name, the certificate authorities of the system, and a cipher of OpenSSL (as IPMI needs it).
+    "bmc.example.com".encode("idna")
+    Connector("https://bmc.example.com", {})
+    ipmi_packets.warm_up()
+    # All filters and tests, which Ansible else looks for in each worker anew: a tenth of what a task costs.
+    Templar().template(trust_as_template("{{ nothing | default(false) is true }}"))
+    _registry_access.warm_up()
+    return found

@@ -6,13 +6,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import getpass
 import os
+import signal
 import socket
 import uuid
 
 from ..module_utils._process import place, process_start_time
+
+# prctl(2)
+_PR_SET_PDEATHSIG = 1
 
 _NAMESPACE = uuid.UUID("5a1f6c0e-6c0b-4b39-9d2c-9b1f0c1a7e55")
 
@@ -51,3 +56,12 @@ def controller_of_worker():
         "start_time": start_time,
         "user": user,
     }
+
+
+def end_with_run():
+    """Have the kernel end the calling worker when ansible-playbook is killed, so that nothing of a dead run goes on here.
+
+    Else a worker would finish its task, for instance a power cycle, while the next run has begun its own. The signal is
+    one after which a worker still logs off from BMCs (_session_guard.py).
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

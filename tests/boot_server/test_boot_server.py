@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import node_files, wait
+from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import journal, node_files, wait
 
 MAC = "52:54:00:00:02:11"
 HYPHENS = "52-54-00-00-02-11"
@@ -177,6 +177,24 @@ def test_the_log_of_a_beacon(site):
         "mac": HYPHENS, "status": 204, "client": "192.0.2.11", "bytes": 0}
     assert entry["uri"].startswith(f"/beacon/{HYPHENS}/{NONCE}/ramdisk?") and abs(entry["epoch"] - time.time()) < 10
     assert entry["time"].endswith("+00:00")
+
+
+def test_a_ramdisk_writes_its_journal_and_nothing_else(site, tmp_path):
+    write_boot_files(site)
+    own, body = f"{site.url}/journal/{HYPHENS}/{NONCE}", str(tmp_path / "part")
+    Path(body).write_text("[    0.000000] Linux version\n")
+    (tmp_path / "large").write_bytes(bytes(16 * 1024 + 1))
+    assert [site.curl("--upload-file", body, f"{own}/00")[0] for dummy in range(2)] == ["201", "204"]
+    assert journal.read(site.root, HYPHENS, NONCE) == "[    0.000000] Linux version\n"
+    refused = {
+        f"{own}/00": ("--upload-file", str(tmp_path / "large")), f"{own}/000": ("--upload-file", body), f"{own}/x/00": ("--upload-file", body),
+        f"{site.url}/journal/{HYPHENS}/another-nonce/00": ("--upload-file", body), f"{own}/01": ("--request", "DELETE"),
+        f"{site.url}/node/{HYPHENS}/boot.ipxe": ("--upload-file", body), f"{own}/00?read": ()}
+    assert {url: site.curl(*arguments, url)[0][0] for url, arguments in refused.items()} == dict.fromkeys(refused, "4")
+    assert journal.read(site.root, HYPHENS) == "[    0.000000] Linux version\n"
+    node_files.absent(str(site.root), mac=HYPHENS)
+    assert site.curl("--upload-file", body, f"{own}/00")[0] == "404"
+    assert journal.read(site.root, HYPHENS) == "[    0.000000] Linux version\n"
 
 
 def test_a_boot_is_followed_to_its_end(site, ramdisk):

@@ -57,6 +57,12 @@ def suite17(workplace):
         yield bmc
 
 
+@pytest.fixture(scope="session")
+def serial_bmc(workplace):
+    with peers.serial_bmc(workplace, PASSWORD) as bmc:
+        yield bmc
+
+
 @pytest.fixture
 def suite17_heard(suite17, workplace):
     """A function that gives the commands which the BMC got since the test began, as hexadecimal text: netfn, command, data."""

@@ -138,6 +138,16 @@ def suite17_bmc(directory, password):
         yield {"address": HOST, "port": port, "username": USERNAME, "password": password}
 
 
+@contextlib.contextmanager
+def serial_bmc(directory, password):
+    """A BMC with a serial line; gives the ``bmc`` dict of the driver ipmi."""
+    port = free_port(socket.SOCK_DGRAM)
+    script = Path(__file__).with_name("sol_bmc.py")
+    with process([interpreter(program("vbmcd")), str(script), str(port), USERNAME, password], directory / "sol_bmc.log") as started:
+        wait_until(lambda: udp_bound(port), "the BMC with a serial line", started)
+        yield {"address": HOST, "port": port, "username": USERNAME, "password": password}
+
+
 _SIM_LAN = """\
 name "bmc"
 set_working_mc 0x20
@@ -149,7 +159,7 @@ set_working_mc 0x20
     {key}
   endlan
   chassis_control "{script}"
-  user 1 false "" "" user 10 none md2 md5 straight
+  user 1 true "" "{password}" admin 10 none md2 md5 straight
   user 2 true "{username}" "{password}" admin 10 none md2 md5 straight
 """
 # A BMC of Supermicro's, and a controller behind it that says who it is and nothing else.

@@ -75,12 +75,16 @@ def test_power_and_boot_device(playbook, hosts, machine_off, node, door):
 
 @pytest.mark.parametrize("door", [lambda task: task, delegated], ids=["action", "module"])
 def test_check_mode_predicts_and_changes_nothing(playbook, hosts, machine_off, door):
-    before = machine_off("dumpxml", "test")
+    def definition():
+        # sushy-emulator keeps BIOS settings in it, which it makes up when it is asked for the first time.
+        return re.sub(r" *<metadata.*</metadata>\n", "", machine_off("dumpxml", "test"), flags=re.DOTALL)
+
+    before = definition()
     tasks = [door(power(state="on", boot_device={"device": "pxe", "persistent": True})), door(boot_device(device="cdrom"))]
     for node in ("node1", "node2"):
         run = clean(playbook(only(hosts, node), tasks, "--check", "--diff", "-vvvv"))
         assert recap(run, node)["changed"] == 2, run.stdout
-    assert machine_off("dumpxml", "test") == before
+    assert definition() == before
 
 
 @pytest.mark.parametrize("door", [lambda task: task, delegated], ids=["action", "module"])

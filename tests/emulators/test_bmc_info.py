@@ -7,8 +7,6 @@
 from __future__ import annotations
 
 import re
-import socket
-from pathlib import Path
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import (
@@ -16,15 +14,6 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import (
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.emulators import peers
 from ansible_collections.rackwright.baremetal.tests.emulators.conftest import PASSWORD, SIM_PASSWORD
-
-
-@pytest.fixture(scope="module")
-def serial_bmc(workplace):
-    port = peers.free_port(socket.SOCK_DGRAM)
-    command = [peers.interpreter(peers.program("vbmcd")), str(Path(__file__).with_name("sol_bmc.py")), str(port), peers.USERNAME, PASSWORD]
-    with peers.process(command, workplace / "sol_bmc.log") as started:
-        peers.wait_until(lambda: peers.udp_bound(port), "the BMC with a serial line", started)
-        yield {"address": peers.HOST, "port": port, "username": peers.USERNAME, "password": PASSWORD}
 
 
 def sensor_record(number, name, kind, unit):

@@ -16,6 +16,7 @@ import time
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import boot, ipmi_session, power
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.driver import open_driver
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.run_facts import RunFacts
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.emulators.peers import free_port
 
@@ -92,6 +93,25 @@ def test_suite_is_found_out_and_remembered(opened, virtualbmc, suite17):
             f"logged on with cipher suite {suite}"]
 
 
+def test_suite_is_known_to_the_run_and_a_wrong_one_is_corrected(virtualbmc, tmp_path):
+    def suites(bmc):
+        lines = []
+        with open_driver("ipmi", bmc, lines.append, RunFacts(tmp_path).about("bmc")) as driver:
+            assert driver.get_power() in ("on", "off")
+        return [line.rpartition("suite ")[2] for line in lines if "cipher suite" in line]
+
+    assert [suites(virtualbmc), suites(virtualbmc)] == [["17 or 3", "3"], ["3 or 17", "3"]]
+    key = ("cipher suite", virtualbmc["address"], str(virtualbmc["port"]))
+    RunFacts(tmp_path).about("bmc")[key] = 17
+    assert [suites(virtualbmc), suites(virtualbmc)] == [["17 or 3", "3"], ["3 or 17", "3"]]
+
+
+def test_suite_that_is_tried_first_anyway_takes_no_file(suite17, tmp_path):
+    with open_driver("ipmi", suite17, facts=RunFacts(tmp_path).about("bmc")) as driver:
+        assert driver.get_power() in ("on", "off")
+    assert not list(tmp_path.iterdir())
+
+
 def test_demanded_suite_is_not_lowered(opened, failure, virtualbmc):
     assert "does not speak the cipher suite" in failure("ipmi", {**virtualbmc, "cipher_suite": 17})
     # What the failed login left behind does not get in the way of the next one.
@@ -129,6 +149,13 @@ def test_unknown_name(failure, virtualbmc):
 
 def test_too_long_a_user_name_is_refused(failure, virtualbmc):
     assert "no user names longer than 16" in failure("ipmi", {**virtualbmc, "username": "x" * 17})
+
+
+def test_user_without_a_name(opened, failure, ipmi_sim):
+    nameless = {**ipmi_sim, "username": ""}
+    assert opened("ipmi", nameless, lambda driver: driver.get_power()) in ("on", "off")
+    assert "does not accept the password" in failure("ipmi", {**nameless, "password": "not-it"})
+    assert "needs username of the BMC" in failure("ipmi", {key: value for key, value in ipmi_sim.items() if key != "username"})
 
 
 def test_session_ends_with_the_work(virtualbmc):

@@ -102,6 +102,18 @@ def test_once_and_back_on_every_board(redfish, personality, device):
 
 
 @pytest.mark.parametrize("personality", PERSONALITIES)
+def test_machine_that_must_stay_on_is_rebooted_without_going_through_off(redfish, personality):
+    board = redfish(personality)
+    board.power("on")
+    boots = len(board.show()["boots"])
+    assert board.power("rebooted", boot={"device": "pxe", "mode": "uefi"}, stays_on=True)["power_state"] == "on"
+    assert len(board.show()["boots"]) == boots + 1 and "pxe" in str(board.show()["boots"][-1]).lower()
+    with pytest.raises(BaremetalError, match="must not be powered off"):
+        board.power("off", stays_on=True)
+    assert board.show()["power"].lower() == "on"
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
 def test_machine_boots_from_where_it_was_told(redfish, personality):
     board = redfish(personality)
     board.power("on")
@@ -109,6 +121,21 @@ def test_machine_boots_from_where_it_was_told(redfish, personality):
     assert "pxe" in str(board.show()["boots"][-1]).lower()
     result = board.power("rebooted", boot={"device": "disk", "persistent": True})
     assert result["boot_device"]["device"] == "disk" and "hdd" in str(board.show()["boots"][-1]).lower()
+
+
+@pytest.mark.parametrize("state", ["off", "rebooted"])
+@pytest.mark.parametrize("method", ["hard", "soft", "reset"])
+def test_boot_device_that_is_not_offered_leaves_the_machine_on(redfish, state, method):
+    board = redfish()
+    board.power("on")
+    system = board.simulator.state(board.index)["/redfish/v1/Systems/1"]["Boot"]
+    board.simulator.state(board.index).merge("/redfish/v1/Systems/1", {"Boot": {
+        **system, "BootSourceOverrideTarget@Redfish.AllowableValues": ["None", "Pxe", "Hdd"]}})
+    sent = len([request for request in board.simulator.requests(board.index) if request["method"] != "GET"])
+    with pytest.raises(BaremetalError, match="does not offer the boot device usb. Seen: boot devices offered: disk, none, pxe"):
+        board.power(state, method=method, boot={"device": "usb"})
+    assert board.show()["power"].lower() == "on"
+    assert len([request for request in board.simulator.requests(board.index) if request["method"] != "GET"]) == sent
 
 
 @pytest.mark.parametrize("personality", PERSONALITIES)
@@ -243,6 +270,19 @@ def test_wrong_user_and_password_are_kept_apart(ipmi):
             board(lambda driver: driver.get_power(), **wrong)
         assert PASSWORD not in str(caught.value) and "not-it" not in str(caught.value)
         assert board.show()["sessions_open"] == 0
+
+
+def test_user_without_a_name(tmp_path):
+    with ipmi_bmcs(directory=tmp_path, username="", password=PASSWORD, first_address="127.67.0.9") as simulator:
+        board = On(simulator, "ipmi", 0)
+        assert board.power("on")["changed"] and board.show()["power"].lower() == "on"
+        # Nothing stands for a user name that was not given, and Redfish knows no account without one.
+        for driver, options in (("ipmi", {"username": None}), ("redfish", {})):
+            with pytest.raises(BaremetalError, match="needs username of the BMC"):
+                On(simulator, driver, 0)(lambda driver: driver.get_power(), **options)
+    with ipmi_bmcs(directory=tmp_path, password=PASSWORD, first_address="127.67.0.9") as simulator:
+        with pytest.raises(BaremetalError, match="does not let the user without a name in"):
+            On(simulator, "ipmi", 0)(lambda driver: driver.get_power(), username="")
 
 
 def test_session_that_the_bmc_forgets(ipmi):

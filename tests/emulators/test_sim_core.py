@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import ssl
@@ -18,15 +17,14 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils import _errors
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import find_driver, redfish_service, redfish_transport
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.boot import ensure_boot_device
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import BmcLost, BmcUnreachable
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.driver import open_driver
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.power import ensure_power
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.run_facts import RunFacts
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.emulators.conftest import PASSWORD
 from ansible_collections.rackwright.baremetal.tests.emulators.peers import HOST, free_port
@@ -138,6 +136,33 @@ def test_power_and_boot_cost_one_connection_and_few_requests(sim):
             work(driver)
         counters = sim.counters()
         assert counters["connections"] == 1 and counters["requests"] <= most, counters
+
+
+def test_path_of_the_only_system_is_found_out_once_in_a_run(sim, tmp_path):
+    def requests_of(work):
+        sim.reset_counters()
+        with open_driver("redfish", sim.connections[0], facts=RunFacts(tmp_path).about("bmc")) as driver:
+            work(driver)
+        return sim.counters()["requests"]
+
+    assert requests_of(lambda driver: driver.get_power()) == 2
+    assert requests_of(lambda driver: driver.get_power()) == 1
+    assert requests_of(lambda driver: ensure_power(driver, "on")) <= 3
+    assert requests_of(lambda driver: ensure_boot_device(driver, "pxe")) <= 3
+    assert all(PASSWORD not in path.read_text() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_path_of_a_system_that_is_gone_is_found_out_anew_at_once(sim, tmp_path):
+    service = redfish_service.RedfishService(sim.connections[0], lambda text: None)
+    RunFacts(tmp_path).about("bmc")["system", service.url] = "/redfish/v1/Systems/of-yesterday"
+    for _unused in range(2):
+        sim.reset_counters()
+        with open_driver("redfish", sim.connections[0], facts=RunFacts(tmp_path).about("bmc")) as driver:
+            assert driver.get_power() in ("on", "off")
+    assert sim.counters()["requests"] == 1
+    with pytest.raises(BaremetalError, match="has no system of-yesterday"):
+        with open_driver("redfish", {**sim.connections[0], "system_id": "of-yesterday"}, facts=RunFacts(tmp_path).about("bmc")):
+            pass
 
 
 # Entity tags
@@ -290,14 +315,29 @@ def test_auto_finds_redfish_then_ipmi_then_neither(sim, workplace, monkeypatch):
     assert sim.counters().get("logins_failed") is None
     with ipmi_bmcs(directory=str(workplace), password=PASSWORD) as ipmi:
         assert find_driver.find_driver(ipmi.connections[0]) == "ipmi"
-        ipmi.faults("silent")
-        assert find_driver.find_driver(ipmi.connections[0]) == "ipmi"  # known by now
     with pytest.raises(BmcUnreachable, match="answers neither to Redfish nor to IPMI.*refused the connection.*no reply to packets"):
         find_driver.find_driver({"address": HOST, "port": free_port()})
     sim.faults("html")
     monkeypatch.setattr(find_driver, "_known", {})
     with pytest.raises(BaremetalError, match="neither.*not a Redfish service"):
         find_driver.find_driver(sim.connections[0])
+
+
+@pytest.mark.parametrize("fault", ["initialising", "refuse_connections"])
+def test_auto_asks_again_while_the_web_server_starts(sim, workplace, tmp_path, fault):
+    facts, bmc = RunFacts(tmp_path).about("bmc"), sim.connections[0]
+    with ipmi_bmcs(directory=str(workplace), password=PASSWORD, first_address=bmc["address"], port=bmc["port"]):
+        sim.faults(fault)
+        assert find_driver.find_driver(bmc, facts=facts) == "ipmi"
+        sim.faults()
+        assert find_driver.find_driver(bmc, facts=facts) == "redfish"
+        sim.faults(fault)
+        assert find_driver.find_driver(bmc, facts=facts) == "redfish"
+        find_driver.forget_driver(bmc, facts)
+        sim.faults("html")
+        assert [find_driver.find_driver(bmc, facts=facts) for _unused in range(2)] == ["ipmi"] * 2
+        sim.faults()
+        assert find_driver.find_driver(bmc, facts=facts) == "ipmi"
 
 
 # Playbooks
@@ -333,39 +373,6 @@ def test_no_failure_tells_a_password(playbook, workplace, door):
         assert "unexpected error" not in run.stdout
         assert run.stdout.count("fatal: [node") == len(FAILURES) + 1 - 2, run.stdout  # a session does, and nobody was locked out yet
         assert all(sim.show(index)["sessions_open"] == 0 for index in range(len(FAILURES)))
-
-
-def test_unreachable_bmc_costs_its_time_once_per_run(playbook, sim):
-    sim.faults("blackhole")
-    tasks = [{**info(), "ignore_errors": True} for _unused in range(4)]
-    begin = time.monotonic()
-    run = playbook({"node1": host(sim.connections[0])}, tasks, "-v")
-    assert time.monotonic() - begin < 2 * redfish_transport.CONNECT_TIMEOUT + 3
-    told = [line for line in run.stdout.splitlines() if line.startswith("fatal:")]
-    assert len(told) == 4 and all("does not answer" in line for line in told), run.stdout
-    assert ["is not tried again before 60 s have passed" in line for line in told] == [False, True, True, True]
-    sim.faults()
-    assert playbook({"node1": host(sim.connections[0])}, tasks[:1]).returncode == 0
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_playbook_leaves_no_session(sim, tmp_path, number):
-    sim.faults("basic_auth_off", "power_ignored")
-    (tmp_path / "inventory.json").write_text(json.dumps({"all": {"hosts": {"node1": host(sim.connections[0])}}}))
-    (tmp_path / "play.yml").write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": [info(timeout=60)]}]))
-    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(Path(_errors.__file__).parents[5]), "ANSIBLE_LOCAL_TEMP": str(tmp_path / "local")}
-    with subprocess.Popen([shutil.which("ansible-playbook"), "-i", "inventory.json", "play.yml"], cwd=tmp_path, env=environment,
-                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True) as run:
-        limit = time.monotonic() + 30
-        while not sim.show()["sessions_open"] and time.monotonic() < limit:
-            time.sleep(0.1)
-        assert sim.show()["sessions_open"] == 1
-        run.send_signal(number)
-        run.wait(30)
-    limit = time.monotonic() + 10
-    while sim.show()["sessions_open"] and time.monotonic() < limit:
-        time.sleep(0.1)
-    assert sim.show()["sessions_open"] == 0
 
 
 def test_driver_auto_and_quirks_in_a_playbook(playbook, workplace):

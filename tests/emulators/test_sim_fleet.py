@@ -129,6 +129,22 @@ def test_three_requests_on_one_connection(playbook, rack, hosts, form, task, mos
     assert counters["requests"] <= most and counters["connections"] == 1, rack.requests(0)
 
 
+@pytest.mark.parametrize("form", ["fleet", "host"])
+def test_what_one_task_found_out_the_next_one_knows(playbook, rack, hosts, form):
+    """Without system_id the path of the system costs the first task one request, and no later one."""
+    rack.reset(0)
+    rack.change(0, power="Off")
+    bmc = {key: value for key, value in hosts["node0"]["baremetal_bmc"].items() if key != "system_id"}
+    options, more = ({"nodes": ["node0"]}, {"run_once": True}) if form == "fleet" else ({}, {})
+    tasks = [{"name": "Do", module: {**given, **options}, **more} for module, given in (
+        ("rackwright.baremetal.power", {"state": "off"}), ("rackwright.baremetal.power", {"state": "on"}),
+        ("rackwright.baremetal.boot_device", {"device": "pxe"}))]
+    run = playbook({"node0": {"baremetal_bmc": bmc}, "gateway": GATEWAY}, tasks)
+    assert run.returncode == 0, run.stdout
+    paths = [request["path"].rstrip("/") for request in rack.requests(0)]
+    assert paths.count("/redfish/v1/Systems") == 1 and len(paths) <= 1 + 1 + 3 + 3, paths
+
+
 def test_registry_tells_the_bmcs_and_learns_all_power_states(playbook, rack, hosts, tmp_path, monkeypatch):
     url = f"sqlite:///{tmp_path}/registry.db"
     monkeypatch.setenv("RACK_BMC", PASSWORD)

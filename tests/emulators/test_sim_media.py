@@ -12,6 +12,7 @@ import time
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.bios_settings import (
     ensure_bios_settings,
+    ensure_nothing_pending,
 )
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.boot_order import ensure_boot_order, read_boot_order
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.driver import open_driver
@@ -105,6 +106,19 @@ def test_bios_settings_on_every_board(board, personality):
 
 
 @pytest.mark.parametrize("personality", PERSONALITIES)
+def test_check_mode_foresees_whether_pending_settings_are_taken_back(board, personality):
+    with board(personality) as service:
+        ensure_bios_settings(service, {"NumLock": "Off"})
+        ends = []
+        for check_mode in (True, False):
+            try:
+                ends.append(ensure_nothing_pending(service, check_mode=check_mode)["changed"])
+            except BaremetalError as error:
+                ends.append(str(error))
+        assert ends[0] == ends[1] and (ends[0] is True or personality in ("dell_idrac9", "dell_idrac10", "supermicro_x12"))
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
 def test_boot_order_on_every_board(board, personality):
     with board(personality) as service:
         last = read_boot_order(service).pending[-1]
@@ -126,6 +140,22 @@ def test_secure_boot_on_every_board(board, personality):
         assert ensure_secure_boot(service, True, check_mode=True)["changed"] and not board.changes(personality)
         result = ensure_secure_boot(service, True)
         assert result["changed"] and result["reboot_required"]
+        sent = len(board.changes(personality))
+        for options in ({}, {"check_mode": True}):
+            again = ensure_secure_boot(service, True, **options)
+            assert not again["changed"] and again["reboot_required"] and len(board.changes(personality)) == sent
+        ensure_power(board.driver, "on")
+        assert not ensure_secure_boot(service, True)["reboot_required"]
+
+
+@pytest.mark.parametrize("keys", ["none", "no_platform_key"])
+@pytest.mark.parametrize("personality", [name for name in PERSONALITIES if name != "supermicro_x12"])
+def test_keys_are_reset_once(board, personality, keys):
+    with board(personality) as service:
+        assert ensure_secure_boot(service, keys=keys)["changed"]
+        sent = len(board.changes(personality))
+        again = ensure_secure_boot(service, keys=keys)
+        assert not again["changed"] and len(board.changes(personality)) == sent
 
 
 @pytest.mark.parametrize("personality", PERSONALITIES)

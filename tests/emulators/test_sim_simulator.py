@@ -711,7 +711,8 @@ def test_ipmi_logins_that_fail(ipmi, ipmitool):
 def playbook_of_users(tmp_path):
     """``playbook_of_users(*arguments)``: run playbooks/bmc_simulator.yml; gives the completed process."""
     root = personalities.DIRECTORY.parents[2]
-    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(root.parents[2]), "ANSIBLE_LOCAL_TEMP": str(tmp_path / "local"), "ANSIBLE_NOCOLOR": "1"}
+    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(root.parents[2]), "ANSIBLE_LOCAL_TEMP": str(tmp_path / "local"), "ANSIBLE_NOCOLOR": "1",
+                   "PWD": str(tmp_path)}
     program = os.path.join(os.path.dirname(sys.executable), "ansible-playbook")
 
     def run(*arguments):
@@ -772,3 +773,28 @@ def test_playbook(playbook_of_users, tmp_path):
         time.sleep(0.1)
     assert not os.path.exists(f"/proc/{pid}")
     assert "changed=0" in run("-e", "bmc_simulator_state=absent")
+
+
+def test_playbook_for_an_inventory_and_a_personality_of_ones_own(playbook_of_users, tmp_path):
+    """The hosts get the BMCs in their order, the same ones each time; the file is beside the inventory."""
+    names = [f"blade{number}" for number in range(9, 0, -1)]
+    (tmp_path / "hosts").write_text("\n".join(["[rack]", *names]))
+    (tmp_path / "mine.yml").write_text("base: openbmc\ntree: {/redfish/v1/Systems/system: {Model: Mine}}\n")
+    given = ["-i", "hosts", "-e", f"bmc_simulator_dir={tmp_path / 'sim'}"]
+    try:
+        done = playbook_of_users(*given, "-e", "bmc_simulator_personality=none.yml")
+        assert done.returncode and f"the simulator did not start: ValueError: no such personality: {tmp_path}/none.yml" in done.stdout
+        for changed in (2, 0):
+            done = playbook_of_users(*given, "-e", "bmc_simulator_personality=mine.yml,generic")
+            assert f"changed={changed}" in done.stdout and "failed=0" in done.stdout, done.stdout
+        hosts = yaml.safe_load((tmp_path / "sim" / "inventory.yml").read_text())["all"]["hosts"]
+        http = Client(hosts["blade7"]["baremetal_bmc"]).get("/redfish/v1/Systems/system")
+        assert (http["Model"], http["SerialNumber"]) == ("Mine", "SIM000002")
+    finally:
+        playbook_of_users(*given, "-e", "bmc_simulator_state=absent")
+
+
+def test_bmc_that_is_not_there_is_told_and_changes_none(sim):
+    with pytest.raises(RuntimeError, match="there is no BMC 77; they are 0 to"):
+        sim.change(faults={"hang": True}, bmcs=[0, 77])
+    assert "hang" not in sim.show(0)["faults"]

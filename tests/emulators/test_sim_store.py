@@ -11,6 +11,7 @@ import re
 import time
 
 import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import ipmi_session
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.accounts import ensure_account
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import NotLetIn
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.driver import open_driver
@@ -118,6 +119,26 @@ def test_update_that_did_not_happen_is_an_error(board, fault, seen, clock):
         ensure_firmware(driver.service, "NIC.1", "23.0.1", image="http://192.0.2.1/nic.1-23.0.1.bin", clock=clock, sleep=clock.sleep)
 
 
+@pytest.mark.parametrize("fault", [{}, {"firmware_lie": True}])
+def test_bios_update_is_judged_after_the_reboot_that_is_allowed(board, fault, clock):
+    with board("dell_idrac9", **fault) as driver:
+        ensure_power(driver, "on", timeout=30)
+
+        def update(**options):
+            return ensure_firmware(driver.service, "bios", "7.1.2", image="http://192.0.2.1/bios-7.1.2.bin", clock=clock, sleep=clock.sleep, **options)
+
+        if not fault:
+            assert update(reboot=lambda: ensure_power(driver, "rebooted", timeout=30))["after"]["version"] == "7.1.2"
+            return
+        with pytest.raises(BaremetalError, match="bios has not become version 7.1.2"):
+            update(reboot=lambda: ensure_power(driver, "rebooted", timeout=30))
+
+
+def test_bios_update_that_did_nothing_is_not_told_as_waiting(board, clock):
+    with board("generic", "firmware_lie") as driver, pytest.raises(BaremetalError, match="cannot be told whether bios becomes version 7.1.2"):
+        ensure_firmware(driver.service, "bios", "7.1.2", image="http://192.0.2.1/bios-7.1.2.bin", clock=clock, sleep=clock.sleep)
+
+
 def test_component_that_cannot_be_updated_is_refused_before_anything_is_sent(board):
     with board() as driver, pytest.raises(BaremetalError, match="cannot update CPLD"):
         ensure_firmware(driver.service, "CPLD", "1.0", image="http://192.0.2.1/cpld-1.0.bin")
@@ -185,8 +206,10 @@ def test_without_a_session_the_own_password_is_not_touched(board):
 
 
 @pytest.fixture
-def ipmi_account(tmp_path):
+def ipmi_account(tmp_path, monkeypatch):
     """``ipmi_account(name, ...)``: ``ensure_account`` on a simulated BMC with IPMI, as somebody with the password ``own``."""
+    # Seconds for a command that is lost.
+    monkeypatch.setattr(ipmi_session, "_WAITS", (0.5, 0.5))
     with ipmi_bmcs(directory=tmp_path, password=PASSWORD) as sim:
         bmc = sim.connections[0]
 
@@ -198,6 +221,7 @@ def ipmi_account(tmp_path):
                 accounts = IpmiAccounts(driver, bmc["username"], log_in)
                 return ensure_account(accounts, (bmc["username"], own), name, sleep=lambda seconds: None, **options)
 
+        run.sim = sim
         yield run
 
 
@@ -219,6 +243,23 @@ def test_ipmi_own_password_is_rotated(ipmi_account):
         ipmi_account("operator", password=NEW)
 
 
+@pytest.mark.parametrize(("fault", "holds", "said", "refused"), [
+    ({"applied": True}, NEW, None, 0), ({"applied": False}, PASSWORD, "did not take the new password of operator; the old one is still good", 1),
+    ({"applied": True, "kept": "something else"}, "something else", "neither with the new nor with the old password.*the way back is over", 2)])
+def test_ipmi_session_that_is_lost_over_the_rotation(ipmi_account, fault, holds, said, refused):
+    """What holds now is found out, with one login for each password, and told."""
+    ipmi_account.sim.faults(password_lost={"count": 1, **fault})
+    if said is None:
+        result = ipmi_account("operator", password=NEW)
+        assert result["changed"] and result["password_changed"] and result["outdated_credential"] and result["after"]["role"] == "Administrator"
+    else:
+        with pytest.raises(BaremetalError, match=said):
+            ipmi_account("operator", password=NEW)
+    assert ipmi_account.sim.counters().get("logins_failed", 0) == refused
+    assert not ipmi_account("operator", own=holds, role="Administrator")["changed"]
+    assert ipmi_account.sim.show()["sessions_open"] == 0
+
+
 # RAID
 
 
@@ -236,6 +277,25 @@ def test_volumes_are_made_replaced_and_found(board, personality):
         assert len(board.changes()) == changes
         result = settled(driver, other, delete_existing=True)
         assert [len(volume["physical_disks"]) for volume in result["volumes"]] == [4]
+
+
+@pytest.mark.parametrize("payload", [True, False])
+def test_volume_that_waits_for_the_boot_is_asked_for_once(board, simulator, payload):
+    """A board that works at a reset only, and until then shows nothing but its task."""
+    with board() as driver:
+        simulator.change(board.index, behaviour={"volume_apply_default": "OnReset", "task_payload": payload})
+        for path in list(simulator.state(board.index)):
+            if path.endswith("/Volumes"):
+                simulator.state(board.index).merge(path, {"@Redfish.OperationApplyTimeSupport": {"SupportedValues": ["OnReset"]}})
+        try:
+            first = ensure_raid(driver.service, MIRROR)
+            assert first["changed"] and first["reboot_required"]
+            changes = len(board.changes())
+            again = ensure_raid(driver.service, MIRROR)
+            assert not again["changed"] and again["reboot_required"] and again["pending"] and len(board.changes()) == changes
+            assert settled(driver, MIRROR)["volumes"][0]["size_gb"] == 100
+        finally:
+            simulator.change(board.index, behaviour={"volume_apply_default": "Immediate", "task_payload": True})
 
 
 def settled(driver, target, **options):

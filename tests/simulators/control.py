@@ -76,11 +76,11 @@ class Control:
         if len(parts) == 1:
             if request.method == "GET":
                 return Reply(200, self._connections())
-            numbers = body.pop("bmcs", range(len(self.boards)))
-            for number in numbers:
-                self.boards[number].change(body)
-            return Reply(200, {"changed": len(numbers)})
-        board = self.boards[int(parts[1])]
+            boards = [self._board(number) for number in body.pop("bmcs", range(len(self.boards)))]
+            for board in boards:
+                board.change(body)
+            return Reply(200, {"changed": len(boards)})
+        board = self._board(int(parts[1]))
         what = parts[2] if len(parts) > 2 else ""
         if what == "tree":
             return self._tree(request.method, board, f"/{parts[3]}" if len(parts) > 3 else "", request.path.endswith("/"), body)
@@ -96,6 +96,11 @@ class Control:
             else:
                 raise ValueError(f"no such order: {what}")
         return Reply(200, board.show())
+
+    def _board(self, number):
+        if number not in range(len(self.boards)):
+            raise ValueError(f"there is no BMC {number}; they are 0 to {len(self.boards) - 1}")
+        return self.boards[number]
 
     def _tree(self, method, board, path, slash, body):
         if path and slash and not board.exists(path):

@@ -101,7 +101,8 @@ IPMI = {
     "delay": "waits `seconds` before it answers",
     "no_channel_auth": "answers C1h to Get Channel Authentication Capabilities",
     "lost_session": "forgets a session in the middle of the work (use count)",
-    "other_machine": "the GUID is that of another machine",
+    "password_lost": "forgets the session over Set User Password, `applied` (true) or not; `kept` is stored in place of the password",
+    "other_machine": "GUID and serial number are those of another machine",
 }
 
 

@@ -23,6 +23,9 @@ _OPENING = 30.0  # seconds that a session may take to open
 BEHAVIOUR = {
     "cipher_suites": [3, 17], "max_sessions": 15, "session_timeout": 60.0, "manufacturer_id": 0, "product_id": 1, "manufacturer": "Simulated",
     "product": "Simulated 1", "kg": "", "channel_cipher_suites": True,
+    # How the system GUID is sent: smbios, ipmi (20.8), rfc4122, its own, zeros, or none at all; and the serial number in the FRU, None for the machine's,
+    # False for a BMC without FRU.
+    "guid": "smbios", "fru_serial": None,
 }
 # Lowest privilege level by (network function, command): 2 user, 3 operator, 4 administrator. Others: 2 (appendix G).
 _NEEDS = {
@@ -120,9 +123,10 @@ class Board:
 
     @property
     def guid(self):
-        """The system GUID, as it is sent (section 22.14: least significant byte first)."""
-        number = uuid.UUID(self.machine.uuid)
-        return uuid.UUID(int=0x99).bytes_le if "other_machine" in self.faults.on else number.bytes_le
+        """The system GUID, as it is sent (section 22.14)."""
+        number = uuid.UUID(int=0x99) if "other_machine" in self.faults.on else uuid.UUID(self.machine.uuid)
+        return {"smbios": number.bytes_le, "ipmi": number.bytes[::-1], "rfc4122": number.bytes, "own": b"\x01SMC" + number.bytes[4:]}.get(
+            self.behaviour["guid"], bytes(16))
 
     # Packets
 
@@ -199,6 +203,11 @@ class Board:
         work = COMMANDS.get((message.netfn, message.command))
         if work is None:
             return [message.answer(0xC1)]
+        if (message.netfn, message.command) == (0x06, 0x47) and message.data[1] & 3 == 2 and (found := self.faults.hit("password_lost")):
+            if found.get("applied", True):
+                work(self, session, message.data[:2] + found["kept"].encode() if "kept" in found else message.data)
+            self.close(session)
+            return []
         if session.privilege < _NEEDS.get((message.netfn, message.command), 2):
             return [message.answer(0xD4)]
         try:

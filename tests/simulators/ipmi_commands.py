@@ -56,7 +56,7 @@ def self_test(board, session, data):
 
 @_command(APP, 0x37, without_session=True)
 def system_guid(board, session, data):
-    return OK, board.guid
+    return (0xC1, b"") if board.behaviour["guid"] == "none" else (OK, board.guid)
 
 
 @_command(APP, 0x08)
@@ -330,20 +330,22 @@ def sensor_record(board, session, data):
 
 @_command(STORAGE, 0x10)
 def fru_info(board, session, data):
-    return (OK, struct.pack("<HB", len(_fru(board)), 0)) if data[0] == 0 else (NOT_PRESENT, b"")
+    is_there = data[0] == 0 and board.behaviour["fru_serial"] is not False
+    return (OK, struct.pack("<HB", len(_fru(board)), 0)) if is_there else (NOT_PRESENT, b"")
 
 
 @_command(STORAGE, 0x11)
 def fru_read(board, session, data):
     number, start, size = struct.unpack_from("<BHB", data)
-    if number:
+    if number or board.behaviour["fru_serial"] is False:
         return NOT_PRESENT, b""
     part = _fru(board)[start:start + min(size, 128)]
     return OK, bytes([len(part)]) + part
 
 
 def _fru(board):
-    serial = "OTHER99" if "other_machine" in board.faults.on else board.machine.serial
+    given = board.behaviour["fru_serial"]
+    serial = given if given is not None else "OTHER99" if "other_machine" in board.faults.on else board.machine.serial
     return ipmi_data.fru(board.behaviour["manufacturer"], board.behaviour["product"], serial)
 
 

@@ -21,6 +21,7 @@ class Machine:
     :ivar on_boot: functions called when the server starts to boot; each returns a dict of what it made of the
         boot override, or None.
     :ivar boots: what the server booted, oldest first.
+    :ivar watch: function called with what the server booted, or with None when it lost its power.
     """
 
     def __init__(self, index, power="Off"):
@@ -31,6 +32,7 @@ class Machine:
         self.clock_offset = 0.0
         self.on_boot = []
         self.boots = []
+        self.watch = lambda boot: None
         self.nmis = 0
         self.last_reset = "2026-01-01T00:00:00Z"
         self._step = None
@@ -97,6 +99,7 @@ class Machine:
 
     def _stopped(self):
         self.power = "Off"
+        self.watch(None)
 
     def _started(self):
         self.power = "On"
@@ -108,3 +111,4 @@ class Machine:
         for ask in self.on_boot:
             boot.update(ask() or {})
         self.boots.append(boot)
+        self.watch(boot)

@@ -4,9 +4,10 @@
 
 """Personalities: what a maker's boards do otherwise, as YAML files over the generic tree.
 
-A file has ``base`` (the personality under it, generic where there is none), ``rename`` (path of the generic tree to path of
-this board), ``tree`` (JSON merge patch by path as on this board, RFC 7396; null removes the resource; the string ``%NULL%``
-becomes a JSON null), ``behaviour`` (see BEHAVIOUR), ``faults`` (switched on from the start) and ``ipmi`` (see ipmi_board.py).
+A file has ``base`` (the personality under it, generic where there is none), ``mockup`` (a directory with a Redfish mockup, which
+takes the place of the generic tree), ``rename`` (path of the generic tree to path of this board), ``tree`` (JSON merge patch by
+path as on this board, RFC 7396; null removes the resource; the string ``%NULL%`` becomes a JSON null), ``behaviour`` (see
+BEHAVIOUR), ``faults`` (switched on from the start) and ``ipmi`` (see ipmi_board.py).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import yaml
 
 from . import redfish_tree
 
+_ROOT = "/redfish/v1/"
 DIRECTORY = Path(__file__).with_name("personalities")
 
 BEHAVIOUR = {
@@ -82,6 +84,7 @@ BEHAVIOUR = {
     "task_404_first": 0,  # so many times a new task answers 404
     "sys518_after_task": 0,  # so many requests are refused with SYS518 after a task
     "task_location": "monitor",  # or task
+    "task_payload": True,  # a task shows the request that it does (Task v1_3)
     "volume_task": False,  # also what is done at once answers 202 with a task
     "task_kept": 3600.0,  # seconds that a task is kept after its end
     "task_monitor_deletes": False,
@@ -105,15 +108,17 @@ class Personality:
     def __init__(self, name, overlay):
         self.name = name
         self.description = overlay.get("description", "")
-        self._renames = overlay.get("rename") or {}
         self.faults = overlay.get("faults") or {}
         self.behaviour = {**BEHAVIOUR, **(overlay.get("behaviour") or {})}
         self.ipmi = overlay.get("ipmi") or {}
         unknown = set(self.behaviour) - set(BEHAVIOUR)
         if unknown:
             raise ValueError(f"personality {name}: no such behaviour: {', '.join(sorted(unknown))}")
-        tree = redfish_tree.generic()
-        if self._renames:
+        if overlay.get("mockup"):
+            tree, self._renames = mockup(Path(overlay["mockup"]))
+        else:
+            tree, self._renames = redfish_tree.generic(), overlay.get("rename") or {}
+        if self._renames and not overlay.get("mockup"):
             tree = json.loads(self._renamed(json.dumps(tree)))
             for path, resource in tree.items():
                 if "Id" in resource and path != "/redfish/v1/":
@@ -184,6 +189,32 @@ def _remove(tree, path):
         parent["Members@odata.count"] = len(parent["Members"])
 
 
+def mockup(directory):
+    """A tree as DMTF publishes them and Redfish-Mockup-Creator reads them from a board (DSP2043): an index.json for each resource.
+
+    Power state, the first account and the timeout of sessions are the simulator's; all else is as in the mockup.
+
+    :returns: the tree, and dict of paths of the generic tree to those of the mockup.
+    :raises ValueError: when there is no service root, or no system.
+    """
+    tree = {}
+    for file in sorted(directory.rglob("index.json")):
+        resource = json.loads(file.read_text(encoding="utf-8"))
+        path = resource.get("@odata.id") if isinstance(resource, dict) else None
+        if isinstance(path, str) and path.startswith(_ROOT):
+            tree[path if path == _ROOT else path.rstrip("/")] = resource
+    firsts = {kind: next(iter(tree.get(f"{_ROOT}{kind}", {}).get("Members") or [{}])).get("@odata.id") for kind in ("Systems", "Managers", "Chassis")}
+    if _ROOT not in tree or firsts["Systems"] not in tree:
+        raise ValueError(f"{directory} holds no Redfish mockup with a system")
+    tree[firsts["Systems"]]["PowerState"] = "%POWER%"
+    accounts = next(iter(tree.get(f"{_ROOT}AccountService/Accounts", {}).get("Members") or [{}])).get("@odata.id")
+    _add(tree, accounts or f"{_ROOT}AccountService/Accounts/1", {
+        "@odata.type": "#ManagerAccount.v1_11_0.ManagerAccount", "UserName": "%USERNAME%", "Enabled": True, "RoleId": "Administrator"})
+    _add(tree, f"{_ROOT}SessionService", {"SessionTimeout": 600})
+    _add(tree, f"{_ROOT}SessionService/Sessions", {"Members": []})
+    return tree, {f"{_ROOT}{kind}/1": path for kind, path in firsts.items() if path}
+
+
 def names():
     """The names of all personalities."""
     return ["generic", *sorted(file.stem for file in DIRECTORY.glob("*.yml"))]
@@ -193,19 +224,23 @@ def names():
 def load(name):
     """A personality by name, or from a file of one's own.
 
-    :param name: one of ``names()``, or the path of a YAML file.
+    :param name: one of ``names()``, the path of a YAML file, or a directory with a Redfish mockup.
     :raises ValueError: when there is no such personality.
     """
     if name == "generic":
         return Personality("generic", {})
-    file = Path(name) if "/" in name else DIRECTORY / f"{name}.yml"
+    if Path(name).is_dir():
+        return Personality(Path(name).name, {"mockup": name})
+    file = Path(name) if "/" in name or name.endswith((".yml", ".yaml")) else DIRECTORY / f"{name}.yml"
     if not file.exists():
-        raise ValueError(f"no such personality: {name}; known: {', '.join(names())}, or the path of a file")
+        raise ValueError(f"no such personality: {name}; known: {', '.join(names())}, or the path of a file or of a mockup")
     return Personality(file.stem, _overlay(file))
 
 
 def _overlay(file):
     overlay = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    if overlay.get("mockup"):
+        overlay["mockup"] = str(file.parent / overlay["mockup"])
     base = overlay.pop("base", None)
     if not base:
         return overlay

@@ -26,7 +26,8 @@ def options(description):
     """The options that every simulator has."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--count", type=int, default=1, help="how many BMCs")
-    parser.add_argument("--personality", default="generic", help=f"{', '.join(personalities.names())}, or the path of a YAML file; "
+    parser.add_argument("--personality", default="generic", help=f"{', '.join(personalities.names())}, the path of a YAML file, "
+                        "or a directory with a Redfish mockup; "
                         "several, separated by commas, take turns")
     parser.add_argument("--first-address", default="127.66.0.1", help="address of the first BMC; the others follow")
     parser.add_argument("--port", type=int, default=0, help="port of all BMCs (default: a free one)")
@@ -110,7 +111,8 @@ def _go_on_in_the_background(directory):
         os.close(writer)
         with open(reader, encoding="utf-8") as ready:
             line = ready.readline()
-        print(line.strip() or f"the simulator did not start, see {directory / 'log'}", file=sys.stdout if line else sys.stderr)
+        said = (directory / "log").read_text(encoding="utf-8").splitlines()[-1:] if not line else []
+        print(line.strip() or f"the simulator did not start: {' '.join(said)} (see {directory / 'log'})", file=sys.stdout if line else sys.stderr)
         # Not by way of what the child will clean up.
         sys.stdout.flush()
         os._exit(0 if line else 1)

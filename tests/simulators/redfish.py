@@ -19,6 +19,7 @@ from . import faults, personalities, program, redfish_access, redfish_dell, redf
 from .certificates import Authority
 from .http_server import Listener
 from .machine import Machine
+from .netboot import Netboot
 from .redfish_board import Board
 
 # Importing them has told the boards what to do with a request.
@@ -104,6 +105,8 @@ async def _main(arguments):
         machine.power_delay = arguments.power_delay
         board = SimulatedBmc(machine, kinds[index % len(kinds)], arguments.username, password, address, json.loads(arguments.faults))
         machine.power = arguments.power
+        if arguments.boot_server:
+            Netboot(arguments.boot_server, machine, arguments.boot_seconds)
         board.latency, board.authority, board.task_seconds = arguments.latency, authority, arguments.task_seconds
         boards.append(board)
     program.listen(boards, arguments.port, _open)
@@ -125,6 +128,8 @@ def main():
     parser.add_argument("--directory", help="where the certificates are kept (default: a new directory)")
     parser.add_argument("--http", action="store_true", help="HTTP without TLS")
     parser.add_argument("--task-seconds", type=float, default=1.0, help="how long a task takes")
+    parser.add_argument("--boot-server", metavar="ROOT", help="let the machines boot what the boot server with this root has for them")
+    parser.add_argument("--boot-seconds", type=float, default=0.0, help="how long a boot takes")
     arguments = parser.parse_args()
     arguments.directory = arguments.directory or arguments.background
     with contextlib.ExitStack() as stack:

@@ -395,7 +395,8 @@ class Board:
         return Reply(204)
 
     def _upload(self, path):
-        service = self.peek(self.path(f"{ROOT}/UpdateService"))
+        path_of_service = self.path(f"{ROOT}/UpdateService")
+        service = self.peek(path_of_service) if self.exists(path_of_service) else {}
         return next((UPLOADS[name] for name in _UPLOAD_URIS if service.get(name) == path), None)
 
     def _act(self, request, path):

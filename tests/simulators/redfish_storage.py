@@ -56,20 +56,23 @@ def create(board, path, body):
         for drive in drives:
             board.own(drive)["Links"]["Volumes"] = [{"@odata.id": volume}]
 
-    reply = _when(board, path, body, "Create volume", work)
+    reply = _when(board, path, ("POST", path, body), "Create volume", work)
     return reply or Reply(201, board.read(volume), {"Location": volume})
 
 
-def _when(board, collection, body, name, work):
-    """Do the work at once, or as a task, or at the next reset."""
-    wanted = body.get(_APPLY)
+def _when(board, collection, request, name, work):
+    """Do the work at once, or as a task, or at the next reset.
+
+    :param request: ``(method, path, body)``.
+    """
+    wanted = request[2].get(_APPLY)
     if wanted is not None:
         one_of(_APPLY, wanted, board.peek(collection).get("@Redfish.OperationApplyTimeSupport", {}).get("SupportedValues", []))
     default = board.behaviour["volume_apply_default"]
     if (wanted or default) == "OnReset":
-        return redfish_tasks.start(board, name, work, on_reset=True)
+        return redfish_tasks.start(board, name, work, on_reset=True, request=request)
     if board.behaviour["volume_task"]:
-        return redfish_tasks.start(board, name, work)
+        return redfish_tasks.start(board, name, work, request=request)
     work()
     return None
 
@@ -85,7 +88,7 @@ def delete(board, path, body):
                 board.own(drive["@odata.id"])["Links"]["Volumes"] = []
             board.remove(path)
 
-    return _when(board, path.rsplit("/", 1)[0], body, "Delete volume", work)
+    return _when(board, path.rsplit("/", 1)[0], ("DELETE", path, body), "Delete volume", work)
 
 
 @on_patch("Volume")

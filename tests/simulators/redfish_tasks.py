@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 from .http_server import Reply
@@ -17,9 +18,10 @@ class Task:
 
     :param work: function that does the work at the end; it may raise Refuse, and then the task fails.
     :param seconds: how long it takes; None when it waits for a reset of the machine.
+    :param request: ``(method, path, body)`` that began it, which boards with ``task_payload`` show.
     """
 
-    def __init__(self, board, name, work, seconds):
+    def __init__(self, board, name, work, seconds, request=None):
         self.board = board
         self.work = work
         self.seconds = seconds
@@ -34,6 +36,9 @@ class Task:
         board.put(self.path, {
             "@odata.id": self.path, "@odata.type": "#Task.v1_7_1.Task", "Id": f"{prefix}{number}", "Name": name, "TaskState": state, "TaskStatus": "OK",
             "StartTime": board.machine.now(), "PercentComplete": 0, "Messages": [], "TaskMonitor": self.monitor})
+        if request and board.behaviour["task_payload"]:
+            method, path, body = request
+            board.own(self.path)["Payload"] = {"HttpOperation": method, "TargetUri": path, "JsonBody": json.dumps(body), "HttpHeaders": []}
         board.dynamic[self.path] = self._looked_at
         board.dynamic[self.monitor] = self._monitored
         if seconds is None:
@@ -102,11 +107,12 @@ class Task:
         self.board.later(self.board.behaviour["task_kept"], self._forget)
 
 
-def start(board, name, work, *, seconds=None, on_reset=False):
+def start(board, name, work, *, seconds=None, on_reset=False, request=None):
     """Begin a task.
 
     :param seconds: None for as long as this board's tasks take.
     :param on_reset: the work waits for the next reset of the machine.
+    :param request: as for Task.
     :returns: Reply with status 202.
     """
-    return Task(board, name, work, None if on_reset else board.task_seconds if seconds is None else seconds).reply()
+    return Task(board, name, work, None if on_reset else board.task_seconds if seconds is None else seconds, request).reply()

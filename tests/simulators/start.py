@@ -141,16 +141,19 @@ def _common(count, personality, faults, latency, power, power_delay, username, f
 
 
 def redfish_bmcs(count=1, personality="generic", faults=(), directory=None, *, latency=0.0, power="Off", power_delay=0.0, username="operator",
-                 password="simulated-1", first_address="127.66.0.1", port=0, tls=True, task_seconds=1.0):
+                 password="simulated-1", first_address="127.66.0.1", port=0, tls=True, task_seconds=1.0, boot_server=None, boot_seconds=0.0):
     """Simulated Redfish BMCs for the time of a ``with`` block, which gets a Simulator.
 
     :param personality: one of personalities.names(), the path of a YAML file, or several names separated by commas.
     :param faults: names, or dict of name to settings (faults.py).
     :param directory: where to keep certificates; None for the system's temporary directory.
     :param latency: seconds before each answer.
+    :param boot_server: root of the boot server that the machines boot from (netboot.py), or None.
+    :param boot_seconds: how long such a boot takes.
     """
     def arguments(place):
-        where = ["--directory", place] if tls else ["--http"]
+        boot = ["--boot-server", str(boot_server), "--boot-seconds", str(boot_seconds)] if boot_server else []
+        where = [*(["--directory", place] if tls else ["--http"]), *boot]
         return [*_common(count, personality, faults, latency, power, power_delay, username, first_address, port), *where, "--task-seconds", str(task_seconds)]
 
     return _started("redfish", arguments, password, directory)

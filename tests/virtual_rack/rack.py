@@ -50,6 +50,7 @@ virtual_rack_dir: {RACK}
 virtual_rack_venv: {BUILD}/rack-venv
 virtual_rack_install_packages: false
 enroll_hardware_file: {RACK}/hardware.yml
+ramdisk_boot_evidence_directory: {BUILD}/evidence
 ramdisk_boot_timeouts:
   callback: 900
 deploy_timeouts:

@@ -8,24 +8,29 @@ How access is never lost. The account that we log in with is neither deleted nor
 Its password is changed like this: a way back is opened first (Redfish: a session; IPMI: the session that is open
 anyway), which stays good although the password has changed, and without which nothing is sent; the new password is
 sent; a second connection logs in with the new password; where that fails, the old password is set again over the way
-back and proved in its turn. Only after the proof is the way back closed. A password that the BMC cannot keep whole
-is refused before anything is sent. The registry's reference to the password is not touched: the result says that it
-is outdated.
+back and proved in its turn. Only after the proof is the way back closed. Where the BMC is lost over the change, one
+login with the new password and one with the old one tell which of them is good; there are no more, because BMCs lock
+accounts after wrong passwords. A password that the BMC cannot keep whole is refused before anything is sent.
+What tells the password to others is not touched here: the result says that it is outdated, and the door has the registry
+follow. Whoever rotates has both until then, so that a run that is killed in the middle loses nothing; the next one tries the
+old password, then the new.
 
 ``accounts`` below is a RedfishAccounts or an IpmiAccounts, with these methods; an account is a dict with ``id``,
 ``name``, ``role``, ``enabled`` (None when the BMC does not tell) and ``locked``:
 
 ``find(name)``
     the account, read anew, or None.
-``refuse(name, password, role)``
+``refuse(name, password)``
     raises BaremetalError for values that this BMC cannot keep; None for what is not given.
+``own_role(role)``
+    what this BMC calls a role of Redfish, or one of its own, in any case of letters; raises BaremetalError for one that it does not offer.
 ``create(name, password, role, enabled)``, ``change(account, changes, password)``, ``remove(account)``
     ask for a change. ``changes`` holds some of password, role and enabled; ``password`` is the account's right
     password when it is known, for BMCs that want it along with any change.
 ``accepts(account, password)``
     whether that is the account's password.
 ``way_back(account, password)``
-    context manager for a change of the own password.
+    context manager for a change of the own password; ``change`` inside it does not log in anew with the old one.
 ``move_on(password)``
     goes on with the account's new password.
 
@@ -37,12 +42,13 @@ from __future__ import annotations
 import time
 
 from .._errors import BaremetalError
-from .connection import BmcLost
+from .connection import BmcLost, NotLetIn
 
 STAGE = "BMC account"
 
 _PROOFS = 2  # more would lock the account on a BMC that counts wrong passwords
 _PROOF_PAUSE = 10.0  # seconds; some BMCs take a moment until a new password is good
+_LOOKS = 6  # logins that a BMC may leave without an answer
 
 
 def ensure_account(accounts, own, name, *, state="present", password=None, role=None, enabled=None, update_password="always",
@@ -53,7 +59,7 @@ def ensure_account(accounts, own, name, *, state="present", password=None, role=
     :param own: ``(user name, password)`` that we are logged in with.
     :param name: user name of the account.
     :param password: the password that it must have, or None.
-    :param role: ``Administrator``, ``Operator``, ``ReadOnly`` or a role of the BMC; None leaves it alone.
+    :param role: ``Administrator``, ``Operator``, ``ReadOnly`` or a role of the BMC, in any case of letters; None leaves it alone.
     :param enabled: True, False, or None to leave it alone; a new account is enabled.
     :param update_password: ``always``, or ``on_create`` to leave the password of an account alone that is there already.
     :param check_mode: change nothing; whether the password is the wanted one is still found out by logging in.
@@ -68,8 +74,10 @@ def ensure_account(accounts, own, name, *, state="present", password=None, role=
     if before is None:
         return _new(accounts, name, password, role, enabled, check_mode, sleep)
     changes = {}
-    if role is not None and (before["role"] or "").lower() != role.lower():
-        changes["role"] = role
+    if role is not None and not _is_same(before["role"], role):
+        role = accounts.own_role(role)
+        if not _is_same(before["role"], role):
+            changes["role"] = role
     if enabled is not None and before["enabled"] is not enabled:
         changes["enabled"] = enabled
     if is_own and changes:
@@ -81,18 +89,18 @@ def ensure_account(accounts, own, name, *, state="present", password=None, role=
         changes["password"] = password
     if not changes:
         return _result(False, before, before)
-    accounts.refuse(None, changes.get("password"), changes.get("role"))
+    accounts.refuse(None, changes.get("password"))
     if check_mode:
         predicted = {key: value for key, value in changes.items() if key != "password"}
         return _result(True, before, {**before, **predicted}, "password" in changes, is_own)
     if is_own:
         _rotate_own(accounts, before, own[1], password, sleep)
-    else:
-        accounts.change(before, changes, password)
+        return _result(True, before, _seen_again(accounts, name, before), True, True)
+    accounts.change(before, changes, password)
     after = _read_back(accounts, name, changes)
-    if "password" in changes and not is_own:
+    if "password" in changes:
         _prove(accounts, after, password, sleep)
-    return _result(True, before, after, "password" in changes, is_own)
+    return _result(True, before, after, "password" in changes)
 
 
 def change_expired(accounts, own, account, password, *, check_mode=False, sleep=time.sleep):
@@ -104,7 +112,19 @@ def change_expired(accounts, own, account, password, *, check_mode=False, sleep=
     if check_mode:
         return _result(True, account, account, True, True)
     _rotate_own(accounts, account, own[1], password, sleep)
-    return _result(True, account, accounts.find(own[0]), True, True)
+    return _result(True, account, _seen_again(accounts, own[0], account), True, True)
+
+
+def _is_same(role, other):
+    return (role or "").casefold() == other.casefold()
+
+
+def _seen_again(accounts, name, known):
+    """The account as the BMC tells it now, else as it is known: that its new password was proved must be told, whatever comes after."""
+    try:
+        return accounts.find(name) or known
+    except BaremetalError:
+        return known
 
 
 def _result(changed, before, after, password_changed=False, is_own=False):
@@ -141,7 +161,8 @@ def _new(accounts, name, password, role, enabled, check_mode, sleep):
     if missing:
         raise BaremetalError(f"there is no account {name}, and to make it {' and '.join(missing)} must be given", stage=STAGE,
                              cure=f"give {' and '.join(missing)}, or correct the user name")
-    accounts.refuse(name, password, role)
+    accounts.refuse(name, password)
+    role = accounts.own_role(role)
     enabled = enabled is not False
     if check_mode:
         return _result(True, None, {"id": None, "name": name, "role": role, "enabled": enabled, "locked": False}, True)
@@ -189,27 +210,36 @@ def _proved(accounts, account, password, sleep):
 
 
 def _rotate_own(accounts, account, old, new, sleep):
+    """Change the own password; see the top of this file.
+
+    :raises BaremetalError: when the new one is not good; the error says which one is, as far as a login could tell.
+    """
     name = account["name"]
     with accounts.way_back(account, old):
-        lost = None
         try:
-            accounts.change(account, {"password": new}, new)
+            lost = None
+            try:
+                accounts.change(account, {"password": new}, new)
+            except (BmcLost, NotLetIn) as error:
+                # A BMC that ends its sessions with a password may refuse the old one because it took the new one.
+                lost = error
+            if lost is None:
+                is_new = _proved(accounts, account, new, sleep)
+            else:
+                sleep(_PROOF_PAUSE)
+                is_new = _accepts_once(accounts, account, new, sleep)
+            if is_new:
+                accounts.move_on(new)
+                return
+            if lost is not None and _accepts_once(accounts, account, old, sleep):
+                raise BaremetalError(f"the BMC did not take the new password of {name}; the old one is still good", stage=STAGE,
+                                     seen=lost.what, cure="run the same command again") from lost
+            is_back, seen = _take_back(accounts, account, old, lost, sleep)
         except BmcLost as error:
-            # Whether it was done, only a login tells.
-            lost = error
-        if _proved(accounts, account, new, sleep):
-            accounts.move_on(new)
-            return
-        if lost is not None and accounts.accepts(account, old):
-            raise BaremetalError(f"the BMC did not take the new password of {name}; the old one is still good", stage=STAGE,
-                                 seen=lost.what, cure="run the same command again") from lost
-        try:
-            accounts.change(account, {"password": old}, old)
-            is_back = accounts.accepts(account, old)
-            seen = "the login with the new password failed"
-        except BaremetalError as error:
-            is_back = accounts.accepts(account, old)
-            seen = f"the login with the new password failed; setting the old one again: {error.what}"
+            raise BaremetalError(
+                f"the BMC was lost while the password of {name} was changed, and which one is good now, the old or the new, is not known",
+                stage=STAGE, seen=error.what,
+                cure="keep both; when the BMC answers again run the same command, which tries the old one and then the new one") from error
     if is_back:
         raise BaremetalError(f"the BMC took the new password of {name} and did not let us in with it; the old one is good again",
                              stage=STAGE,
@@ -217,3 +247,31 @@ def _rotate_own(accounts, account, old, new, sleep):
     raise BaremetalError(f"the BMC lets us in neither with the new nor with the old password of {name}", stage=STAGE, seen=seen,
                          cure="wait until the BMC unlocks the account and try both; otherwise set the password with another account, "
                               "or inside the machine with ipmitool user set password")
+
+
+def _take_back(accounts, account, old, lost, sleep):
+    """Set the old password again over the way back.
+
+    :param lost: the error over which the change was lost, when both passwords were refused after it; None when it was not lost.
+    :returns: whether the old password is good, and what was seen on the way.
+    """
+    seen = "the login with the new password failed" if lost is None else f"{lost.what}; then the logins with both failed"
+    try:
+        accounts.change(account, {"password": old}, old)
+    except BaremetalError as error:
+        # What was refused once is not offered again: that is how accounts get locked.
+        return lost is None and _accepts_once(accounts, account, old, sleep), f"{seen}; setting the old one again: {error.what}"
+    return _accepts_once(accounts, account, old, sleep), seen
+
+
+def _accepts_once(accounts, account, password, sleep):
+    """Whether a password is good; offered again only to a BMC that did not answer, because it may be starting.
+
+    :raises BmcLost: when it does not answer in the end.
+    """
+    for _unused in range(_LOOKS - 1):
+        try:
+            return accounts.accepts(account, password)
+        except BmcLost:
+            sleep(_PROOF_PAUSE)
+    return accounts.accepts(account, password)

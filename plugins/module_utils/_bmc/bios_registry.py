@@ -12,7 +12,7 @@ from __future__ import annotations
 import difflib
 
 from .._errors import BaremetalError
-from .redfish_service import RedfishRefusal, path_of
+from .redfish_service import RedfishRefusal, last_part, path_of
 from .tolerant import dig, flag, number, objects, text
 
 STAGE = "BIOS settings"
@@ -37,8 +37,8 @@ def read_registry(service, bios, current):
     """
     wanted = (text(bios.get("AttributeRegistry")) or "").lower()
     files = service.members(service.linked(service.root(), "Registries"))
-    for path in sorted(files, key=lambda path: _distance(path.rstrip("/").rpartition("/")[2].lower(), wanted)):
-        if _distance(path.rstrip("/").rpartition("/")[2].lower(), wanted) > 3:
+    for path in sorted(files, key=lambda path: _distance(last_part(path).lower(), wanted)):
+        if _distance(last_part(path).lower(), wanted) > 3:
             break
         try:
             registry = service.find(_location(service.find(path)))

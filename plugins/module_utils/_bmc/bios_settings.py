@@ -10,16 +10,21 @@ Private to the collection; may change at any time.
 
 from __future__ import annotations
 
+import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .._errors import BaremetalError
 from .bios_registry import check, read_registry, same, unalterable
 from .pending import patch_pending, settings_path, settled
 from .redfish_service import RedfishRefusal, path_of
 from .tolerant import dig, flag
+from .waiting_tasks import is_untold, open_tasks, request_of, shown, waiting_bodies
 
 STAGE = "BIOS settings"
+
+# A job of a queue that tells no request; "Configure: BIOS.Setup.1-1" and the type BIOSConfiguration are Dell's, for all of the setup.
+OF_SETUP = re.compile(r"bios\.setup|bios ?(configuration|settings)", re.I)
 
 
 @dataclass
@@ -75,6 +80,34 @@ def _attributes(document):
     return {name: value for name, value in found.items() if "@" not in name} if isinstance(found, dict) else {}
 
 
+def _with_tasks(service, bios):
+    """The BIOS with what only the BMC's tasks tell to be pending."""
+    waiting = {}
+    for body in waiting_bodies(open_tasks(service), bios.path, settings_path(bios.document)):
+        waiting.update(_attributes(body))
+    waiting = {name: value for name, value in waiting.items() if name in bios.current and not same(value, bios.current[name])}
+    return replace(bios, pending={**waiting, **bios.pending})
+
+
+def _read_with_tasks(service):
+    """The BIOS; where the BMC lists nothing as pending, a job may nevertheless hold values."""
+    bios = read_bios(service)
+    return bios if "Attributes" in bios.settings else _with_tasks(service, bios)
+
+
+def _refuse_held(service, bios):
+    """:raises BaremetalError: on a board that leaves its BIOS settings alone while a job with some waits, when one does."""
+    if not service.quirk("bios_job_holds"):
+        return
+    places = {path.rstrip("/") for path in (bios.path, settings_path(bios.document)) if path}
+    jobs = [shown(*found) for found in open_tasks(service)
+            if is_untold(*found[1:], OF_SETUP) or (request_of(found[2]) or ("", ""))[1] in places]
+    if jobs:
+        raise BaremetalError("a job with BIOS settings waits for a reboot, and this BMC takes no others and takes none back until then", stage=STAGE,
+                             seen="; ".join([*jobs, *([f"pending: {', '.join(sorted(_shown(bios.pending)))}"] if _shown(bios.pending) else [])]),
+                             cure="reboot and run the same command again, or delete the job in the BMC's job queue and have nothing_pending")
+
+
 def _shown(values):
     """Values without those of passwords, which some boards tell as hashes."""
     return {name: value for name, value in values.items() if "password" not in name.lower()}
@@ -115,12 +148,20 @@ def ensure_bios_settings(service, settings, *, check_mode=False, warn=lambda tex
     :returns: ``{"changed", "bios_settings", "pending", "reboot_required", "before", "after"}`` for these attributes.
     :raises BaremetalError: for settings that cannot be (nothing was sent), or that the BMC does not show in the end.
     """
-    bios = read_bios(service)
+    bios = _read_with_tasks(service)
     registry = read_registry(service, bios.document, bios.current)
     wanted = check(settings, registry, bios.current, bios.effective)
-    missing = {name: value for name, value in wanted.items() if not same(bios.effective(name), value)}
+
+    def missing_in(seen):
+        return {name: value for name, value in wanted.items() if not same(seen.effective(name), value)}
+
+    if missing_in(bios) and "Attributes" in bios.settings:
+        # It may list nothing but what is in effect.
+        bios = _with_tasks(service, bios)
+    missing = missing_in(bios)
     if not missing:
         return _result(False, bios, bios, wanted)
+    _refuse_held(service, bios)
     if check_mode:
         foreseen = Bios(bios.path, bios.document, bios.settings, bios.current, {
             **{name: value for name, value in bios.pending.items() if name not in missing},
@@ -131,7 +172,9 @@ def ensure_bios_settings(service, settings, *, check_mode=False, warn=lambda tex
     def lacking(seen):
         return sorted(name for name, value in missing.items() if not same(seen.effective(name), value))
 
-    after = settled(lambda: read_bios(service), lambda seen: not lacking(seen), sleep, is_job=bool(answer.task))
+    after = settled(lambda: _read_with_tasks(service), lambda seen: not lacking(seen), sleep, is_job=bool(answer.task))
+    if answer.task and lacking(after):
+        after = _with_tasks(service, after)
     lost = lacking(after)
     result = _result(True, bios, after, wanted)
     if lost and not answer.task:
@@ -152,16 +195,17 @@ def ensure_nothing_pending(service, *, check_mode=False, sleep=time.sleep):
     :returns: as ``ensure_bios_settings``, for the attributes that were pending.
     :raises BaremetalError: when the BMC still shows something pending.
     """
-    bios = read_bios(service)
+    bios = _read_with_tasks(service)
     names = sorted(bios.pending)
     if not names:
         return _result(False, bios, bios, names)
-    if check_mode:
-        return _result(True, bios, Bios(bios.path, bios.document, bios.settings, bios.current, {}), names)
     clear = _clear_action(bios.settings)
     if not clear and service.quirk("bios_pending_clear") is False:
         raise BaremetalError("this BMC cannot take back pending BIOS settings", stage=STAGE, seen=f"pending: {', '.join(names)}",
                              cure="set other values, or reboot and set the settings anew")
+    _refuse_held(service, bios)
+    if check_mode:
+        return _result(True, bios, Bios(bios.path, bios.document, bios.settings, bios.current, {}), names)
     try:
         if clear:
             service.action(bios.settings, clear, {}, stage=STAGE)
@@ -170,7 +214,7 @@ def ensure_nothing_pending(service, *, check_mode=False, sleep=time.sleep):
     except RedfishRefusal as error:
         raise BaremetalError("the BMC refused to take back its pending BIOS settings", stage=STAGE, seen=error.seen,
                              cure="a job may hold them: delete it in the BMC's job queue, or reboot") from error
-    after = settled(lambda: read_bios(service), lambda seen: not seen.pending, sleep)
+    after = settled(lambda: _read_with_tasks(service), lambda seen: not seen.pending, sleep)
     if after.pending:
         raise BaremetalError("the BMC still shows pending BIOS settings", stage=STAGE, seen=", ".join(sorted(after.pending)),
                              cure="a job may hold them: delete it in the BMC's job queue, or reboot")
@@ -204,6 +248,7 @@ def ensure_defaults(service, *, check_mode=False, warn=lambda text: None, sleep=
         result = _result(False, bios, bios, names)
         result["reboot_required"] = result["reboot_required"] or announced
         return result
+    service.offered_target(bios.document, "Bios.ResetBios", stage=STAGE)
     if check_mode:
         result = _result(True, bios, bios, names)
         return {**result, "after": _shown({name: defaults[name] for name in names}), "reboot_required": True}

@@ -18,7 +18,7 @@ from .connection import BmcLost
 CAPABILITY = "BMC information"
 
 # The parts, in the order in which they are read. The first nine cost two requests with Redfish, all of them together.
-PARTS = ("identity", "power", "health", "indicator_led", "bmc", "clock", "bmc_ports", "nics", "firmware", "licences", "sessions", "boot")
+PARTS = ("identity", "power", "health", "indicator_led", "bmc", "clock", "bmc_ports", "nics", "firmware", "licences", "sessions", "boot", "hardware")
 DEFAULT = ("identity", "power", "bmc")
 
 _READERS = {"redfish": bmc_info_redfish.Reader, "ipmi": bmc_info_ipmi.Reader}

@@ -10,7 +10,7 @@ Private to the collection; may change at any time.
 
 from __future__ import annotations
 
-from . import indicator_led
+from . import hardware_redfish, indicator_led
 from .redfish_members import resources
 from .redfish_service import path_of
 from .tolerant import dig, flag, health, moment, number, objects, text, texts, utc
@@ -115,6 +115,9 @@ class Reader:
         system = self._system()
         return {**self._driver.get_boot(), "progress": text(dig(system, "BootProgress", "LastState")),
                 "order": texts(dig(system, "Boot", "BootOrder") or [])}
+
+    def hardware(self):
+        return hardware_redfish.hardware(self._service, self._system(), self.identity(), self.nics(), self.bmc_ports())
 
 
 def identity(system):

@@ -14,7 +14,7 @@ import time
 from .._errors import BaremetalError
 from .connection import BmcLost
 from .ipmi_answers import ask
-from .tolerant import moment, number
+from .tolerant import moment, number, utc
 
 CAPABILITY = "BMC reset"
 STAGE = CAPABILITY
@@ -59,6 +59,10 @@ def reset_bmc(open_bmc, open_again, kind, timeout, *, check_mode=False, warn=lam
             log(f"the answer to the reset is missing: {error}")
         proof = _session_lost(driver, begin, clock, sleep) if is_ipmi else None
     proof = _wait(open_again, before, proof, begin, timeout, warn if is_ipmi and kind == "graceful" else None, clock, sleep)
+    if proof == "away" and before is not None:
+        with open_again() as driver:
+            if not _look(driver, before):
+                warn(f"the BMC was away and is back, and tells that it last started at {utc(before)}, as before: see whether it did restart")
     return {"kind": kind, "seconds": round(clock() - begin), "proof": proof}
 
 
@@ -137,6 +141,9 @@ def _wait(open_again, before, proof, begin, timeout, warn_unseen, clock, sleep):
     while True:
         sleep(pause)
         elapsed = clock() - begin
+        if elapsed > timeout and proof is None:
+            raise BaremetalError(f"the BMC was not seen to restart within {timeout} s", stage=STAGE, seen=seen,
+                                 cure=f"give a larger timeout, for some go away only after a while (up to {_LONGEST_STAY} s are waited), or use the other kind")
         if elapsed > timeout:
             raise BaremetalError(f"the BMC did not come back within {timeout} s", stage=STAGE, seen=seen,
                                  cure="look whether the BMC has power and network; a larger timeout helps if it merely is slow")

@@ -9,6 +9,7 @@ Private to the collection; may change at any time.
 
 from __future__ import annotations
 
+import re
 import time
 
 from .._errors import BaremetalError
@@ -47,10 +48,11 @@ def check_request(device, mode=None, uri=None, **_persistence):
     :param uri: where the firmware loads from, or None.
     :raises BaremetalError: when they do not go together.
     """
-    if uri and device != "http":
+    if uri is not None and device != "http":
         raise BaremetalError(f"the boot device {device} has no URI", stage=STAGE, cure="give the URI with the device http only")
-    if uri and not uri.startswith(("http://", "https://")):
-        raise BaremetalError("the URI to boot from is no http or https URL", stage=STAGE, cure="begin it with http:// or https://")
+    if uri is not None and not re.match(r"https?://[^/\s]", uri):
+        raise BaremetalError("the URI to boot from is no http or https URL", stage=STAGE, seen=f"'{uri}'",
+                             cure="give something like http://192.0.2.1/boot.efi, or leave it out for what DHCP tells")
     if device == "http" and mode == "bios":
         raise BaremetalError("there is no HTTP boot in the boot mode bios", stage=STAGE, cure="leave the mode out, or set it to uefi")
 
@@ -78,12 +80,15 @@ def ensure_boot_device(driver, device, persistent=False, mode=None, uri=None, *,
     before = driver.get_boot()
     if device == "http" and before["mode"] == "bios":
         mode = "uefi"
-    if reached(before, device, persistent, mode, uri):
+    # A BMC that has it all already need not offer it.
+    kept = persistent if reached(before, device, persistent, mode, uri) else driver.boot_offer(device, persistent)
+    foreseen = before if reached(before, device, kept, mode, uri) else _foreseen(before, device, kept, mode, uri)
+    if check_mode or foreseen == before:
         if again and not check_mode:
             driver.set_boot(device, persistent, mode, uri)
-        return {"changed": False, "before": before, "after": before}
-    if check_mode:
-        return {"changed": True, "before": before, "after": _foreseen(before, device, persistent, mode, uri)}
+        if kept != persistent:
+            _tell(foreseen, device, persistent, mode, warn)
+        return {"changed": foreseen != before, "before": before, "after": foreseen}
     sent_mode = None if driver.MODE_IS_FIRM and mode == before["mode"] else mode
     driver.set_boot(device, persistent, sent_mode, uri)
     firm_mode = mode if driver.MODE_IS_FIRM else None
@@ -118,7 +123,8 @@ def _judge(driver, after, device, mode, uri):
         raise BaremetalError(
             f"the BMC did not take the boot mode {mode}", stage=STAGE, seen=f"the BMC kept {after['mode']}",
             cure="power the machine off first, or set the boot mode in the firmware setup of the machine; "
-                 "a mode that is switched off there (CSM, secure boot) is refused like this",
+                 "a mode that is switched off there (CSM, secure boot) is refused like this; on a board that changes the mode only while it boots, "
+                 "reboot once and run the same command again",
         )
 
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 
 from .._errors import BaremetalError
 from .pending import patch_pending, settings_path, settled
-from .redfish_service import RedfishRefusal, path_of
+from .redfish_service import RedfishRefusal, last_part, path_of
 from .tolerant import dig, text, texts
+from .waiting_tasks import open_tasks, waiting_bodies
 
 STAGE = "boot order"
 
@@ -49,7 +50,7 @@ class BootOrder:
 
 def view(resource, path=""):
     """A boot option as the collection shows it."""
-    reference = text(resource.get("BootOptionReference")) or text(resource.get("Id")) or path.rstrip("/").rpartition("/")[2]
+    reference = text(resource.get("BootOptionReference")) or text(resource.get("Id")) or last_part(path)
     uefi_path = text(resource.get("UefiDevicePath"))
     return {"reference": reference, "name": text(resource.get("DisplayName")) or text(resource.get("Name")), "path": uefi_path,
             "device": _class_of(text(resource.get("Alias")), (uefi_path or "").lower())}
@@ -106,6 +107,17 @@ def _class_of_title(title):
     if "Network" in kind:
         return "http" if "HTTP" in title else "pxe"
     return next((name for name, part in (("cdrom", "CD/DVD"), ("usb", "USB"), ("disk", "Hard Disk")) if part in kind), None)
+
+
+def check_order(order):
+    """Refuse an order that says nothing, before anything is sent.
+
+    :param order: list of names.
+    :raises BaremetalError: when it has none, or an empty one, which would be part of every device path.
+    """
+    if not order or not all(str(name).strip() for name in order):
+        raise BaremetalError("the boot order names nothing", stage=STAGE, seen=f"order: {list(order)}",
+                             cure="name at least one boot option, each by reference, display name, device class or part of the UEFI device path")
 
 
 def choose(order, options):
@@ -169,6 +181,11 @@ def ensure_boot_order(service, order, *, check_mode=False, warn=lambda text: Non
         warn("on boards of this kind the order that the BMC tells is not the firmware's while system lockdown is on")
 
     if reached(before):
+        return _result(False, before, before)
+    # A job of an earlier run, which shows nowhere else.
+    waiting = [texts(dig(body, *before.names)) for body in waiting_bodies(open_tasks(service), path_of(before.document), settings_path(before.document))]
+    if waiting and waiting[-1][:len(first)] == first:
+        before = replace(before, pending=waiting[-1])
         return _result(False, before, before)
     wanted = [*first, *(reference for reference in before.pending if reference not in first)]
     # A maker's own resource shows what will be, and says nowhere what is.

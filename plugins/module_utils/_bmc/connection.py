@@ -55,15 +55,16 @@ def refused(what, **context):
     return BaremetalError(what, stage=STAGE, **context)
 
 
-def required(connection, driver, *keys):
+def required(connection, driver, *keys, may_be_empty=()):
     """Check that a connection dict names everything that a driver cannot do without.
 
     :param connection: the ``bmc`` dict: address, port, username, password and the driver's own keys.
     :param driver: name of the driver, for the message.
     :param keys: the keys that must have a value.
+    :param may_be_empty: those of them for which an empty text is one.
     :raises BaremetalError: naming the missing keys.
     """
-    missing = [key for key in keys if connection.get(key) in (None, "")]
+    missing = [key for key in keys if connection.get(key) is None or connection[key] == "" and key not in may_be_empty]
     if missing:
         raise refused(
             f"the driver {driver} needs {' and '.join(missing)} of the BMC, and nothing gives it",

@@ -16,8 +16,8 @@ A driver is a class with these attributes and methods; the instance is one open 
     frozenset of the devices that ``set_boot`` takes: ``pxe``, ``http``, ``disk``, ``cdrom``, ``usb``, ``bios``, ``none``.
 ``MODE_IS_FIRM``
     whether the boot mode that the driver reads is the machine's setting, and not a mere request.
-``__init__(connection, log)``
-    logs on. ``connection`` is the ``bmc`` dict with a clear password.
+``__init__(connection, log, facts=None)``
+    logs on. ``connection`` is the ``bmc`` dict with a clear password, ``facts`` are the run's facts about this BMC or None.
 ``close()``
     logs off; never raises.
 ``get_power()``
@@ -31,12 +31,17 @@ A driver is a class with these attributes and methods; the instance is one open 
 ``get_boot()``
     ``{"device", "persistent", "mode"}``, and ``uri`` for the device http; mode is ``uefi``, ``bios`` or None; device
     may be one that ``set_boot`` does not take, as the BMC calls it.
+``boot_offer(device, persistent)``
+    whether an override, after ``get_boot`` and before ``set_boot``, would be for all boots, as far as the BMC tells what it takes;
+    raises BaremetalError for a device that it does not offer. Nothing is sent that changes it.
 ``set_boot(device, persistent, mode, uri=None)``
     sets the override of the next boot, or of all boots; mode None leaves the mode alone. What it brought about, ``get_boot`` tells.
 ``identity()``
     ``{"system_uuid", "serial", "sku", "manufacturer", "model"}``, None for what the BMC does not tell.
+``evidence(names)``
+    what tells whose BMC it is, as ``refuse_other_machine`` takes it.
 ``IDENTITY_IS_AT_HAND``
-    whether ``identity`` costs nothing; then every opening makes sure that this is the machine that is meant.
+    whether ``evidence`` costs nothing; then every opening makes sure that this is the machine that is meant, even one that only reads.
 ``quirk(name, default=None)``
     what is known about the board's behaviour, by a name of quirks.BEHAVIOURS.
 ``quirk_report()``
@@ -90,23 +95,27 @@ def _offer(values):
 
 
 @contextlib.contextmanager
-def open_driver(driver, connection, log=lambda text: None):
+def open_driver(driver, connection, log=lambda text: None, facts=None, *, only_reads=False):
     """Open a BMC and close it again, whatever happens in between.
+
+    Before anything may be changed it is made sure that this is the machine that is meant, see ``refuse_other_machine``.
 
     :param driver: name of the driver.
     :param connection: dict with ``address``, ``port``, ``username``, ``password`` (clear) and the
         driver's own keys: ``system_id``, ``ca_file``, ``verify`` (redfish), ``cipher_suite``, ``privilege_level``,
-        ``kg_key``, ``bridge_channel``, ``bridge_address`` (ipmi).
+        ``kg_key``, ``bridge_channel``, ``bridge_address`` (ipmi); and ``system_uuid`` and ``serial`` of the machine, where known.
     :param log: called with lines for a person who looks closer.
+    :param facts: the run's facts about this BMC, or None.
+    :param only_reads: that nothing will be changed; then the BMC is not asked whose it is where that costs something.
     :returns: a context manager that gives the driver's instance.
-    :raises BaremetalError: when the driver does not exist or the BMC cannot be opened.
+    :raises BaremetalError: when the driver does not exist, the BMC cannot be opened, or it is another machine's.
     """
     if driver not in DRIVERS:
         raise BaremetalError(f"there is no driver {driver}", stage="BMC connection", cure=_offer(DRIVERS))
-    opened = DRIVERS[driver](connection, log)
+    opened = DRIVERS[driver](connection, log, facts)
     try:
-        if opened.IDENTITY_IS_AT_HAND:
-            refuse_other_machine(opened.identity(), connection.get("system_uuid"), connection.get("serial"))
+        if opened.IDENTITY_IS_AT_HAND or not only_reads:
+            refuse_other_machine(opened.evidence, connection.get("system_uuid"), connection.get("serial"))
         yield opened
     finally:
         opened.close()

@@ -25,34 +25,53 @@ _ANSWER_FUNCTION, _COMMAND = 0x07, 0x38  # at bytes 15 (upper six bits) and 19 o
 _IPMI_PORT = 623
 _TRIES, _TIMEOUT = 3, 1.0  # seconds
 
-_known = {}  # the driver by (address, port), for the life of this process
+_known = {}  # where no run's facts are at hand
 
 
-def find_driver(connection, log=lambda text: None):
+def find_driver(connection, log=lambda text: None, facts=None):
     """Find out whether a BMC speaks Redfish or IPMI; Redfish first, which can do more.
 
     :param connection: the ``bmc`` dict. A ``port`` in it is the port of both.
     :param log: called with lines for a person who looks closer.
+    :param facts: the run's facts about this BMC, or None to remember for this process.
     :returns: ``redfish`` or ``ipmi``.
     :raises BaremetalError: when it answers to neither.
     """
     required(connection, "auto", "address")
-    key = (str(connection["address"]), connection.get("port"))
-    if key not in _known:
-        _known[key] = _find(connection, log)
-    return _known[key]
+    facts = _known if facts is None else facts
+    key = _key(connection)
+    known = facts.get(key)
+    if known not in ("redfish", "ipmi"):
+        known, may_change = _find(connection, log)
+        if not may_change:
+            facts[key] = known
+    return known
+
+
+def forget_driver(connection, facts=None):
+    """Have the next ``find_driver`` find out anew: what was found does not work.
+
+    :param connection: the ``bmc`` dict.
+    :param facts: as for ``find_driver``.
+    """
+    (_known if facts is None else facts).pop(_key(connection), None)
+
+
+def _key(connection):
+    return "driver", str(connection.get("address")), str(connection.get("port"))
 
 
 def _find(connection, log):
-    without_redfish = _redfish_problem(connection)
+    """The driver, and whether the answer may be another one soon: for a BMC whose web server still starts."""
+    without_redfish, is_starting = _redfish_problem(connection)
     if without_redfish is None:
         log("the BMC has a Redfish service root: driver redfish")
-        return "redfish"
+        return "redfish", False
     log(f"no Redfish: {without_redfish}")
     host = str(connection["address"])
     if "://" not in host and _answers_ipmi(host.strip("[]"), int(connection.get("port") or _IPMI_PORT)):
         log("the BMC answers IPMI packets: driver ipmi")
-        return "ipmi"
+        return "ipmi", is_starting
     error = f"the BMC at {host} answers neither to Redfish nor to IPMI"
     seen = f"Redfish: {without_redfish.what}{f' ({without_redfish.seen})' if without_redfish.seen else ''}; IPMI: no reply to packets (UDP)"
     cure = ("check the address, that Redfish or IPMI over LAN is switched on in the BMC, and that no firewall is in between; "
@@ -63,20 +82,24 @@ def _find(connection, log):
 
 
 def _redfish_problem(connection):
-    """None, or the error that reading the service root ends in. The root is readable without credentials (DSP0266)."""
+    """None, or the error that reading the service root ends in; and whether it passes on a BMC that starts, and costs next to no time.
+
+    The root is readable without credentials (DSP0266).
+    """
     try:
         url = base_url(connection)
         with contextlib.closing(Connector(url, connection)) as connector, explained(url):
             answer = connector.request("GET", ROOT, timeout=30)
             # A board that guards its root all the same has one.
             if answer.status == 401:
-                return None
+                return None, False
             body = answer.json()
             if answer.status == 200 and isinstance(body, dict) and (body.get("RedfishVersion") or "Systems" in body):
-                return None
+                return None, False
     except BaremetalError as error:
-        return error
-    return refused(f"what answers at {url} has no Redfish service root", seen=f"GET {ROOT}: HTTP status {answer.status}")
+        return error, isinstance(error.__cause__, ConnectionRefusedError)
+    missing = refused(f"what answers at {url} has no Redfish service root", seen=f"GET {ROOT}: HTTP status {answer.status}")
+    return missing, answer.status >= 500
 
 
 def _answers_ipmi(host, port):

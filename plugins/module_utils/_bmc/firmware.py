@@ -10,6 +10,7 @@ Private to the collection; may change at any time.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 import urllib.parse
@@ -17,9 +18,10 @@ import urllib.parse
 from .._errors import BaremetalError
 from . import upload
 from .connection import BmcLost
-from .redfish_service import RedfishRefusal, path_of
-from .reset_watch import ResetWatch
-from .tolerant import dig, number, text
+from .redfish_members import resources
+from .redfish_service import RedfishRefusal, last_part, path_of
+from .reset_watch import HostWatch, ResetWatch
+from .tolerant import dig, number, objects, text
 
 STAGE = "firmware"
 
@@ -33,6 +35,14 @@ _POLL = 10.0  # seconds between two looks at the version
 _STRANGE_LOOKS = 12  # a BMC that restarts may answer nonsense, or refuse the password, for two minutes; more would lock the account
 # Seconds that the version may take to change after the task has ended well, and where there is no task.
 _SETTLE = {"completed": 60.0, "vanished": 300.0, "none": 300.0}
+_REBOOTED = "rebooted"
+# A machine that was reset takes so long to tell the version of its BIOS.
+_SETTLE_RESET = 600.0
+
+# An entry of the inventory that is there and does not run yet.
+_STAGED = ("StandbyOffline", "Updating", "Deferring", "Starting")
+# Apply times (DSP0268, Settings) that are those of a reset.
+_AT_RESET = ("OnReset", "InMaintenanceWindowOnReset")
 
 # Entries of images that lie in store and do not run; their name is that of the entry which runs (Dell).
 _STORED = ("previous-", "available-")
@@ -93,7 +103,7 @@ def update_service(service):
 
 def _inventory_component(service, name):
     paths = service.members(path_of(update_service(service).get("FirmwareInventory")))
-    direct = [path for path in paths if urllib.parse.unquote(_last(path)).lower() == name.lower()]
+    direct = [path for path in paths if urllib.parse.unquote(last_part(path)).lower() == name.lower()]
     entries = [(path, entry) for path, entry in ((path, service.find(path)) for path in direct or paths) if entry is not None]
     return choose_entry(entries, name)
 
@@ -123,12 +133,8 @@ def choose_entry(entries, name):
     }
 
 
-def _last(path):
-    return path.rstrip("/").rpartition("/")[2]
-
-
 def _entry_id(item):
-    return text(item[1].get("Id")) or _last(item[0])
+    return text(item[1].get("Id")) or last_part(item[0])
 
 
 def simple_update_body(update, image, apply_time, allowed):
@@ -178,6 +184,14 @@ def push_path(uri):
     except ValueError:
         return None
     return path if path.startswith("/") else None
+
+
+def push_apply_time(update):
+    """When the BMC applies what is pushed to HttpPushUri, or None.
+
+    :param update: JSON object of the UpdateService.
+    """
+    return text(dig(update, "HttpPushUriOptions", "HttpPushUriApplyTime", "ApplyTime"))
 
 
 class _Source:
@@ -238,21 +252,68 @@ class _Source:
                     raise BaremetalError("the BMC refused the firmware image", stage=STAGE, seen=error.seen,
                                          cure="check that the image is for this machine and that no other update is running") from error
 
+    def at_reset(self):
+        """Why the BMC applies the image at a reset and not before, as far as that was settled beforehand; or None."""
+        if self._apply_time in _AT_RESET:
+            return f"the BMC took the apply time {self._apply_time}"
+        if self._apply_time:
+            return None
+        if self._push is not None and not self._is_form:
+            told = push_apply_time(self._update)
+            return f"HttpPushUriApplyTime is {told}" if told in _AT_RESET else None
+        where = self._update if self._push is not None else dig(self._update, "Actions", "#UpdateService.SimpleUpdate")
+        offered = dig(where, "@Redfish.OperationApplyTimeSupport", "SupportedValues")
+        if isinstance(offered, list) and offered and all(value in _AT_RESET for value in offered):
+            return f"the BMC offers no other apply time than {', '.join(offered)}"
+        return None
+
+    @contextlib.contextmanager
+    def push_time(self, warn):
+        """Have the BMC apply what is pushed at the wanted time, and as it did before again in the end.
+
+        HttpPushUri has no place for the time but a property that holds for all updates. It is put back when the update has
+        ended, for boards look at it when they have unpacked the image.
+
+        :raises BaremetalError: when the BMC does not keep the time; nothing was pushed.
+        """
+        before = push_apply_time(self._update)
+        if self._push is None or self._is_form or not self._apply_time or before == self._apply_time:
+            yield
+            return
+        try:
+            seen = self._set_push_time(self._apply_time)
+            if seen != self._apply_time:
+                raise BaremetalError("the BMC does not keep the apply time of a pushed update", stage=STAGE,
+                                     seen=f"HttpPushUriApplyTime is {seen} after it was set to {self._apply_time}; nothing was pushed",
+                                     cure="leave apply_time out, or give the image as a URI")
+            yield
+        finally:
+            try:
+                seen = self._set_push_time(before)
+            except BaremetalError as error:
+                seen = error.seen or error.what
+            if seen != before:
+                warn(f"HttpPushUriApplyTime of the BMC's UpdateService was {before} and could not be put back ({seen}); "
+                     "set it by hand, for it holds for every image that is pushed")
+
+    def _set_push_time(self, value):
+        """:returns: what the BMC tells afterwards."""
+        path = self._update["@odata.id"]
+        self._service.patch(path, {"HttpPushUriOptions": {"HttpPushUriApplyTime": {"ApplyTime": value}}})
+        return push_apply_time(self._service.get(path))
+
     def _once(self, body, extra, timeout):
         if self._push is None:
             return self._service.action(self._update, "UpdateService.SimpleUpdate", body, stage=STAGE)
         if self._is_form:
             with upload.form(self._src, {"UpdateParameters": body, **extra}) as content:
                 return self._service.upload(self._push, content, timeout=timeout)
-        if self._apply_time and isinstance(self._update.get("HttpPushUriOptions"), dict):
-            self._service.patch(self._update["@odata.id"],
-                                {"HttpPushUriOptions": {"HttpPushUriApplyTime": {"ApplyTime": self._apply_time}}})
         with upload.plain(self._src) as content:
             return self._service.upload(self._push, content, timeout=timeout)
 
 
-def ensure_firmware(service, name, version, *, image=None, src=None, apply_time=None, timeout=1800, check_mode=False,
-                    clock=time.monotonic, sleep=time.sleep):
+def ensure_firmware(service, name, version, *, image=None, src=None, apply_time=None, timeout=1800, reboot=None, check_mode=False,
+                    warn=lambda text: None, clock=time.monotonic, sleep=time.sleep):
     """Bring a component to a version.
 
     :param service: the RedfishService.
@@ -261,10 +322,13 @@ def ensure_firmware(service, name, version, *, image=None, src=None, apply_time=
     :param image: URI from which the BMC fetches the image; or
     :param src: path of the image on this host.
     :param apply_time: OperationApplyTime (``Immediate``, ``OnReset``); None leaves it to the BMC.
-    :param timeout: seconds from the beginning until the version must be there.
+    :param timeout: seconds from the beginning until the version must be there, and as many again after a reboot.
+    :param reboot: function that reboots the machine, called when the update waits for that or nothing tells whether it does;
+        None where the machine must go on.
+    :param warn: called when something of the BMC stays changed that was to be put back.
     :returns: dict with changed, before and after (components without path and targets), reboot_required, and pending:
-        None, or the version that waits for the reset and what the BMC said.
-    :raises BaremetalError: also when the BMC tells another version in the end.
+        None, or the version that waits for the reset and what says so.
+    :raises BaremetalError: also when the BMC tells another version in the end, and nothing says that the new one waits for a reset.
     """
     before = find_component(service, name)
     if is_version(before["version"], version):
@@ -276,48 +340,125 @@ def ensure_firmware(service, name, version, *, image=None, src=None, apply_time=
     if check_mode:
         return _result(True, before, {**before, "version": version})
     start = clock()
-    watch = ResetWatch(expected=apply_time == "OnReset")
-    answer = source.send(before, timeout)
-    watch(answer.body)
-    outcome = "stopped" if watch.because else service.wait_task(
-        answer, timeout=max(timeout - (clock() - start), 0), stage=STAGE, what=f"the update of {name}", until=watch)
-    waits = watch.because or ("OperationApplyTime OnReset" if apply_time == "OnReset" else None)
-    after = _settled(service, name, version, waits, outcome, start + timeout, clock, sleep)
+    watch = ResetWatch(expected=apply_time == "OnReset", is_bmc=name == BMC)
+    judge = _Judge(service, name, version, watch, clock, sleep)
+    with source.push_time(warn):
+        try:
+            answer = source.send(before, timeout)
+        except BmcLost as error:
+            raise BmcLost("the BMC was lost over the firmware image, and whether it took it is not known", stage=STAGE, seen=error.seen or error.what,
+                          cure="wait until an update would be over, which the BMC's list of tasks may show, and run the same command again") from error
+        watch(answer.body)
+        outcome = "stopped" if watch.because else service.wait_task(
+            answer, timeout=max(timeout - (clock() - start), 0), stage=STAGE, what=f"the update of {name}", until=watch)
+        after, waits = judge.settled(watch.because or source.at_reset(), outcome, start + timeout, reboot is not None)
+    if not is_version(after["version"], version) and reboot:
+        start = clock()
+        reboot()
+        if outcome == "stopped":
+            # Its end tells a failure sooner than the version.
+            service.wait_task(answer, timeout=timeout, stage=STAGE, what=f"the update of {name}", until=lambda task: judge.is_there())
+        after, waits = judge.settled(None, _REBOOTED, start + timeout, False)
     if is_version(after["version"], version):
         return _result(True, before, after)
-    # A BIOS tells its version when it starts, so that a new one cannot show without a reset.
-    return {**_result(True, before, after), "reboot_required": True,
-            "pending": {"version": version, "seen": waits or "the BIOS has not started since"}}
+    return {**_result(True, before, after), "reboot_required": True, "pending": {"version": version, "seen": waits}}
 
 
-def _settled(service, name, version, waits, outcome, deadline, clock, sleep):
-    """The component when it has the version, or waits for a reset; the BMC may go away and come back in between."""
-    settle = clock() + _SETTLE.get(outcome, 0)
-    strange = 0
-    while True:
-        seen = None
-        try:
-            found = find_component(service, name)
-            strange = 0
-            if is_version(found["version"], version) or waits:
-                return found
-            seen = f"the BMC tells version {found['version'] or 'unknown'}"
-            if clock() >= settle and name == BIOS:
-                return found
-        except BmcLost as error:
-            seen = error.what
-            # The time to settle begins when it is back.
-            settle = max(settle, clock() + _SETTLE["completed"])
-        except BaremetalError as error:
-            strange += 1
-            seen = error.what
-            if strange >= _STRANGE_LOOKS:
-                raise
-        if clock() >= deadline or (clock() >= settle and not strange and outcome != "none"):
-            raise BaremetalError(f"{name} has not become version {version}", stage=STAGE, seen=seen,
-                                 cure="look at the event log of the BMC; check that the image holds that version, written as the BMC "
-                                      "tells versions; where a reboot applies it, reboot the machine and run the same command again")
-        sleep(_POLL)
+class _Judge:
+    """Reads the version until it can be told what became of the update."""
+
+    def __init__(self, service, name, version, watch, clock, sleep):
+        self._service = service
+        self._name = name
+        self._version = version
+        self._watch = watch
+        self._clock = clock
+        self._sleep = sleep
+        self._host = HostWatch(service.system())
+
+    def is_there(self):
+        """Whether the BMC tells the version now."""
+        with contextlib.suppress(BaremetalError):
+            return is_version(find_component(self._service, self._name)["version"], self._version)
+        return False
+
+    def settled(self, waits, outcome, deadline, may_be_open):
+        """The component when it has the version, or waits for a reset; the BMC may go away and come back in between.
+
+        :param waits: what says that the update waits for a reset of the machine, or None.
+        :param outcome: of the task, as ``wait_task`` tells it; or _REBOOTED, after which only the version counts.
+        :param deadline: on the clock.
+        :param may_be_open: return what is there also when nothing tells whether the update waits.
+        :returns: ``(component, what says that it waits or None)``.
+        """
+        settle = self._clock() + _SETTLE.get(outcome, 0)
+        if outcome == "completed":
+            # Its end was seen, so that nothing is cut off when there is less time than that.
+            settle = min(settle, deadline)
+        strange, was_away, is_reset = 0, False, False
+        while True:
+            try:
+                found = find_component(self._service, self._name)
+                strange, seen = 0, f"the BMC tells version {found['version'] or 'unknown'}"
+                if is_version(found["version"], self._version) or waits:
+                    return found, waits
+                system = self._service.system()
+                self._host.look(system)
+                if self._host.is_reset and self._name != BMC:
+                    seen += ", and the machine has been reset since"
+                    if not is_reset or HostWatch.is_starting(system):
+                        is_reset, settle = True, self._clock() + _SETTLE_RESET
+                if self._clock() >= settle and not is_reset and outcome != _REBOOTED:
+                    # What the BMC said of some reset was not its own, if it is here with the old version.
+                    waits = self._watch.open or self._staged(found)
+                    if waits or (may_be_open and self._name != BMC):
+                        return found, waits
+                    if outcome == "none":
+                        settle += _SETTLE["completed"]
+            except BmcLost as error:
+                seen, was_away = error.what, True
+                # The time to settle begins when it is back.
+                settle = max(settle, self._clock() + _SETTLE["completed"])
+            except BaremetalError as error:
+                strange += 1
+                seen = error.what
+                if strange >= _STRANGE_LOOKS:
+                    raise
+            if self._clock() >= deadline or (self._clock() >= settle and not strange and outcome not in ("none", _REBOOTED)):
+                raise self._failure(seen, was_away, is_reset, may_be_open)
+            self._sleep(min(_POLL, max(deadline - self._clock(), 0)))
+
+    def _staged(self, component):
+        """What the inventory says of the version that lies ready for this component and does not run, or None."""
+        update = update_service(self._service)
+        for entry in resources(self._service, path_of(update.get("FirmwareInventory"))):
+            state = text(dig(entry, "Status", "State"))
+            if state not in _STAGED or not is_version(entry.get("Version"), self._version):
+                continue
+            names = " ".join(filter(None, (text(entry.get(key)) for key in ("Id", "Name", "SoftwareId")))).lower()
+            if component["path"] in map(path_of, objects(entry.get("RelatedItem"))) or component["name"].lower() in names or self._name.lower() in names:
+                return f"the firmware inventory has it as {_entry_id((path_of(entry) or '', entry))}, state {state}"
+        return None
+
+    def _failure(self, seen, was_away, is_reset, may_be_open):
+        if self._watch.of_bmc:
+            seen = f"{seen}{', and the BMC was away since' if was_away else ''}; it said: {self._watch.of_bmc}"
+        what = f"{self._name} has not become version {self._version}"
+        cure = ("look at the event log of the BMC; check that the image holds that version, written as the BMC tells versions; where a "
+                "reboot applies it, reboot the machine and run the same command again")
+        if self._watch.of_bmc and not was_away:
+            cure = "restart the BMC with the module bmc_reset and run the same command again"
+        elif may_be_open and self._name != BMC and not is_reset:
+            what = f"the timeout is over before it could be told whether {self._name} becomes version {self._version}; nothing was rebooted"
+            cure = ("wait until the update is over, reboot the machine and run the same command again; next time give a longer timeout: "
+                    f"{_SETTLE['none']:.0f} s are waited before a reboot where the BMC shows no end of the update")
+        elif self._name == BIOS and not is_reset:
+            what = f"it cannot be told whether {self._name} becomes version {self._version}"
+            seen = (f"{seen}; a BIOS tells its version when it starts, and nothing says that the update waits for that "
+                    f"(the machine is {(self._host.power or 'in an unknown power state').lower()})")
+            cure = ("set reboot to true so that the machine is rebooted and the update judged, or reboot it and run the same command again; "
+                    "look at the event log of the BMC as well")
+        return BaremetalError(what, stage=STAGE, seen=seen, cure=cure)
 
 
 def _result(changed, before, after):

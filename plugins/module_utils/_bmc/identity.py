@@ -6,31 +6,68 @@
 
 from __future__ import annotations
 
+import re
+import uuid
+
 from .connection import refused
 
+# What stands in a field that nobody filled in, as letters and digits.
+_FILLERS = frozenset({
+    "0123456789", "123456789", "1234567890", "chassisserialnumber", "default", "defaultstring", "empty", "invalid", "na", "none",
+    "notapplicable", "notavailable", "notspecified", "null", "oem", "productserial", "serialnumber", "systemserialnumber", "tbd",
+    "tobefilledbyoem", "undefined", "unknown", "unspecified",
+    # The UUID of boards whose maker left AMI's, in both byte orders.
+    "03000200040005000006000700080009", "00020003000400050006000700080009",
+})
 
-def refuse_other_machine(told, system_uuid, serial):
+
+def refuse_other_machine(evidence, system_uuid, serial):
     """Refuse a BMC that tells it belongs to another machine: a mistyped address would switch off a stranger.
 
     One fact that agrees is enough: boards tell the serial number of a part (Dell: of the board, with the service
-    tag as SKU) or a UUID in another byte order (SMBIOS 2.6 and before). Where nothing can be compared nothing is refused.
+    tag as SKU) or a UUID in another byte order (SMBIOS 2.6 and before; IPMI 2.0, 20.8). Where nothing can be compared
+    nothing is refused; what stands in a field that nobody filled in is not compared.
 
-    :param told: dict with system_uuid, serial and sku, None for what the BMC does not tell.
+    :param evidence: function of the names (of system_uuid and serial) that can be compared, which gives dicts with some of system_uuid,
+        serial, sku, and ``parts``, serial numbers that prove something only when they agree. The cheapest comes first, none is asked
+        for after one that agrees, and a later one takes the place of what came before; None for what the BMC does not tell.
     :param system_uuid: UUID that the machine should have, or None.
     :param serial: serial number that the machine should have, or None.
     :raises BaremetalError: naming both.
     """
-    compared = []
-    if system_uuid and told["system_uuid"]:
-        compared.append(("UUID", system_uuid, told["system_uuid"], _digits(system_uuid) in _orders(told["system_uuid"])))
-    for name, value in (("serial number", told["serial"]), ("SKU", told["sku"])):
-        if serial and value:
-            compared.append((name, serial, value, serial.strip().lower() == str(value).strip().lower()))
-    if compared and not any(agrees for name, wanted, value, agrees in compared):
+    wanted = {name: value for name, value in (("system_uuid", system_uuid), ("serial", serial)) if says_something(value)}
+    told, compared = {}, []
+    for piece in evidence(frozenset(wanted)) if wanted else ():
+        told.update(piece)
+        compared = _compared(told, **wanted)
+        if any(agrees for name, expected, value, agrees in compared) or _same(wanted.get("serial"), *told.get("parts", ())):
+            return
+    if compared:
         raise refused(
             "the BMC belongs to another machine",
-            seen="; ".join(f"{name} {value}, expected {wanted}" for name, wanted, value, agrees in compared),
+            seen="; ".join(f"{name} {value}, expected {expected}" for name, expected, value, agrees in compared),
             cure="correct the address of the BMC or the identity of the node in the hardware file; nothing was changed on that machine")
+
+
+def says_something(value):
+    """Whether a UUID or serial number tells one machine from another, and is not what stands there for want of one."""
+    text = re.sub(r"[\W_]", "", str(value or "").lower())
+    return len(set(text)) > 1 and text not in _FILLERS
+
+
+def _compared(told, system_uuid=None, serial=None):
+    """List of ``(name, expected, told, whether they agree)``."""
+    found = []
+    if system_uuid and says_something(told.get("system_uuid")):
+        found.append(("UUID", system_uuid, told["system_uuid"], _digits(system_uuid) in _orders(told["system_uuid"])))
+    for name, key in (("serial number", "serial"), ("SKU", "sku")):
+        if serial and says_something(told.get(key)):
+            found.append((name, serial, told[key], _same(serial, told[key])))
+    return found
+
+
+def _same(serial, *values):
+    return serial is not None and str(serial).strip().lower() in [str(value).strip().lower() for value in values]
 
 
 def _digits(text):
@@ -38,9 +75,16 @@ def _digits(text):
 
 
 def _orders(text):
-    """A UUID as digits, as it is written and with the first three fields in the other byte order."""
-    digits = _digits(text)
-    if len(digits) != 32:
-        return (digits,)
-    first = "".join(digits[at:at + 2] for at in (6, 4, 2, 0, 10, 8, 14, 12))
-    return digits, first + digits[16:]
+    """A UUID as digits, in every order in which its bytes are told.
+
+    As it is written; with the first three fields the other way round (SMBIOS); and both with all bytes the other way round, as the
+    specification of IPMI has them, which some boards read once more as SMBIOS does.
+    """
+    try:
+        number = uuid.UUID(hex=_digits(text))
+    except ValueError:
+        return (_digits(text),)
+    orders = [number.bytes, number.bytes_le]
+    orders += [each[::-1] for each in orders]
+    orders += [uuid.UUID(bytes_le=each).bytes for each in orders[2:]]
+    return [each.hex() for each in orders]

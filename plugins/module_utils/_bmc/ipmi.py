@@ -23,6 +23,8 @@ except ImportError:
 from .._errors import BaremetalError, missing_library
 from . import ipmi_boot, ipmi_fru, ipmi_session
 from .connection import STAGE, BmcLost, BmcUnreachable, NotLetIn, NotNow, refused, required
+from .identity import says_something
+from .ipmi_answers import ask
 from .quirks import VENDOR_NUMBERS, Quirks
 
 PORT = 623
@@ -85,6 +87,11 @@ def _bridge(channel, address):
     return found
 
 
+def _uuid_of(data):
+    """A GUID as most boards send it, None for none; see ``refuse_other_machine`` for the others."""
+    return None if data is None or len(data) < 16 else str(uuid.UUID(bytes_le=bytes(data[:16])))
+
+
 class IpmiDriver:
     """One open IPMI 2.0 session; see driver.py for what each method does.
 
@@ -112,10 +119,11 @@ class IpmiDriver:
     reset_hangs = False
     IDENTITY_IS_AT_HAND = False
 
-    def __init__(self, connection, log):
+    def __init__(self, connection, log, facts=None):
         if ipmi_session.Command is None:
             raise missing_library("pyghmi", ipmi_session.IMPORT_ERROR)
-        required(connection, "ipmi", "address", "username", "password")
+        # The first user of a BMC need have no name (IPMI 2.0, 6.9), which must be said and is not assumed.
+        required(connection, "ipmi", "address", "username", "password", may_be_empty=("username",))
         self._address = str(connection["address"])
         self._port = _number(connection, "port") or PORT
         self._suite = _number(connection, "cipher_suite") or None
@@ -124,6 +132,7 @@ class IpmiDriver:
         self._privilege = connection.get("privilege_level") or None
         self._bridge = _bridge(connection.get("bridge_channel"), connection.get("bridge_address"))
         self._log = log
+        self._facts = facts
         if self._privilege not in (None, *ipmi_session.PRIVILEGES):
             raise refused(f"IPMI has no privilege level {self._privilege}",
                           cure=f"set privilege_level of the BMC to one of {', '.join(ipmi_session.PRIVILEGES)}, or leave it out")
@@ -141,7 +150,16 @@ class IpmiDriver:
         with self._explained():
             self._command = ipmi_session.log_on(
                 self._address, self._port, *self._credentials, suite=self._suite, log=self._log,
-                key=self._key, privilege=self._privilege, bridge=self._bridge)
+                key=self._key, privilege=self._privilege, bridge=self._bridge, facts=self._facts)
+
+    @property
+    def is_open(self):
+        """Whether there is a session that was not lost, as far as is known."""
+        return self._command is not None and not self._command.ipmi_session.broken
+
+    def change_password(self, password):
+        """The password to log in with when the session is lost; the open one stays."""
+        self._credentials = (self._credentials[0], password)
 
     def close(self):
         """Log off, so that no session stays in the BMC's small table."""
@@ -168,14 +186,14 @@ class IpmiDriver:
                 cure="check the address of the BMC and the controller's route to it") from error
 
     def _explain(self, where, error):
-        user = self._credentials[0]
+        user = f"the user {self._credentials[0]}" if self._credentials[0] else "the user without a name"
         what, cure = {
             "silent": ("does not answer",
                        "check address and port, that IPMI over LAN is switched on in the BMC, and that no firewall is in between"),
             "lost": ("does not answer any more", "try again in a minute; if it stays so, reset the BMC"),
-            "silent name": (f"does not let the user {user} in", _USER),
-            "user": (f"does not let the user {user} in", _USER),
-            "privilege": (f"does not let the user {user} in with the privilege level {self._privilege or 'operator'}", _USER),
+            "silent name": (f"does not let {user} in", _USER),
+            "user": (f"does not let {user} in", _USER),
+            "privilege": (f"does not let {user} in with the privilege level {self._privilege or 'operator'}", _USER),
             "password": ("does not accept the password",
                          "correct the password of the BMC; wait before the next try if the BMC locks accounts after wrong passwords"),
             "key": ("does not accept the key K_g" if self._key else "wants a key K_g that it was not given",
@@ -200,7 +218,7 @@ class IpmiDriver:
         :returns: a context manager that gives the Command.
         :raises BaremetalError: when the BMC does not let us in, does not answer or refuses what is asked inside.
         """
-        if self._command is None or self._command.ipmi_session.broken:
+        if not self.is_open:
             self.close()
             self._open()
         with self._explained():
@@ -251,6 +269,10 @@ class IpmiDriver:
             device = "disk"
         return {"device": device, "persistent": told["persistent"], "mode": None if device == "none" else "uefi" if told["efi"] else "bios"}
 
+    def boot_offer(self, device, persistent):
+        """See driver.py; IPMI does not tell what a BMC takes."""
+        return persistent
+
     def set_boot(self, device, persistent, mode, uri=None):
         """See driver.py; the flag of the mode cannot be left out: mode None leaves it as the BMC tells it."""
         with self.command() as command:
@@ -283,16 +305,35 @@ class IpmiDriver:
         number = int.from_bytes(bytes(data[6:9]), "little") & 0xFFFFF
         return {"vendor": VENDOR_NUMBERS.get(number, str(number)), "firmware": f"{data[2] & 0x7F}.{data[3]:02x}"}.get(key)
 
+    def evidence(self, names):
+        """See driver.py: the GUID of the login costs nothing, Get System GUID a packet, the FRU many, and some boards have none."""
+        if "system_uuid" in names:
+            if self._bridge is None:
+                yield {"system_uuid": _uuid_of(self._command.ipmi_session.guid)}
+            guid = self._guid()
+            yield {"system_uuid": guid}
+            if says_something(guid) and self.quirk("ipmi_guid_unrelated"):
+                yield {"system_uuid": None}
+        if "serial" in names:
+            yield {"serial": self._fru(ipmi_fru.PRODUCT_AREA).get("Serial Number")}
+            fru = self._fru(ipmi_fru.AREAS)
+            # The serial number of an enclosure or a board is seldom the machine's.
+            yield {"parts": [fru.get("Chassis serial number"), fru.get("Board serial number")]}
+
+    def _guid(self):
+        """Get System GUID (IPMI 2.0, 22.14)."""
+        with self.command() as command:
+            return _uuid_of(ask(command, 6, 0x37, shortest=16))
+
+    def _fru(self, areas):
+        with self.command() as command:
+            return ipmi_fru.product(command, areas)
+
     def identity(self):
         """See driver.py: the system GUID, and the first FRU where there is one."""
-        with self.command() as command:
-            product = ipmi_fru.product(command)
-            answer = command.raw_command(netfn=6, command=0x37)
-        guid = None
-        if "error" not in answer and len(answer["data"]) == 16:
-            guid = str(uuid.UUID(bytes_le=bytes(answer["data"])))
+        product = self._fru(ipmi_fru.AREAS)
         return {
-            "system_uuid": guid,
+            "system_uuid": self._guid(),
             "serial": product.get("Serial Number") or None,
             "sku": None,
             "manufacturer": product.get("Manufacturer") or None,

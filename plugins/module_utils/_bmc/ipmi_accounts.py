@@ -15,15 +15,18 @@ import contextlib
 
 from .._errors import BaremetalError
 from .accounts import STAGE
-from .connection import NotLetIn
+from .connection import BmcLost, NotLetIn
+from .ipmi_session import PRIVILEGES
 
 LONGEST_NAME = 16  # bytes (22.28)
 LONGEST_PASSWORD = 20  # bytes (22.30)
 
 _APPLICATION = 6
 _GET_USER_ACCESS, _GET_USER_NAME = 0x44, 0x46
-_ROLES = {"administrator": "administrator", "operator": "operator", "readonly": "user"}
+# The roles of Redfish by privilege level (table 22-19), and the levels by what may be asked for.
 _ROLE_NAMES = {2: "ReadOnly", 3: "Operator", 4: "Administrator"}
+_LEVELS = {**{name.lower(): level for level, name in _ROLE_NAMES.items()}, **PRIVILEGES}
+_LEVEL_NAMES = {level: name for name, level in PRIVILEGES.items()}
 _NOT_PRESENT = 0xCB  # completion code: requested data not present
 
 
@@ -63,6 +66,7 @@ class IpmiAccounts:
         self._log_in = log_in
         self._free = []
         self._channel = None
+        self._holds_way_back = False
 
     def close(self):
         """There is nothing to close but the driver, which is not ours."""
@@ -98,15 +102,20 @@ class IpmiAccounts:
                     self._free.append(slot)
         return None
 
-    def refuse(self, name, password, role):
+    def refuse(self, name, password):
         """See accounts.py."""
         for what, value, most in (("user name", name, LONGEST_NAME), ("password", password, LONGEST_PASSWORD)):
             if value is not None and not 0 < len(value.encode()) <= most:
                 raise BaremetalError(f"IPMI has no {what} of that length", stage=STAGE,
                                      seen=f"{len(value.encode())} bytes, {most} are the most",
                                      cure=f"give a shorter {what}" if value else f"give a {what}")
-        if role is not None and role.lower() not in _ROLES:
-            raise BaremetalError(f"IPMI has no role {role}", stage=STAGE, cure=f"choose one of {', '.join(_ROLE_NAMES.values())}")
+
+    def own_role(self, role):
+        """See accounts.py; a role is a privilege level, which goes by its own name as well."""
+        if role.lower() not in _LEVELS:
+            raise BaremetalError(f"IPMI has no role {role}", stage=STAGE, seen=f"roles: {', '.join(_ROLE_NAMES.values())}",
+                                 cure="choose one of these")
+        return _ROLE_NAMES[_LEVELS[role.lower()]]
 
     def create(self, name, password, role, enabled):
         """See accounts.py.
@@ -125,7 +134,7 @@ class IpmiAccounts:
             command.set_user_password(slot, mode="enable" if enabled else "disable", password=password)
 
     def _set_access(self, command, slot, role, ipmi_msg):
-        level = _ROLES[role.lower()] if role else "no_access"
+        level = _LEVEL_NAMES[_LEVELS[role.lower()]] if role else "no_access"
         try:
             command.set_user_access(slot, self._channel, link_auth=ipmi_msg, ipmi_msg=ipmi_msg, privilege_level=level)
         except BaremetalError:
@@ -138,6 +147,8 @@ class IpmiAccounts:
     def change(self, account, changes, password):
         """See accounts.py."""
         slot = int(account["id"])
+        if self._holds_way_back and not self._driver.is_open:
+            raise BmcLost("the session that was the way back is over", stage=STAGE)
         with self._driver.command() as command:
             if "password" in changes:
                 command.set_user_password(slot, mode="set_password", password=changes["password"])
@@ -173,7 +184,12 @@ class IpmiAccounts:
     @contextlib.contextmanager
     def way_back(self, account, password):
         """See accounts.py; the keys of an open IPMI session come from the login and not from the password's table."""
-        yield
+        self._holds_way_back = True
+        try:
+            yield
+        finally:
+            self._holds_way_back = False
 
     def move_on(self, password):
-        """See accounts.py; the open session stays good."""
+        """See accounts.py; the open session stays good, unless the BMC ended it."""
+        self._driver.change_password(password)

@@ -25,24 +25,26 @@ from .tolerant import text
 _READ = (0x0A, 0x11)
 _FIRST = 0  # device id
 _BLOCK = 8  # bytes, in which the header counts
-_AREAS = (2, 3, 4)  # of the header: where chassis, board and product area begin
+AREAS = (2, 3, 4)  # of the header: where chassis, board and product area begin
+PRODUCT_AREA = AREAS[2:]
 _PIECES = (64, 16, 8)  # bytes
 
 
-def product(command):
+def product(command, areas=AREAS):
     """The texts of the first FRU by the names that pyghmi gives them, {} where there is none, or none that can be understood.
 
     :param command: pyghmi's Command, from ``driver.command()``.
+    :param areas: which of AREAS to read; each costs some packets.
     """
     header = _read(command, 0, _BLOCK)
     if len(header) < _BLOCK or header[0] & 0x0F != 1:
         return {}
     content = bytearray(header)
-    for place in _AREAS:
-        start = header[place] * _BLOCK
+    for place in AREAS:
+        start = header[place] * _BLOCK if place in areas else 0
         head = _read(command, start, 2) if start else b""
         if len(head) < 2:
-            # pyghmi takes 0 for an area that there is not.
+            # pyghmi takes 0 for an area that there is not, or that is not wanted.
             content[place] = 0
             continue
         area = _read(command, start, head[1] * _BLOCK)
@@ -64,7 +66,7 @@ def _read(command, start, length):
         at, count = start + len(found), min(pieces[0], length - len(found))
         told = ask(command, *_READ, (_FIRST, at & 0xFF, at >> 8, count), shortest=2)
         if told is None:
-            pieces.pop(0)
+            pieces = [piece for piece in pieces if piece < count]
         else:
             found += told[1:1 + count]
     return bytes(found)

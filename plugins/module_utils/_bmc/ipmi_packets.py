@@ -120,7 +120,7 @@ def unwrapped(packet):
 
 def code(suite, key, *parts):
     """HMAC over parts with the suite's digest, in full length."""
-    return hmac.new(key, b"".join(parts), suite.digest).digest()
+    return hmac.digest(key, b"".join(parts), suite.digest)
 
 
 class Seal:
@@ -135,7 +135,7 @@ class Seal:
     def __init__(self, suite, session_key, own_id, bmc_id):
         self._suite = suite
         self._integrity_key = code(suite, session_key, b"\x01" * 20)
-        self._cipher_key = code(suite, session_key, b"\x02" * 20)[:_BLOCK]
+        self._algorithm = algorithms.AES(code(suite, session_key, b"\x02" * 20)[:_BLOCK])
         self._own_id = own_id
         self._bmc_id = bmc_id
         self._number = 0
@@ -148,7 +148,7 @@ class Seal:
         self._number += 1
         pad = -(len(payload) + 1) % _BLOCK
         vector = os.urandom(_BLOCK)
-        encryptor = Cipher(algorithms.AES(self._cipher_key), modes.CBC(vector)).encryptor()
+        encryptor = Cipher(self._algorithm, modes.CBC(vector)).encryptor()
         secret = vector + encryptor.update(payload + bytes(range(1, pad + 1)) + bytes((pad,))) + encryptor.finalize()
         packet = struct.pack("<BB4sIH", _RMCP_PLUS, kind | _ENCRYPTED | _AUTHENTICATED, self._bmc_id, self._number, len(secret)) + secret
         pad = -(len(packet) + 2) % 4
@@ -169,7 +169,7 @@ class Seal:
         if packet[5] & _ENCRYPTED:
             if len(payload) < 2 * _BLOCK or len(payload) % _BLOCK:
                 return None
-            decryptor = Cipher(algorithms.AES(self._cipher_key), modes.CBC(payload[:_BLOCK])).decryptor()
+            decryptor = Cipher(self._algorithm, modes.CBC(payload[:_BLOCK])).decryptor()
             payload = decryptor.update(payload[_BLOCK:]) + decryptor.finalize()
             if payload[-1] >= len(payload):
                 return None

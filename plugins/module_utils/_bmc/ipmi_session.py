@@ -70,7 +70,7 @@ _STATUS_TEXTS = {
 }
 _INTEGRITY_CHECK_FAILED = 0x0F
 
-# The suite that a BMC turned out to need, by (address, port), for the life of this process.
+# The suite that a BMC turned out to need, where no run's facts are at hand.
 _known = {}
 
 
@@ -111,6 +111,8 @@ class Session:
         self.logged = False
         self.broken = False
         self.suite = None
+        # The managed system's GUID, which comes with RAKP message 2 (13.21).
+        self.guid = None
         self._username = username
         self._password = password
         self._key = key or password
@@ -263,6 +265,7 @@ class Session:
         if not hmac.compare_digest(expected, bytes(answer[8:8 + suite.code_length])):
             self._give_up(tag, bmc_id)
             raise SessionError("key", "the BMC's proof does not match the key K_g")
+        self.guid = guid
         self._seal = packets.Seal(suite, session_key, own_id, bmc_id)
         self._bmc_id = bmc_id
         self.logged = True
@@ -423,29 +426,33 @@ class OnSession(Command or object):
         self._oemknown = False
 
 
-def log_on(address, port, username, password, suite=None, log=lambda text: None, *, key=None, privilege=None, bridge=None):
+def log_on(address, port, username, password, suite=None, log=lambda text: None, *, key=None, privilege=None, bridge=None, facts=None):
     """Log on to a BMC.
 
     :param address: host name or IP address.
     :param port: UDP port.
     :param username: text.
     :param password: text.
-    :param suite: 17 or 3; None tries 17, then 3, and remembers for this process what worked.
+    :param suite: 17 or 3; None tries 17, then 3, and remembers what worked if that is not what is tried first anyway.
     :param log: called with lines for a person who looks closer.
     :param key: K_g as bytes, or None.
     :param privilege: ``administrator``, ``operator``, ``user``, or None for what power control needs.
     :param bridge: see Session.
+    :param facts: the run's facts about this BMC, or None to remember for this process.
     :returns: pyghmi's Command; ``ipmi_session.logout()`` ends the session.
     :raises SessionError: when the BMC does not let us in.
     :raises OSError: when the address cannot be used.
     """
     suites = (suite,) if suite else SUITES
-    known = _known.get((address, port))
+    facts = _known if facts is None else facts
+    where = ("cipher suite", address, str(port))
+    known = None if suite else facts.get(where)
     if known in suites:
         suites = (known, *(number for number in suites if number != known))
     log(f"logging on to {address} port {port} with cipher suite {' or '.join(map(str, suites))}")
     session = Session(
         address, port, str(username).encode(), str(password).encode(), suites=suites, key=key, privilege=privilege, bridge=bridge)
-    _known[(address, port)] = session.suite.number
+    if suite is None and session.suite.number != suites[0]:
+        facts[where] = session.suite.number
     log(f"logged on with cipher suite {session.suite.number}")
     return OnSession(session, address)

@@ -20,7 +20,7 @@ class ManualDriver:
     MODE_IS_FIRM = False
     IDENTITY_IS_AT_HAND = False
 
-    def __init__(self, connection, log):
+    def __init__(self, connection, log, facts=None):
         """There is no connection."""
 
     def close(self):
@@ -33,6 +33,10 @@ class ManualDriver:
     def get_boot(self):
         """The firmware's own order, whatever it is."""
         return {"device": None, "persistent": None, "mode": None}
+
+    def evidence(self, names):
+        """Nothing is known out-of-band."""
+        return []
 
     def identity(self):
         """Nothing is known out-of-band."""

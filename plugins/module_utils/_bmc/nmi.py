@@ -9,7 +9,10 @@ Private to the collection; may change at any time.
 
 from __future__ import annotations
 
+import contextlib
+
 from .._errors import BaremetalError
+from .connection import BmcLost
 from .ipmi_answers import ask
 
 CAPABILITY = "NMI"
@@ -44,12 +47,23 @@ def inject_nmi(driver, *, check_mode=False):
                              seen=f"reset types offered: {', '.join(sorted(offered)) or 'none'}",
                              cure="use the driver ipmi if the BMC has IPMI, or the NMI button of the machine")
     if not check_mode:
-        driver.service.action(system, "ComputerSystem.Reset", {"ResetType": "Nmi"}, stage=STAGE)
+        with _once():
+            driver.service.action(system, "ComputerSystem.Reset", {"ResetType": "Nmi"}, stage=STAGE)
+
+
+@contextlib.contextmanager
+def _once():
+    """Whoever lost the answer must not simply try again."""
+    try:
+        yield
+    except BmcLost as error:
+        raise BmcLost("the BMC was lost over the NMI, and whether the machine got it is not known", stage=STAGE, seen=error.seen or error.what,
+                      cure="look at the console of the machine before it gets another one, which would end a crash dump that the first one began") from error
 
 
 def _pulse(driver):
     # Never twice: a second one would end the crash dump that the first one began.
-    with driver.command() as command:
+    with _once(), driver.command() as command:
         if ask(command, *_CHASSIS_CONTROL, (_DIAGNOSTIC_INTERRUPT,), retry=False) is None:
             raise BaremetalError("the BMC does not offer an NMI", stage=STAGE,
                                  seen="a completion code to the diagnostic interrupt of Chassis Control",

@@ -155,8 +155,8 @@ def _reset(driver, deadline, sleep):
             cure="look at the machine's console; a machine whose reset hangs is rebooted with the method hard")
 
 
-def ensure_power(driver, state, *, method="hard", timeout=120, soft_timeout=60, boot=None, check_mode=False, warn=lambda text: None,
-                 sleep=time.sleep, clock=time.monotonic):
+def ensure_power(driver, state, *, method="hard", timeout=120, soft_timeout=60, boot=None, stays_on=False, check_mode=False,
+                 warn=lambda text: None, sleep=time.sleep, clock=time.monotonic):
     """Bring a machine into a power state and wait until the BMC says that it is there.
 
     :param driver: an open driver, see driver.py.
@@ -171,24 +171,38 @@ def ensure_power(driver, state, *, method="hard", timeout=120, soft_timeout=60, 
         None. It is set and read back before the machine is powered on, for ``rebooted`` while the
         machine is off (with ``reset`` before it), for ``off`` afterwards. A BMC that is known to forget it over a
         power cycle gets it again each time.
+    :param stays_on: whether the machine must never be powered off (Ironic's disable_power_off): ``off`` is refused unless it is
+        off, and a machine that is on is rebooted by a reset alone.
     :param check_mode: read only, and predict.
     :param warn: called with what deviates and does no harm.
     :param sleep: for tests.
     :param clock: for tests.
     :returns: ``{"changed", "power_state", "boot_device", "before", "after"}``; ``before`` and
         ``after`` hold power_state, and boot_device if one was asked for.
-    :raises BaremetalError: when the state is not reached in time, or the boot device is not taken.
+    :raises BaremetalError: when the state is not reached in time, the boot device is not taken, or the machine must stay on.
     """
     deadline = _Deadline(timeout + (soft_timeout if method == "soft" else 0), clock)
     was = driver.get_power()
     if was == "unknown" and not check_mode:
         was = _wait_for(driver, ("on", "off"), deadline, min(SETTLE_GRACE, timeout), sleep)[0] or "unknown"
-    through_off = state == "off" or state == "rebooted" and (method != "reset" or was != "on" or driver.reset_hangs)
-    if not check_mode and through_off and was != "off":
+    if stays_on and state == "off" and was != "off":
+        raise BaremetalError("the machine must not be powered off (disable_power_off)", stage=STAGE, seen=f"power state {was}",
+                             cure="reboot it instead; to allow it, take disable_power_off out of the hardware file and enrol the node again")
+    through_off = state == "off" or state == "rebooted" and not stays_on and (method != "reset" or was != "on" or driver.reset_hangs)
+    is_switched_off = not check_mode and through_off and was != "off"
+    if is_switched_off:
+        if boot:
+            # A device that the BMC does not offer is refused while the machine still runs.
+            ensure_boot_device(driver, **boot, check_mode=True)
         _switch_off(driver, method, deadline, soft_timeout, sleep, warn)
     boot_result = None
     if boot:
-        boot_result = ensure_boot_device(driver, **boot, check_mode=check_mode, warn=warn, again=driver.forgets_boot, sleep=sleep)
+        try:
+            boot_result = ensure_boot_device(driver, **boot, check_mode=check_mode, warn=warn, again=driver.forgets_boot, sleep=sleep)
+        except BaremetalError as error:
+            if is_switched_off:
+                error.seen = "; ".join(filter(None, (error.seen, "the machine was powered off before that and is off now")))
+            raise
     if not check_mode and state != "off":
         if through_off or was != "on":
             _bring(driver, "on", deadline, sleep)

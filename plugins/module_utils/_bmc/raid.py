@@ -15,8 +15,9 @@ from .._errors import BaremetalError
 from .connection import BmcLost
 from .raid_plan import GIB, LEVELS, STAGE, checked_target, matched, plan
 from .raid_storage import read_storage, root_device
+from .raid_waiting import read_waiting
 from .redfish_errors import RedfishRefusal
-from .redfish_service import path_of
+from .redfish_service import last_part, path_of
 from .reset_watch import ResetWatch
 from .tolerant import dig, texts
 
@@ -30,7 +31,7 @@ def ensure_raid(service, target, *, delete_existing=False, timeout=900, check_mo
     """Bring about the volumes of a target configuration.
 
     Volumes that are there as they are wanted stay. Other ones are in the way: they are deleted with ``delete_existing``
-    alone, and then before anything is made.
+    alone, and then before anything is made. While an earlier request waits, as a rule for the next boot, nothing is sent.
 
     :param service: the RedfishService.
     :param target: dict with ``logical_disks`` as in Ironic's target_raid_config.
@@ -46,13 +47,18 @@ def ensure_raid(service, target, *, delete_existing=False, timeout=900, check_mo
     kept = matched(disks, storage["volumes"], storage["drives"])
     extra = [volume for volume in storage["volumes"] if volume["path"] not in {one["path"] for one in kept.values()}]
     before = [_shown(volume, storage) for volume in storage["volumes"]]
-    if not extra and len(kept) == len(disks):
+    if not extra and len(kept) == len(disks) and not any(volume["waits"] for volume in kept.values()):
         return _result(False, before, _all_shown(disks, kept, storage))
+    waiting = read_waiting(service, storage)
+    extra = [volume for volume in extra if volume["path"] not in waiting.deleted]
     if extra and not delete_existing:
         raise BaremetalError(
             "there are volumes that are not in the target configuration, and nothing was changed", stage=STAGE,
             seen="; ".join(describe(volume, storage) for volume in extra),
             cure="set delete_existing to true to delete them with everything that is on them, or put them into the target configuration")
+    if waiting.texts:
+        return {**_result(False, before, _all_shown(disks, kept, storage)), "reboot_required": waiting.is_boot_needed,
+                "pending": _still_pending(disks, storage, waiting, extra)}
     wanted = [number for number in range(len(disks)) if number not in kept]
     plans = dict(zip(wanted, plan([disks[number] for number in wanted], _free(storage, kept)), strict=True))
     if check_mode:
@@ -76,7 +82,23 @@ def ensure_raid(service, target, *, delete_existing=False, timeout=900, check_mo
         name = disks[number].get("volume_name")
         if name and volume["name"] != name:
             warn(f"the BMC calls the volume {volume['name']} although it was to be called {name}")
-    return _result(True, before, _all_shown(disks, kept, storage))
+    waits = [f"volume {volume['id']}: {volume['waits']}" for volume in kept.values() if volume["waits"]]
+    return {**_result(True, before, _all_shown(disks, kept, storage)), "reboot_required": bool(waits), "pending": waits}
+
+
+def _still_pending(disks, storage, waiting, extra):
+    """What an earlier request has yet to do, and what can be asked for only after that; as long nothing is sent."""
+    stay = [volume for volume in storage["volumes"] if volume["path"] not in waiting.deleted]
+    coming = matched(disks, stay + waiting.made, storage["drives"])
+    paths = {volume["path"] for volume in coming.values()}
+    strange = [volume for volume in waiting.made if volume["path"] not in paths]
+    if strange:
+        raise BaremetalError(
+            "a volume waits to be made that is not in the target configuration, and nothing was changed", stage=STAGE,
+            seen="; ".join(f"{volume['path']}: {describe(volume, storage)}" for volume in strange),
+            cure="delete the task in the BMC, or reboot the machine so that it is done; then run the same command again")
+    return [*waiting.texts, *(f"to be deleted: {describe(volume, storage)}" for volume in extra),
+            *(f"to be made: {describe_wanted(number, disk)}" for number, disk in enumerate(disks) if number not in coming)]
 
 
 def _result(changed, before, volumes):
@@ -95,7 +117,7 @@ def _free(storage, kept):
 def describe(volume, storage):
     """A volume for a person."""
     names = {drive["path"]: drive["id"] for drive in storage["drives"]}
-    drives = ", ".join(names.get(path, path.rstrip("/").rpartition("/")[2]) for path in volume["drives"])
+    drives = ", ".join(names.get(path, last_part(path)) for path in volume["drives"])
     size = f"{volume['bytes'] // GIB} GiB" if volume["bytes"] is not None else "unknown size"
     return (f"{volume['id']} on {volume['controller']} ({volume['name'] or 'no name'}, RAID {volume['raid_level'] or 'unknown'}, {size}, "
             f"drives {drives or 'unknown'})")
@@ -118,7 +140,7 @@ def _shown(volume, storage, disk=None):
     return {
         "id": volume["id"], "name": volume["name"], "controller": volume["controller"], "raid_level": volume["raid_level"],
         "size_gb": None if volume["bytes"] is None else volume["bytes"] // GIB,
-        "physical_disks": [names.get(path, path.rstrip("/").rpartition("/")[2]) for path in volume["drives"]],
+        "physical_disks": [names.get(path, last_part(path)) for path in volume["drives"]],
         "is_root_volume": bool(disk and disk.get("is_root_volume")), "root_device": root_device(volume),
     }
 
@@ -220,7 +242,7 @@ class _Work:
         self._follow(answer, f"making a volume with RAID {disk['raid_level']}", on_reset=body.get(_APPLY) == "OnReset")
 
     def settled(self, disks, gone):
-        """Read back until every logical disk has its volume and what was deleted is gone.
+        """Read back until every logical disk has its volume and what was deleted is gone; for volumes that wait not without end.
 
         :param gone: paths of the volumes that were deleted.
         :returns: ``(storage, kept)``.
@@ -233,7 +255,8 @@ class _Work:
                 kept = matched(disks, storage["volumes"], storage["drives"])
                 # A board may give the path of a deleted volume to a new one.
                 stay = {volume["path"] for volume in storage["volumes"]} & gone - {volume["path"] for volume in kept.values()}
-                if len(kept) == len(disks) and not stay:
+                is_there = len(kept) == len(disks) and not stay
+                if is_there and (self._clock() >= end or not any(volume["waits"] for volume in kept.values())):
                     return storage, kept
                 seen = "; ".join(describe(volume, storage) for volume in storage["volumes"]) or "no volume"
             except BmcLost as error:

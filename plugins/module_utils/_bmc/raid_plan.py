@@ -61,7 +61,8 @@ LEVELS = {
     "6+0": Level("RAID60", "SpannedStripesWithParity", 8, None, 2, lambda count: count - 4),
 }
 
-# Ironic's schema of target_raid_config, without what Redfish has no word for: JBOD, level 2, shared drives, SCSI.
+# Ironic's schema of target_raid_config, without what Redfish has no word for: JBOD, level 2, shared drives, SCSI. An empty list is
+# what Ironic's delete_configuration leaves.
 SCHEMA = {
     "type": "object",
     "required": ["logical_disks"],
@@ -69,7 +70,6 @@ SCHEMA = {
     "properties": {
         "logical_disks": {
             "type": "array",
-            "minItems": 1,
             "items": {
                 "type": "object",
                 "required": ["size_gb", "raid_level"],
@@ -112,7 +112,8 @@ def checked_target(target):
             problems += [f"logical_disks[{number}]: {text}" for text in _contradictions(disk)]
     if problems:
         raise BaremetalError("the target configuration is not right", stage=STAGE, seen="; ".join(problems),
-                             cure="correct it; the keys and values are those of Ironic's target_raid_config")
+                             cure="correct it; the keys and values are those of Ironic's target_raid_config, "
+                                  "without share_physical_disks, JBOD, level 2 and SCSI")
     return target["logical_disks"]
 
 

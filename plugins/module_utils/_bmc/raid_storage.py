@@ -14,7 +14,7 @@ import re
 
 from .._errors import BaremetalError
 from .raid_plan import LEVELS, STAGE
-from .redfish_service import path_of
+from .redfish_service import last_part, path_of
 from .tolerant import dig, health, number, objects, text, texts
 
 _LEVELS = {level.raid_type: name for name, level in LEVELS.items()}
@@ -22,6 +22,8 @@ _LEVELS = {level.raid_type: name for name, level in LEVELS.items()}
 _OLD_LEVELS = {"NonRedundant": "0", "Mirrored": "1", "StripedWithParity": "5", "SpannedMirrors": "1+0", "SpannedStripesWithParity": "5+0"}
 _MEDIA = {"hdd": "hdd", "smr": "hdd", "ssd": "ssd"}
 _NOT_THERE = ("Absent", "Disabled", "UnavailableOffline", "Deferring")
+# Of a volume that is told of and not made yet.
+_NOT_MADE = ("StandbyOffline", "Starting", "Deferring")
 
 
 def read_storage(service):
@@ -38,7 +40,7 @@ def read_storage(service):
     for storage in (service.find(path) for path in paths):
         if storage is None:
             continue
-        name = text(storage.get("Id")) or (text(storage.get("@odata.id")) or "").rstrip("/").rpartition("/")[2]
+        name = text(storage.get("Id")) or last_part(text(storage.get("@odata.id")) or "")
         collection = service.find(path_of(storage.get("Volumes")))
         controllers = objects(storage.get("StorageControllers")) or [
             item for item in (service.find(path) for path in service.members(path_of(storage.get("Controllers")))) if item]
@@ -109,7 +111,7 @@ def drive_of(path, drive, raw=()):
         why = "tells no capacity"
     protocol = (text(drive.get("Protocol")) or "").lower()
     return {
-        "path": path, "id": text(drive.get("Id")) or path.rstrip("/").rpartition("/")[2], "name": text(drive.get("Name")),
+        "path": path, "id": text(drive.get("Id")) or last_part(path), "name": text(drive.get("Name")),
         "serial": text(drive.get("SerialNumber")), "bytes": int(size) if size and size > 0 else 0,
         "type": _MEDIA.get((text(drive.get("MediaType")) or "").lower()),
         "interface": {"pcie": "nvme"}.get(protocol, protocol) if protocol in ("sata", "sas", "nvme", "pcie") else None,
@@ -122,21 +124,35 @@ def volume_of(path, volume):
     """A volume.
 
     :returns: dict with path, id, name, raid_level (as in Ironic, None when unknown), bytes (None when unknown), drives
-        (paths), wwn (digits without 0x, or None) and is_raw: whether it is a single drive that is in no array.
+        (paths), wwn (digits without 0x, or None), waits (what the BMC says is yet to be done to it, or None) and is_raw:
+        whether it is a single drive that is in no array.
     """
     kind, old = text(volume.get("RAIDType")), text(volume.get("VolumeType"))
     size = number(volume.get("CapacityBytes"))
     drives = [link for link in map(path_of, objects(dig(volume, "Links", "Drives")) or objects(volume.get("Drives"))) if link]
     return {
-        "path": path, "id": text(volume.get("Id")) or path.rstrip("/").rpartition("/")[2],
+        "path": path, "id": text(volume.get("Id")) or last_part(path),
         "name": text(volume.get("DisplayName")) or text(volume.get("Name")),
         "raid_level": _LEVELS.get(kind) if kind and kind != "None" else _OLD_LEVELS.get(old),
         "bytes": int(size) if size is not None and size >= 0 else None,
         "drives": drives,
-        "wwn": _wwn(volume),
+        "wwn": _wwn(volume), "waits": _waits(volume),
         # A volume whose level the BMC does not tell may hold somebody's data: it is in the way, and no raw drive.
         "is_raw": old == "RawDevice" or (kind == "None" and old is None and len(drives) <= 1),
     }
+
+
+def _waits(volume):
+    state = text(dig(volume, "Status", "State"))
+    if state in _NOT_MADE:
+        return f"state {state}"
+    makers = dig(volume, "Oem")
+    for maker in objects(list(makers.values()) if isinstance(makers, dict) else None):
+        for told in objects(list(maker.values())):
+            pending = text(told.get("PendingOperations"))
+            if pending and pending != "None":
+                return f"pending operation {pending}"
+    return None
 
 
 def _wwn(volume):

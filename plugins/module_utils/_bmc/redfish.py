@@ -55,8 +55,8 @@ class RedfishDriver:
     MODE_IS_FIRM = True
     IDENTITY_IS_AT_HAND = True
 
-    def __init__(self, connection, log):
-        self.service = RedfishService(connection, log)
+    def __init__(self, connection, log, facts=None):
+        self.service = RedfishService(connection, log, facts=facts)
         # Where the boot override was read last, and what a change of it was read back as.
         self._places = self._read_back = None
         self._log = log
@@ -157,6 +157,15 @@ class RedfishDriver:
                 return {**told, "device": "none", "persistent": False}
         return told
 
+    def boot_offer(self, device, persistent):
+        """See driver.py."""
+        return redfish_boot.offer(self._known_with(self._places[0][1]), device, persistent, self.quirk)
+
+    def _known_with(self, boot):
+        # Pending settings may show only what was asked for; what they do not show is as the system has it.
+        known = self._system.get("Boot")
+        return {**(known if isinstance(known, dict) else {}), **boot}
+
     def set_boot(self, device, persistent, mode, uri=None):
         """See driver.py; every way is read back, because a BMC may answer well and keep something else.
 
@@ -170,9 +179,7 @@ class RedfishDriver:
         firm = mode or before["mode"]
         refusal, seen = None, None
         for path, boot in self._places_to_try():
-            # Pending settings may show only what was asked for; what they do not show is as the system has it.
-            known = self._system.get("Boot")
-            for way in redfish_boot.ways({**(known if isinstance(known, dict) else {}), **boot}, device, persistent, mode, uri, self.quirk):
+            for way in redfish_boot.ways(self._known_with(boot), device, persistent, mode, uri, self.quirk):
                 self._log(f"boot override {way} at {path}")
                 try:
                     self.service.patch(path, {"Boot": way})
@@ -202,6 +209,10 @@ class RedfishDriver:
         yield self.get_boot()
         if device != "none" and path != self._system["@odata.id"]:
             yield redfish_boot.told(self.service.get(path).get("Boot"))
+
+    def evidence(self, names):
+        """See driver.py."""
+        return [self.identity()]
 
     def identity(self):
         """See driver.py; as it was read when the connection was opened."""

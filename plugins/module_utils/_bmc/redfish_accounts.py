@@ -15,10 +15,12 @@ import re
 
 from .._errors import BaremetalError
 from .accounts import STAGE
-from .connection import NotLetIn, PasswordChangeRequired
-from .redfish_errors import RedfishRefusal
-from .redfish_service import SYSTEMS, path_of
+from .connection import BmcLost, NotLetIn, PasswordChangeRequired
+from .redfish_errors import NotRedfish, RedfishRefusal
+from .redfish_service import SYSTEMS, last_part, path_of
 from .tolerant import flag, number, text
+
+_ROLES = ("Administrator", "Operator", "ReadOnly")
 
 
 class RedfishAccounts:
@@ -56,7 +58,7 @@ class RedfishAccounts:
                 return account_of(path, entry)
         return None
 
-    def refuse(self, name, password, role):
+    def refuse(self, name, password):
         """See accounts.py."""
         service = self._account_service()
         if password is not None:
@@ -65,11 +67,20 @@ class RedfishAccounts:
                 raise BaremetalError("the BMC takes no password of this length", stage=STAGE,
                                      seen=f"{len(password)} characters, at least {least} and at most {most or 'any number'} are taken",
                                      cure="give another password")
-        if role is not None:
-            offered = [path.rstrip("/").rpartition("/")[2] for path in self._service.members(path_of(service.get("Roles")))]
-            if offered and role.lower() not in (item.lower() for item in offered):
-                raise BaremetalError(f"the BMC has no role {role}", stage=STAGE, seen=f"roles: {', '.join(offered)}",
-                                     cure="choose one of these")
+
+    def own_role(self, role):
+        """See accounts.py; a BMC that does not list its roles is taken to have those of DSP0266, and maybe more."""
+        offered = [last_part(path) for path in self._service.members(path_of(self._account_service().get("Roles")))]
+        known = {name.casefold(): name for name in offered or _ROLES}
+        if role.casefold() in known:
+            return known[role.casefold()]
+        if not offered:
+            return role
+        makers = {name.casefold(): own.casefold() for name, own in (self._service.quirk("account_roles") or {}).items()}
+        found = known.get(makers.get(role.casefold()))
+        if found is None:
+            raise BaremetalError(f"the BMC has no role {role}", stage=STAGE, seen=f"roles: {', '.join(offered)}", cure="choose one of these")
+        return found
 
     def _slots(self):
         """Accounts that are there without a name, to be filled (Dell); the first is the BMC's own."""
@@ -79,7 +90,7 @@ class RedfishAccounts:
         """See accounts.py."""
         body = {"UserName": name, "Password": password, "RoleId": role, "Enabled": enabled}
         slots = self._slots()
-        free = [path for path in slots if path.rstrip("/").rpartition("/")[2] not in ("0", "1")]
+        free = [path for path in slots if last_part(path) not in ("0", "1")]
         with _told("make", name):
             if free:
                 self._service.patch(free[0], body)
@@ -135,6 +146,9 @@ class RedfishAccounts:
             return False
         except PasswordChangeRequired:
             return True
+        except NotRedfish as error:
+            # It answered as one a moment ago.
+            raise BmcLost(error.what, seen=error.seen, cure="try again in a minute; if it stays so, reset the BMC") from error
         except RedfishRefusal as error:
             # Somebody without the right to read it was let in all the same.
             if error.status not in (403, 404):
@@ -163,7 +177,7 @@ def expired_account(name, seen):
     :returns: as much of the account as is known, or None where the text names no path.
     """
     path = re.search(r"/redfish/v1/[^\s'\"]*/Accounts/[^\s'\",]+", text(seen) or "")
-    return path and {"id": path[0].rpartition("/")[2], "name": name, "path": path[0], "role": None, "enabled": True, "locked": False}
+    return path and {"id": last_part(path[0]), "name": name, "path": path[0], "role": None, "enabled": True, "locked": False}
 
 
 def account_of(path, entry):
@@ -173,7 +187,7 @@ def account_of(path, entry):
     :param entry: its JSON object.
     """
     return {
-        "id": text(entry.get("Id")) or path.rstrip("/").rpartition("/")[2], "name": text(entry.get("UserName")), "path": path,
+        "id": text(entry.get("Id")) or last_part(path), "name": text(entry.get("UserName")), "path": path,
         "role": text(entry.get("RoleId")), "enabled": flag(entry.get("Enabled")), "locked": flag(entry.get("Locked")) is True,
     }
 
@@ -183,5 +197,9 @@ def _told(what, name):
     try:
         yield
     except RedfishRefusal as error:
+        if error.status >= 500 and error.status != 501:
+            # That does not say that nothing was done.
+            raise BmcLost(f"the BMC failed to {what} the account {name}", stage=STAGE, seen=error.seen,
+                          cure="try again in a minute; if it stays so, reset the BMC") from error
         raise BaremetalError(f"the BMC refused to {what} the account {name}", stage=STAGE, seen=error.seen,
                              cure="look whether the password meets the BMC's rules, and whether we log in as an administrator") from error

@@ -66,6 +66,21 @@ def _targets(boot, device, quirk):
     return found
 
 
+def offer(boot, device, persistent, quirk=lambda name: None):
+    """Whether an override would be for all boots, as far as the BMC tells what it takes.
+
+    :param boot: the Boot object as it is.
+    :raises BaremetalError: when the BMC does not offer the device.
+    """
+    if device != "none":
+        _targets(boot, device, quirk)
+    return persistent and _takes_all_boots(boot)
+
+
+def _takes_all_boots(boot):
+    return "Continuous" in (_offered(boot, _ENABLED) or ["Continuous"])
+
+
 def ways(boot, device, persistent, mode, uri=None, quirk=lambda name: None):
     """The bodies of Boot that may bring about an override, in the order in which they are tried.
 
@@ -87,8 +102,7 @@ def ways(boot, device, persistent, mode, uri=None, quirk=lambda name: None):
 
 
 def _ways_to(boot, target, persistent, mode, uri, quirk):
-    is_offered = "Continuous" in (_offered(boot, _ENABLED) or ["Continuous"])
-    enabled = "Continuous" if persistent and is_offered else "Once"
+    enabled = "Continuous" if persistent and _takes_all_boots(boot) else "Once"
     wanted = {_TARGET: target, **({_URI: uri} if uri else {})}
     bare = {_ENABLED: enabled, **wanted}
     current = text(dig(boot, _MODE))

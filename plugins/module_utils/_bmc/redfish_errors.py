@@ -17,7 +17,7 @@ import ssl
 from .._errors import BaremetalError
 from .connection import STAGE, BmcLost, NotLetIn, refused
 from .redfish_messages import standard_text
-from .redfish_transport import PinMismatch, TransportError
+from .redfish_transport import PinMismatch, RedirectError, TransportError
 
 # What a BMC says when its table of sessions is full. Dell: RAC0218 (Integrated Dell Remote Access Controller message
 # reference). SessionLimitExceeded: Base registry (DSP2065) and HPE. On Dell a request with basic authentication takes a
@@ -40,6 +40,20 @@ class RedfishRefusal(BaremetalError):
     def says(self, *names):
         """Whether one of the BMC's messages has one of these names in its MessageId or text."""
         return says(self.messages, *names)
+
+
+class NotRedfish(BaremetalError):
+    """What answers is no Redfish service, as far as was seen."""
+
+    def __init__(self, what, **context):
+        super().__init__(what, **{"stage": STAGE, **context})
+
+
+class Unreadable(BaremetalError):
+    """A Redfish service, which was seen to be one, gave an answer that cannot be read; the next one may be better."""
+
+    def __init__(self, what, **context):
+        super().__init__(what, **{"stage": STAGE, **context})
 
 
 def says(messages, *names):
@@ -81,10 +95,23 @@ def not_redfish(url, seen):
     :param url: base URL of the BMC.
     :param seen: what it answered.
     """
-    return refused(
+    return NotRedfish(
         f"what answers at {url} is not a Redfish service", seen=seen,
         cure="check address and port; if the BMC is too old for Redfish, use the driver ipmi",
     )
+
+
+def unreadable(url, method, path, error):
+    """The error for an answer that is no Redfish, from a service that was seen to be one.
+
+    :param method: HTTP method of the request.
+    :param error: the NotRedfish.
+    :returns: an Unreadable; BmcLost where a change was asked for, which may have been made.
+    """
+    is_lost = method.upper() != "GET" and not isinstance(error.__cause__, RedirectError)
+    return (BmcLost if is_lost else Unreadable)(
+        f"the BMC at {url} gave an answer that cannot be read", seen=f"{method.upper()} {path}: {error.seen}",
+        cure="run the same command again in a minute; if it stays so, reset the BMC or update its firmware")
 
 
 def not_let_in(url, seen):

@@ -25,7 +25,8 @@ def resources(service, collection):
     """The resources of a collection.
 
     ``$expand`` (DSP0266, 7.3) is tried and not trusted: what comes back must hold every member as a whole, or
-    each is read by itself. A member that vanished in between, or that is refused, is left out.
+    each is read by itself. A member that vanished in between, or that is refused, is left out; one that is not there is asked for twice,
+    for a job that was just made is listed before it is shown (Dell).
 
     :param service: a RedfishService.
     :param collection: path, or None.
@@ -34,7 +35,7 @@ def resources(service, collection):
     """
     found, paths = _at_once(service, collection)
     if found is None:
-        found = [item for item in (_readable(service, path) for path in paths) if item is not None]
+        found = [item for item in (readable(service, path) for path in paths) if item is not None]
     return found
 
 
@@ -73,9 +74,15 @@ def _expanded(service, collection):
     return found if all(map(is_whole, found)) else []
 
 
-def _readable(service, path):
+def readable(service, path):
+    """A resource, or None where it has vanished or is refused.
+
+    :param service: a RedfishService.
+    :param path: its path.
+    """
     try:
-        return service.find(path)
+        found = service.find(path)
+        return service.find(path) if found is None else found
     except RedfishRefusal as error:
         service.log(f"{path} is left out: {error}")
         return None

@@ -19,7 +19,19 @@ import urllib.parse
 from .._errors import BaremetalError
 from .connection import BmcLost, PasswordChangeRequired, refused, required
 from .quirks import Quirks
-from .redfish_errors import SESSION_TABLE_FULL, RedfishRefusal, explained, message_list, not_let_in, not_redfish, says, table_full
+from .redfish_errors import (
+    SESSION_TABLE_FULL,
+    NotRedfish,
+    RedfishRefusal,
+    Unreadable,
+    explained,
+    message_list,
+    not_let_in,
+    not_redfish,
+    says,
+    table_full,
+    unreadable,
+)
 from .redfish_session import Session, basic_is_off, messages_of
 from .redfish_transport import TOTAL_TIMEOUT, Connector, base_url
 
@@ -53,6 +65,11 @@ def path_of(link):
     return path if isinstance(path, str) and path.startswith("/") else None
 
 
+def last_part(path):
+    """The last part of a path or URL, which stands in for the Id where a board leaves that out."""
+    return path.rstrip("/").rpartition("/")[2]
+
+
 class Answer:
     """What a BMC answered to a change.
 
@@ -79,10 +96,11 @@ class RedfishService:
     :param sleep: for tests.
     :param clock: for tests.
     :param connector: for tests, what sends the requests.
+    :param facts: the run's facts about this BMC, which keep the path of the BMC's only system, or None.
     :raises BaremetalError: when the address or the TLS settings cannot be used. Nothing is sent yet.
     """
 
-    def __init__(self, connection, log, sleep=time.sleep, clock=time.monotonic, connector=None):
+    def __init__(self, connection, log, sleep=time.sleep, clock=time.monotonic, connector=None, facts=None):
         required(connection, "redfish", "address", "username", "password")
         self.url = base_url(connection)
         self.log = log
@@ -92,11 +110,13 @@ class RedfishService:
         self._password = str(connection["password"])
         self._system_id = connection.get("system_id")
         self._system_path = None
+        self._facts, self._fact_key = {} if facts is None else facts, ("system", self.url)
         self._connector = connector or Connector(self.url, connection)
         account = f"{self.username}:{self._password}".encode()
         self._basic = {"Authorization": f"Basic {base64.b64encode(account).decode()}"}
-        self._session, self._session_works = None, False
+        self._session, self._session_works, self._keeps_session = None, False, False
         self._system = self._manager = None
+        self._is_known = False
         self._quirks = Quirks("redfish", self._fact)
         self._etags = {}
 
@@ -140,9 +160,11 @@ class RedfishService:
         :raises BaremetalError: when it cannot be read; RedfishRefusal with status 404 when it does not exist.
         """
         response = self._request("get", path)
-        body = self._json(response, path)
-        if "@odata.id" not in body and "@odata.type" not in body:
-            raise not_redfish(self.url, "JSON without an @odata.id")
+        with self._explained("get", path):
+            body = self._json(response, path)
+            if "@odata.id" not in body and "@odata.type" not in body:
+                raise not_redfish(self.url, "JSON without an @odata.id")
+        self._is_known = True
         if path_of(body) is None:
             # What does not say where it is, is where it was read.
             body["@odata.id"] = path
@@ -207,7 +229,7 @@ class RedfishService:
         if self._system_path is None:
             self._system_path = self._named_system() if self._system_id else self._only_system()
         try:
-            is_first, self._system = self._system is None, self.get(self._system_path)
+            is_first, self._system = self._system is None, self._read_system()
             if is_first:
                 self._connector.keep_alive = not self.quirk("connection_close", False)
             return self._system
@@ -222,7 +244,25 @@ class RedfishService:
         name = str(self._system_id)
         return name if name.startswith("/") else f"{SYSTEMS}/{name}"
 
+    def _read_system(self):
+        try:
+            return self.get(self._system_path)
+        except RedfishRefusal as error:
+            # What the run knew may be true no more, for example after an update of the BMC.
+            if error.status != 404 or self._facts.get(self._fact_key) != self._system_path or self._system_id:
+                raise
+            self._facts.pop(self._fact_key, None)
+            self._system_path = self._only_system()
+            return self.get(self._system_path)
+
     def _only_system(self):
+        known = self._facts.get(self._fact_key)
+        if isinstance(known, str) and known.startswith("/"):
+            return known
+        found = self._facts[self._fact_key] = self._find_system()
+        return found
+
+    def _find_system(self):
         try:
             found = self.members(self.get(SYSTEMS))
         except RedfishRefusal as error:
@@ -231,7 +271,7 @@ class RedfishService:
             raise not_redfish(self.url, error.seen) from error
         if len(found) == 1:
             return found[0]
-        shown = ", ".join(path.rstrip("/").rpartition("/")[2] for path in found) or "none"
+        shown = ", ".join(last_part(path) for path in found) or "none"
         raise refused(
             f"the BMC at {self.url} serves {len(found)} systems, and it is not said which one is the node",
             seen=f"systems: {shown}", cure="set system_id of the BMC to the system that is this node")
@@ -353,12 +393,20 @@ class RedfishService:
         :returns: an Answer.
         :raises BaremetalError: when the BMC does not offer the action; nothing was sent.
         """
+        return self.post(self.offered_target(resource, name, stage=stage), body)
+
+    def offered_target(self, resource, name, *, stage):
+        """As ``target``, for what cannot be done without.
+
+        :param stage: stage for the error.
+        :raises BaremetalError: when the BMC does not offer the action.
+        """
         target = self.target(resource, name)
         if target is None:
             offered = sorted(key.lstrip("#") for key in _actions(resource)[0] if key.startswith("#"))
             raise BaremetalError(f"the BMC does not offer {name}", stage=stage, seen=f"offered: {', '.join(offered) or 'no action'}",
                                  cure="update the firmware of the BMC, or do it by hand in its web interface")
-        return self.post(target, body)
+        return target
 
     # Tasks
 
@@ -381,7 +429,7 @@ class RedfishService:
             pause = _TASK_POLL
             try:
                 task = self._task(answer.task)
-            except BmcLost as error:
+            except (BmcLost, Unreadable) as error:
                 # A BMC that updates itself goes away in between.
                 task, seen = {}, error.what
             if task is None:
@@ -405,7 +453,7 @@ class RedfishService:
             if is_over:
                 return "stopped"
             if self._clock() - begin >= timeout:
-                raise BaremetalError(f"{what} did not end within {timeout} s", stage=stage, seen=seen or "nothing yet",
+                raise BaremetalError(f"{what} did not end within {timeout:.0f} s", stage=stage, seen=seen or "nothing yet",
                                      cure="look at the task in the BMC's web interface; a larger timeout helps if it merely is slow")
             self._sleep(pause)
 
@@ -422,7 +470,8 @@ class RedfishService:
             if error.status in (404, 410):
                 return None
             raise
-        body = self._json(response, path, empty=True)
+        with self._explained("get", path):
+            body = self._json(response, path, empty=True)
         if response.status == 202:
             return {"TaskState": "Running", **body}
         is_task = "TaskState" in body or "JobState" in body or str(body.get("@odata.type", "")).startswith(("#Task.", "#Job."))
@@ -432,22 +481,25 @@ class RedfishService:
     def session(self, *, stage):
         """Send the requests of the block with the token of a session, which is good although the password changes.
 
-        The session is deleted at the end of the block, whatever happens in it.
+        The session is deleted at the end of the block, whatever happens in it. One that the BMC ends before is not replaced: that would
+        take the password, which may be a wrong one by then.
 
         :param stage: stage for the error.
         :raises BaremetalError: when the BMC opens no session; nothing else was sent.
         """
-        if self._session is not None:
-            yield
-            return
-        try:
-            self._open_session()
-        except BaremetalError as error:
-            raise BaremetalError("the BMC opened no session", stage=stage, seen=error.seen, cure=error.cure) from error
+        is_extra = self._session is None
+        if is_extra:
+            try:
+                self._open_session()
+            except BaremetalError as error:
+                raise BaremetalError("the BMC opened no session", stage=stage, seen=error.seen, cure=error.cure) from error
+        self._keeps_session = True
         try:
             yield
         finally:
-            self._end_session()
+            self._keeps_session = False
+            if is_extra:
+                self._end_session()
 
     def _open_session(self):
         # The root is readable without credentials (DSP0266, "Authentication"), and tells where sessions are.
@@ -506,7 +558,7 @@ class RedfishService:
     def _send(self, method, path, body, headers, timeout):
         self.log(f"{method.upper()} {path}")
         arguments, timeout = (method.upper(), path, body), timeout or TOTAL_TIMEOUT
-        with explained(self.url):
+        with self._explained(method, path):
             response = self._connector.request(*arguments, self._headers(headers), timeout)
             # An upload is not sent twice: its file was read.
             if response.status == 401 and not isinstance(body, tuple) and self._new_session(response):
@@ -515,12 +567,23 @@ class RedfishService:
                 self._session_works = True
             return response
 
+    @contextlib.contextmanager
+    def _explained(self, method, path):
+        """As ``explained``; a service that was seen to be Redfish is not called something else for one answer."""
+        try:
+            with explained(self.url):
+                yield
+        except NotRedfish as error:
+            if not self._is_known:
+                raise
+            raise unreadable(self.url, method, path, error) from error
+
     def _new_session(self, response):
         """Open a session where a 401 asks for one, or where the BMC has ended one that worked.
 
         :returns: whether there is a new session.
         """
-        if self._session is None and not basic_is_off(response):
+        if self._keeps_session or self._session is None and not basic_is_off(response):
             return False
         if self._session is not None:
             if not self._session_works:

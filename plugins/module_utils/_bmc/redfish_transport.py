@@ -25,6 +25,7 @@ import urllib.parse
 import zlib
 
 from .connection import BmcUnreachable, refused
+from .http_headers import Response
 from .tls_policy import tls_context
 
 CONNECT_TIMEOUT = 5  # seconds until a BMC that does not answer counts as unreachable
@@ -43,6 +44,10 @@ class TransportError(Exception):
     def __init__(self, reason):
         super().__init__(reason)
         self.reason = reason
+
+
+class RedirectError(TransportError):
+    """A redirect that is not followed: what was asked for was not done."""
 
 
 class PinMismatch(Exception):
@@ -112,7 +117,10 @@ class _Timed:
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("the answer took too long")
-        self.settimeout(min(left, READ_TIMEOUT))
+        seconds = min(left, READ_TIMEOUT)
+        # Setting it is a system call.
+        if seconds != self.gettimeout():
+            self.settimeout(seconds)
 
     def recv_into(self, *args, **options):
         if self.deadline is not None:
@@ -133,12 +141,10 @@ class TlsSocket(_Timed, ssl.SSLSocket):
     """What a context of tls_policy.py makes."""
 
 
-# Made while the parent process imports this file, so that the forked workers find it ready.
-tls_context({}, TlsSocket)
-
-
 class _Connection(http.client.HTTPConnection):
     """One TCP connection, with TLS when there is a context."""
+
+    response_class = Response
 
     def __init__(self, host, port, context, fingerprint):
         super().__init__(host, port, blocksize=65536)
@@ -240,7 +246,7 @@ class Connector:
             if answer.status not in (301, 302, 303, 307, 308) or not answer.headers.get("Location"):
                 return answer
             path = self._redirected(method, path, answer)
-        raise TransportError(f"more than {_REDIRECTS} redirects")
+        raise RedirectError(f"more than {_REDIRECTS} redirects")
 
     def _redirected(self, method, path, answer):
         target = str(answer.headers.get("Location"))
@@ -248,11 +254,11 @@ class Connector:
             parts = urllib.parse.urlsplit(urllib.parse.urljoin(f"{self._origin[0]}://{self._host()}{path}", target))
             origin = (parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme))
         except ValueError as error:
-            raise TransportError("a redirect to what is no URL") from error
+            raise RedirectError("a redirect to what is no URL") from error
         if origin != self._origin:
-            raise TransportError(f"a redirect to {parts.scheme}://{parts.netloc.rpartition('@')[2]}, which is not followed")
+            raise RedirectError(f"a redirect to {parts.scheme}://{parts.netloc.rpartition('@')[2]}, which is not followed")
         if method != "GET" and answer.status not in (307, 308):
-            raise TransportError(f"a redirect (HTTP status {answer.status}) of a change")
+            raise RedirectError(f"a redirect (HTTP status {answer.status}) of a change")
         return urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
 
     def _host(self):

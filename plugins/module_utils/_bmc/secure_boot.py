@@ -9,13 +9,17 @@ Schema: DSP0268, SecureBoot. Private to the collection; may change at any time.
 
 from __future__ import annotations
 
+import contextlib
+import re
 import time
 from dataclasses import dataclass
 
 from .._errors import BaremetalError
+from .bios_settings import OF_SETUP, read_bios
 from .pending import patch_pending, settings_path, settled
-from .redfish_service import RedfishRefusal, path_of
+from .redfish_service import RedfishRefusal, last_part, path_of
 from .tolerant import flag, text
+from .waiting_tasks import is_untold, open_tasks, shown, waiting_bodies
 
 STAGE = "secure boot"
 
@@ -25,6 +29,9 @@ _RESETS = {"default": "ResetAllKeysToDefault", "none": "DeleteAllKeys", "no_plat
 _MODES = {"SetupMode": "setup", "UserMode": "user", "AuditMode": "audit", "DeployedMode": "deployed"}
 # In these there is no platform key.
 _KEYLESS = ("setup", "audit")
+
+# A job of a queue that tells no request.
+_OF_SECURE_BOOT = re.compile(r"secure ?boot", re.I)
 
 _UNKNOWN = {"enabled": None, "current": None, "mode": None}
 
@@ -68,7 +75,7 @@ def _has_keys(service, found):
     counts = []
     for path in service.members(collection):
         database = service.find(path) or {}
-        name = text(database.get("DatabaseId")) or path.rstrip("/").rpartition("/")[2]
+        name = text(database.get("DatabaseId")) or last_part(path)
         # The default databases hold what a reset would bring.
         if name.lower() in ("pk", "kek", "db", "dbx"):
             lists = filter(None, (path_of(database.get(kind)) for kind in ("Certificates", "Signatures")))
@@ -96,7 +103,8 @@ def ensure_secure_boot(service, enabled=None, keys=None, *, check_mode=False, wa
     :param enabled: True, False, or None to leave it alone.
     :param keys: ``default``, ``none``, ``no_platform_key``, or None to leave them alone.
     :returns: ``{"changed", "secure_boot", "reboot_required", "before", "after"}``; the last two like ``secure_boot``.
-        With neither ``enabled`` nor ``keys`` a BMC that does not let it be read has all of it unknown.
+        With neither ``enabled`` nor ``keys`` a BMC that does not let it be read has all of it unknown. While a job waits for the
+        reboot that does not tell what it does, nothing is sent and nothing has changed: one more would do the same again, or is refused.
     :raises BaremetalError: when the BMC does not show what was asked for.
     """
     if enabled and keys in ("none", "no_platform_key"):
@@ -112,19 +120,66 @@ def ensure_secure_boot(service, enabled=None, keys=None, *, check_mode=False, wa
         raise BaremetalError("the BMC does not let secure boot be read, so it is unknown and stays as it is", stage=STAGE, seen=error.seen,
                              cure="see whether the account may, and whether the BMC needs a licence for it") from error
     steps = [("keys", keys)] if keys and not keys_reached(service, before, keys) else []
-    if enabled is not None and before.state["enabled"] != enabled:
+    tasks = [] if enabled is None and keys is None else open_tasks(service)
+    switch = _waiting_switch(tasks, before, enabled)
+    if enabled is not None and enabled != (before.state["enabled"] if switch is None else switch):
         # Boards refuse to switch it on without keys, and to take the keys away while it is on.
         steps.insert(len(steps) if enabled else 0, ("enabled", enabled))
+    # What was asked for before and waits in a job needs the reboot as well.
+    waits = switch is not None and switch == enabled != before.state["enabled"]
+    if ("keys", keys) in steps and _is_reset_waiting(service, tasks, before, keys):
+        steps.remove(("keys", keys))
+        waits = True
+    if ("keys", keys) in steps:
+        _refuse_reset_not_offered(service, before, keys)
+    untold = _untold(service, tasks) if steps or "SecureBootEnable" not in before.settings else []
+    if untold:
+        warn(f"{', '.join(untold)}, waits for a reboot and does not tell what it does, so nothing was sent; "
+             "reboot, and run the same command again, which then sees what secure boot has become")
+        return {**_result(False, before.state, before.state), "reboot_required": True}
     if check_mode:
-        return _result(bool(steps), before.state, _foreseen(before.state, dict(steps)))
-    after, waits = before, False
+        result = _result(bool(steps), before.state, _foreseen(before.state, dict(steps)))
+        return {**result, "reboot_required": result["reboot_required"] or waits}
+    after = before
     for kind, wanted in steps:
         work = _reset_keys if kind == "keys" else _switch
         after, is_pending = work(service, after, wanted, warn, sleep)
         waits = waits or is_pending
+    if switch not in (None, enabled) and _waiting_switch(open_tasks(service), after, enabled) not in (None, enabled):
+        raise BaremetalError(f"a job of the BMC is going to switch secure boot {'on' if switch else 'off'} at the next boot", stage=STAGE,
+                             cure="delete the job in the BMC's job queue, or reboot and run the same command again")
     result = _result(bool(steps), before.state, after.state)
     result["reboot_required"] = result["reboot_required"] or waits
     return result
+
+
+def _untold(service, tasks):
+    """Jobs for the next boot that do not tell what they do and may be about to change secure boot, as texts."""
+    found = [task for task in tasks if is_untold(*task[1:], _OF_SECURE_BOOT)]
+    of_setup = [task for task in tasks if task not in found and is_untold(*task[1:], OF_SETUP)]
+    if of_setup:
+        # Where BIOS settings are shown as pending, the job is theirs.
+        with contextlib.suppress(BaremetalError):
+            of_setup = [] if read_bios(service).pending else of_setup
+    return [shown(*task) for task in found + of_setup]
+
+
+def _waiting_switch(tasks, found, enabled):
+    """What a job of the BMC, which shows nowhere else, is going to switch it to, or None.
+
+    :param tasks: what ``open_tasks`` returned.
+    :param enabled: what is wanted; None asks for nothing.
+    """
+    if enabled is None or "SecureBootEnable" in found.settings:
+        return None
+    told = [flag(body.get("SecureBootEnable")) for body in waiting_bodies(tasks, found.path, settings_path(found.document))]
+    return next((value for value in reversed(told) if value is not None), None)
+
+
+def _is_reset_waiting(service, tasks, found, keys):
+    """Whether a job of the BMC is going to reset the keys like that."""
+    told = [body.get("ResetKeysType") for body in waiting_bodies(tasks, service.target(found.document, "SecureBoot.ResetKeys"))]
+    return told[-1:] == [_RESETS[keys]]
 
 
 def _result(changed, before, after):
@@ -157,13 +212,18 @@ def _switch(service, found, enabled, warn, sleep):
     return after, True
 
 
+def _refuse_reset_not_offered(service, found, keys):
+    """:raises BaremetalError: when the BMC tells that it does not reset the keys like that; nothing was sent."""
+    service.offered_target(found.document, "SecureBoot.ResetKeys", stage=STAGE)
+    allowed = service.allowed(found.document, "SecureBoot.ResetKeys", "ResetKeysType")
+    if allowed is not None and _RESETS[keys] not in allowed:
+        raise BaremetalError(f"the BMC does not offer {_RESETS[keys]}", stage=STAGE, seen=f"offered: {', '.join(allowed) or 'nothing'}",
+                             cure="do it in the firmware setup of the machine")
+
+
 def _reset_keys(service, found, keys, warn, sleep):
     """Reset the keys; as ``_switch``."""
     reset = _RESETS[keys]
-    allowed = service.allowed(found.document, "SecureBoot.ResetKeys", "ResetKeysType")
-    if allowed is not None and reset not in allowed:
-        raise BaremetalError(f"the BMC does not offer {reset}", stage=STAGE, seen=f"offered: {', '.join(allowed) or 'nothing'}",
-                             cure="do it in the firmware setup of the machine")
     try:
         answer = service.action(found.document, "SecureBoot.ResetKeys", {"ResetKeysType": reset}, stage=STAGE)
     except RedfishRefusal as error:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from .._errors import BaremetalError
 from .ipmi_answers import ask, decoded
 from .redfish_members import resources, resources_at_once
-from .redfish_service import RedfishRefusal, path_of
+from .redfish_service import RedfishRefusal, last_part, path_of
 from .tolerant import dig, health, number, objects, text
 
 CAPABILITY = "sensors"
@@ -220,7 +220,7 @@ def thermal_metrics(document):
     """The temperatures of a ThermalMetrics resource, whose entries are excerpts without thresholds."""
     found = []
     for item in objects(document.get("TemperatureReadingsCelsius")):
-        name = text(item.get("DeviceName")) or (text(item.get("DataSourceUri")) or "").rpartition("/")[2]
+        name = text(item.get("DeviceName")) or last_part(text(item.get("DataSourceUri")) or "")
         if name:
             found.append(sensor(name, "temperature", number(item.get("Reading")), "Cel", "unknown"))
     return found

@@ -16,7 +16,7 @@ import time
 import urllib.parse
 
 from .._errors import BaremetalError
-from .redfish_service import RedfishRefusal
+from .redfish_service import RedfishRefusal, last_part
 from .tolerant import flag, text, texts
 
 STAGE = "virtual media"
@@ -43,7 +43,7 @@ def view(resource):
     :returns: dict with ``slot``, ``media_types``, ``inserted``, ``image``, ``image_name``, ``write_protected``.
     """
     return {
-        "slot": text(resource.get("Id")) or str(resource.get("@odata.id")).rstrip("/").rpartition("/")[2],
+        "slot": text(resource.get("Id")) or last_part(str(resource.get("@odata.id"))),
         "media_types": texts(resource.get("MediaTypes")),
         "inserted": is_inserted(resource),
         # Some boards show the password of the share that they were given.
@@ -88,7 +88,7 @@ def shows(slot, image):
         told = _plain_url(slot["image"])
         # Some boards tell the path alone.
         return told == wanted or ("://" not in told and told.strip("/") != "" and wanted.endswith("/" + told.strip("/")))
-    return bool(slot["image_name"]) and slot["image_name"] == wanted.rpartition("/")[2]
+    return bool(slot["image_name"]) and slot["image_name"] == last_part(wanted)
 
 
 def read_slots(service):
@@ -275,6 +275,17 @@ def url_advice(image):
     return f"some BMCs refuse such a URL: {' and '.join(dislikes)}" if dislikes else None
 
 
+def check_image(image):
+    """Refuse what is no place of an image, before anything is sent and another medium is taken out for it.
+
+    :param image: URL, or ``//host/path`` and ``host:/path`` as some BMCs want them for CIFS and NFS.
+    :raises BaremetalError: for an empty text, or the path of a file.
+    """
+    if not re.fullmatch(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/\s].*|[^\s/:]+:/[^/\s].*", image):
+        raise BaremetalError("the image is no URL", stage=STAGE, seen="credentials without a URL" if "@" in image else f"'{image}'",
+                             cure="give something that the BMC can fetch, like https://192.0.2.1/boot.iso")
+
+
 def ensure_inserted(service, image, *, media_type="cd", slot=None, write_protected=True, username=None, password=None,
                     check_mode=False, warn=lambda text: None, sleep=time.sleep):
     """Have an image in a slot.
@@ -349,7 +360,7 @@ def _compare_protection(slot, write_protected, warn):
 
 
 def _foreseen(before, slot, image, write_protected):
-    return [{**entry, "inserted": True, "image": image, "image_name": image.rpartition("/")[2], "write_protected": write_protected}
+    return [{**entry, "inserted": True, "image": image, "image_name": last_part(image), "write_protected": write_protected}
             if entry["slot"] == slot else entry for entry in before]
 
 

@@ -4,36 +4,29 @@
 
 """The config drive: what a node's new system reads at its first boot.
 
-The layout is OpenStack's ConfigDrive version 2, which cloud-init, cloudbase-init, Ignition and
-Glean read: an ISO 9660 image labelled config-2 with JSON files below openstack/latest
-(https://docs.openstack.org/nova/latest/user/metadata.html). Equal input gives equal bytes.
+Two layouts. OpenStack's ConfigDrive version 2 is read by cloud-init, cloudbase-init, Ignition and Glean: an ISO 9660 image labelled config-2 with
+JSON files below openstack/latest (https://docs.openstack.org/nova/latest/user/metadata.html). NoCloud is cloud-init's own: one labelled cidata with
+meta-data, user-data, vendor-data and network-config (https://docs.cloud-init.io/en/latest/reference/datasources/nocloud.html). Equal input gives
+equal bytes.
 """
 
 from __future__ import annotations
 
 import base64
 import gzip
-import io
 import json
 import re
-import struct
 import uuid
 
-from .._errors import BaremetalError, missing_library
+from . import iso9660, network_config, ready_drive
+from .. import _network_data
+from .._errors import BaremetalError
 
-try:
-    import pycdlib
-except ImportError as error:
-    pycdlib = None
-    PYCDLIB_IMPORT_ERROR = error
-else:
-    PYCDLIB_IMPORT_ERROR = None
-
-LABEL = "config-2"
-LIMIT = 64 * 1024 ** 2
-BLOCK = 2048
-KEYS = ("hostname", "uuid", "public_keys", "user_data", "meta", "network_data", "vendor_data")
-NETWORK_KEYS = ("links", "networks", "services")
+LABELS = {"configdrive": "config-2", "nocloud": "cidata"}
+KEYS = ("hostname", "uuid", "public_keys", "user_data", "meta", "meta_data", "network_data", "vendor_data", "layout")
+# Beside a drive that is ready nothing is made, so these would be lost.
+SOURCE_KEYS = ("iso", "sha256")
+LOST = ("user_data", "meta_data", "network_data", "vendor_data", "layout")
 STAGE = "config drive"
 HOST_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
 # Key types that OpenSSH accepts in authorized_keys, hardware keys included.
@@ -41,149 +34,150 @@ SSH_KEY = re.compile(
     r"(ssh-(ed25519|rsa|dss)|ecdsa-sha2-nistp(256|384|521)|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com)"
     r" [A-Za-z0-9+/]{40,}={0,3}( [^\n\r]*)?"
 )
-# 2000-01-01 00:00:00 UTC in the three forms that ISO 9660 and Rock Ridge have.
-RECORD_DATE = struct.pack("=BBBBBBb", 100, 1, 1, 0, 0, 0, 0)
-VOLUME_DATE = b"2000010100000000\0"
-NO_VOLUME_DATE = b"0000000000000000\0"
-LONG_RECORD_DATE = VOLUME_DATE
 
 
 def pack(data):
-    """Return base64 of the gzip-compressed config drive for data (see build), as str.
+    """Return base64 of the gzip-compressed config drive for data (see obtain), as str; "preserve" stays what it is.
 
     That is the form in which Ironic takes config drives too.
     """
-    packed = gzip.compress(build(data), compresslevel=9, mtime=0)
-    return base64.b64encode(packed).decode("ascii")
+    image = obtain(data)
+    if image is None:
+        return ready_drive.PRESERVE
+    return base64.b64encode(gzip.compress(image, compresslevel=9, mtime=0)).decode("ascii")
+
+
+def obtain(data):
+    """Return the image that data describes (see build) or, with the key iso, points to, as bytes.
+
+    iso: a drive that is ready, as ready_drive.load takes it; then sha256 may be there, hostname, uuid, public_keys and meta count for nothing, and
+    other keys are refused. None for "preserve", which leaves the one that is on the disk.
+    """
+    if not isinstance(data, dict) or "iso" not in data:
+        return build(data)
+    _known_keys(data)
+    lost = sorted(set(LOST) & set(data))
+    if lost:
+        raise _bad(
+            "a ready config drive is written as it is, so %s would be lost" % ", ".join(lost),
+            "Leave out iso, or what stands beside it.",
+        )
+    return ready_drive.load(data["iso"], sha256=data.get("sha256"))
 
 
 def build(data):
     """Return the ISO 9660 image of a config drive as bytes.
 
-    data: hostname (RFC 1123) and uuid (of the instance) are required; public_keys is a list of
-    SSH public keys or {name: key}, user_data a text (or a dict, which becomes cloud-config), meta
-    {str: str}, network_data a dict with links, networks and services, vendor_data a dict.
+    data: hostname (RFC 1123) and uuid (of the instance) are required; layout is configdrive or nocloud, public_keys is a list of
+    SSH public keys or {name: key}, user_data a text (or a dict, which becomes cloud-config), meta {str: str}, meta_data a dict of further keys of
+    the metadata, network_data a dict with links, networks and services, vendor_data a dict.
     Raises BaremetalError naming the key that is missing, unknown or wrong; never shows user_data.
     """
     files = check(data)
-    image = pycdlib.PyCdlib()
-    image.new(interchange_level=3, vol_ident=LABEL, joliet=3, rock_ridge="1.09")
-    image.add_directory("/OPENSTACK", rr_name="openstack", joliet_path="/openstack")
-    image.add_directory("/OPENSTACK/LATEST", rr_name="latest", joliet_path="/openstack/latest")
-    for name, content in sorted(files.items()):
-        image.add_fp(
-            io.BytesIO(content),
-            len(content),
-            "/OPENSTACK/LATEST/" + name.upper() + ("" if "." in name else ".") + ";1",
-            rr_name=name,
-            joliet_path="/openstack/latest/" + name,
-        )
-    out = io.BytesIO()
-    image.write_fp(out)
-    image.close()
-    result = bytearray(out.getvalue())
-    fix_dates(result)
-    if len(result) > LIMIT:
-        raise _bad(
-            "it has %d bytes, and %d are the limit" % (len(result), LIMIT),
-            "Keep large files on a server and let user_data fetch them.",
-        )
-    return bytes(result)
+    image = iso9660.write(files, LABELS[_layout(data)])
+    if len(image) > ready_drive.LIMIT:
+        raise _too_large("it has", len(image))
+    return image
 
 
 def check(data):
     """Make sure that a config drive can be built of data, and return {file name: bytes} (see build)."""
     files = contents(data)
-    if sum(len(content) for content in files.values()) > LIMIT:
-        raise _bad(
-            "its files have %d bytes, and %d are the limit" % (sum(map(len, files.values())), LIMIT),
-            "Keep large files on a server and let user_data fetch them.",
-        )
-    if pycdlib is None:
-        raise missing_library("pycdlib", PYCDLIB_IMPORT_ERROR).at(stage=STAGE)
+    size = sum(len(content) for content in files.values())
+    if size > ready_drive.LIMIT:
+        raise _too_large("its files have", size)
+    try:
+        iso9660.need_library()
+    except BaremetalError as error:
+        raise error.at(stage=STAGE) from error
     return files
 
 
 def contents(data):
-    """Check the data of a config drive and return {file name: bytes} (see build)."""
+    """Check the data of a config drive and return {path: bytes} (see build)."""
     if not isinstance(data, dict):
         raise _bad("a mapping is expected, %s was given" % type(data).__name__)
-    unknown = sorted(str(key) for key in data if key not in KEYS)
-    if unknown:
-        raise _bad("unknown keys: %s" % ", ".join(unknown), "The keys are: %s." % ", ".join(KEYS))
-    hostname = _hostname(data.get("hostname"))
-    metadata = {
-        "uuid": _uuid(data.get("uuid")),
-        "hostname": hostname,
-        "name": hostname,
-        "public_keys": _public_keys(data.get("public_keys")),
-        "meta": _meta(data.get("meta")),
-    }
+    _known_keys(data)
+    layout = _layout(data)
+    metadata = _metadata(data)
+    vendor_data = _mapping(data.get("vendor_data"), "vendor_data")
+    user_data = None if data.get("user_data") is None else _user_data(data["user_data"])
+    network_data = data.get("network_data")
+    if network_data is not None:
+        _network_data.check(network_data, stage=STAGE)
+    if layout == "nocloud":
+        return _nocloud(metadata, user_data, vendor_data, network_data)
+    files = {"meta_data.json": _json(metadata, "meta_data"), "vendor_data.json": _json(vendor_data, "vendor_data")}
+    if user_data is not None:
+        files["user_data"] = user_data
+    if network_data:
+        files["network_data.json"] = _json(network_data, "network_data")
+    return {"openstack/latest/" + name: content for name, content in files.items()}
+
+
+def _nocloud(metadata, user_data, vendor_data, network_data):
+    """The files of the NoCloud layout; JSON is YAML, so they need no YAML writer. user-data must be there, if empty."""
     files = {
-        "meta_data.json": _json(metadata, "meta"),
-        "vendor_data.json": _json(_mapping(data.get("vendor_data"), "vendor_data"), "vendor_data"),
+        "meta-data": _json(
+            dict(
+                {key: value for key, value in metadata.items() if key not in ("name", "hostname", "public_keys")},
+                **{"instance-id": metadata["uuid"], "local-hostname": metadata["hostname"], "public-keys": sorted(metadata["public_keys"].values())},
+            ),
+            "meta_data",
+        ),
+        "user-data": user_data or b"",
     }
-    if data.get("user_data") is not None:
-        files["user_data"] = _user_data(data["user_data"])
-    if data.get("network_data") is not None:
-        files["network_data.json"] = _network_data(data["network_data"])
+    # What cloud-init takes of OpenStack's vendor data.
+    vendor = vendor_data.get("cloud-init")
+    if vendor is not None:
+        if not isinstance(vendor, str):
+            raise _bad("vendor_data: the value of cloud-init is not a text", "Write it as a text that begins with #cloud-config.")
+        files["vendor-data"] = vendor.encode("utf-8")
+    elif vendor_data:
+        raise _bad(
+            "vendor_data has no key cloud-init, so the layout nocloud has no place for it",
+            "Give cloud-init a text that begins with #cloud-config, or choose the layout configdrive.",
+        )
+    if network_data:
+        files["network-config"] = _json(network_config.from_network_data(network_data), "network_data")
     return files
 
 
-def fix_dates(image):
-    """Set every date in an ISO 9660 image (a bytearray) to one fixed date.
-
-    The library writes the time of the call; without this the same input would give another image
-    each time. Offsets: ECMA-119 8.4 and 9.1, and Rock Ridge 4.1.6.
-    """
-    sector = 16
-    while image[sector * BLOCK] != 255:
-        base = sector * BLOCK
-        if image[base] in (1, 2):
-            dates = VOLUME_DATE + VOLUME_DATE + NO_VOLUME_DATE + VOLUME_DATE
-            image[base + 813:base + 881] = dates
-            root = base + 156
-            image[root + 18:root + 25] = RECORD_DATE
-            _fix_directory(image, root)
-        sector += 1
+def _known_keys(data):
+    unknown = sorted(str(key) for key in data if key not in KEYS + SOURCE_KEYS)
+    if unknown:
+        raise _bad("unknown keys: %s" % ", ".join(unknown), "The keys are: %s." % ", ".join(KEYS + SOURCE_KEYS))
 
 
-def _fix_directory(image, record):
-    """Set the dates of all records in the directory that the record at this offset names."""
-    start = struct.unpack_from("<L", image, record + 2)[0] * BLOCK
-    end = start + struct.unpack_from("<L", image, record + 10)[0]
-    position, number = start, 0
-    while position < end:
-        length = image[position]
-        if length == 0:
-            # Records do not cross a block; the rest of this one is padding.
-            position = (position // BLOCK + 1) * BLOCK
-            continue
-        image[position + 18:position + 25] = RECORD_DATE
-        name = image[position + 32]
-        area = position + 33 + name + (1 - name % 2)
-        _fix_rock_ridge(image, area, position + length)
-        # The first two records are the directory itself and its parent.
-        if image[position + 25] & 2 and number > 1:
-            _fix_directory(image, position)
-        position += length
-        number += 1
+def _layout(data):
+    layout = data.get("layout") or "configdrive"
+    if layout not in LABELS:
+        raise _bad("layout %r is none" % layout, "The layouts are: %s." % ", ".join(LABELS))
+    return layout
 
 
-def _fix_rock_ridge(image, position, end):
-    """Set the dates of the TF entries of one system use area, continuations included."""
-    while position + 4 <= end:
-        signature, length = bytes(image[position:position + 2]), image[position + 2]
-        if length < 4:
-            return
-        if signature == b"TF":
-            date = LONG_RECORD_DATE if image[position + 4] & 0x80 else RECORD_DATE
-            count = (length - 5) // len(date)
-            image[position + 5:position + 5 + count * len(date)] = date * count
-        elif signature == b"CE":
-            block, _big, offset, _big_offset, size, _big_size = struct.unpack_from("<L4sL4sL4s", image, position + 4)
-            _fix_rock_ridge(image, block * BLOCK + offset, block * BLOCK + offset + size)
-        position += length
+def _metadata(data):
+    """The metadata: what has a key of its own, and the further keys of meta_data; said twice, it must be the same."""
+    further = dict(_mapping(data.get("meta_data"), "meta_data"))
+    hostname = _hostname(_one("hostname", data.get("hostname"), further.pop("hostname", None)))
+    _one("name", hostname, further.pop("name", None))
+    meta = _meta(further.pop("meta", None))
+    for key, value in _meta(data.get("meta")).items():
+        meta = dict(meta, **{key: _one("meta." + key, value, meta.get(key))})
+    instance = _uuid(_one("uuid", data.get("uuid"), further.pop("uuid", None)))
+    keys = _public_keys(data.get("public_keys"))
+    keys.update(_public_keys(further.pop("public_keys", None), "more"))
+    return dict(further, uuid=instance, hostname=hostname, name=hostname, public_keys=keys, meta=meta)
+
+
+def _one(name, own, further):
+    if own is not None and further is not None and own != further:
+        raise _bad("%s is %r, and %r in meta_data" % (name, own, further), "Say it once, with the key or variable of its own.")
+    return further if own is None else own
+
+
+def _too_large(what, size):
+    return _bad("%s %d bytes, and %d are the limit" % (what, size, ready_drive.LIMIT), "Keep large files on a server and let user_data fetch them.")
 
 
 def _bad(what, cure=None):
@@ -211,12 +205,12 @@ def _uuid(value):
         raise _bad("uuid %r is not a UUID" % value) from None
 
 
-def _public_keys(value):
+def _public_keys(value, prefix="key"):
     """Return {name: key}, the form of meta_data.json; a list is named by position."""
     if value is None:
         return {}
     if isinstance(value, (list, tuple)):
-        named = {"key-%d" % number: key for number, key in enumerate(value)}
+        named = {"%s-%d" % (prefix, number): key for number, key in enumerate(value)}
     elif isinstance(value, dict):
         named = {str(name): key for name, key in value.items()}
     else:
@@ -255,16 +249,6 @@ def _user_data(value):
     if isinstance(value, str):
         return value.encode("utf-8")
     raise _bad("user_data must be a text, or a mapping that becomes cloud-config")
-
-
-def _network_data(value):
-    missing = [key for key in NETWORK_KEYS if not isinstance(_mapping(value, "network_data").get(key), list)]
-    if missing:
-        raise _bad(
-            "network_data has no list %s" % ", ".join(missing),
-            "It is in OpenStack's format and has the lists %s." % ", ".join(NETWORK_KEYS),
-        )
-    return _json(value, "network_data")
 
 
 def _json(value, name):

@@ -76,22 +76,69 @@ def node_script(node, url, mac, ramdisk, arguments):
                       for part in ("kernel", "initrd"))
     # UEFI firmware hands the initrd over as a file of this name; on BIOS the argument does nothing.
     line = command_line([("initrd", "initrd.img"), *arguments])
-    return f"""#!ipxe
-# Boots node {node} into the ramdisk. Written by rackwright.baremetal.netboot.
-echo rackwright: {node}: loading the ramdisk
-set tries:int32 0
-:load
-imgfree
+    return _script(node, "the ramdisk", f"""\
 kernel --name vmlinuz {url}/{kernel}?mac={mac} {line} || goto again
 initrd --name initrd.img {url}/{initrd}?mac={mac} || goto again
 boot || goto again
-:again
+""", f"kernel and initrd do not load from {url}")
+
+
+def tenant_script(node, url, mac, boot, arguments):
+    """The script that loads what a tenant wants a machine to run from the network, at every boot.
+
+    :param node: name of the node, for the screen.
+    :param url: base URL of the boot server.
+    :param mac: as for :func:`node_script`.
+    :param boot: dict with ``kernel`` and ``initrd``, or ``iso``; see :func:`place`.
+    :param arguments: list of (key, value) for the kernel.
+    :raises BaremetalError: for anything that cannot be written into a script safely.
+    """
+    node = _checked(_NAME, "the name of the node", node, "use letters, digits, dots, hyphens and underscores")
+    mac = _checked(_MAC, "the MAC address", mac, "give six pairs of hexadecimal digits")
+    if boot.get("iso"):
+        commands = f"sanboot --no-describe {_where(url, boot['iso'], mac, 'kernel')} || goto again\n"
+    else:
+        line = command_line([("initrd", "initrd.img"), *arguments])
+        commands = f"""\
+kernel --name vmlinuz {_where(url, boot["kernel"], mac, "kernel")} {line} || goto again
+initrd --name initrd.img {_where(url, boot["initrd"], mac, "initrd")} || goto again
+boot || goto again
+"""
+    return _script(node, "its system from the network", commands, "the system does not load")
+
+
+def place(text):
+    """Where something is that iPXE loads: a path below the HTTP root of the boot server, or a URL of another server.
+
+    :returns: True for a path, False for a URL.
+    :raises BaremetalError: when it is neither.
+    """
+    if "://" in text:
+        _checked(_URL, "the URL of what is booted", text, "give it as http://ADDRESS:PORT/PATH, without a query")
+        return False
+    _checked(_PATH, "the path of what is booted", text, "give a path below the HTTP root of the boot server, as images/compute/vmlinuz")
+    return True
+
+
+def _where(url, text, mac, stage):
+    # What the boot server's log will say of the request.
+    return f"{base_url(url)}/{text}?mac={mac}&stage={stage}" if place(text) else text
+
+
+def _script(node, what, commands, failure):
+    return f"""#!ipxe
+# Boots node {node} into {what}. Written by rackwright.baremetal.netboot.
+echo rackwright: {node}: loading {what}
+set tries:int32 0
+:load
+imgfree
+{commands}:again
 inc tries
 iseq ${{tries}} {_TRIES} && goto give_up ||
 echo rackwright: {node}: try ${{tries}} of {_TRIES} failed, next one in {_PAUSE} seconds
 sleep {_PAUSE}
 goto load
 :give_up
-echo rackwright: {node}: kernel and initrd do not load from {url}
+echo rackwright: {node}: {failure}
 exit 1
 """

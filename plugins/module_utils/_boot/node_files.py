@@ -10,6 +10,7 @@ or not at all. Private to the collection; may change at any time.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import os
@@ -18,7 +19,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from . import daemons, ipxe, kernel_arguments
+from . import answer_file, daemons, ipxe, journal, kernel_arguments
 from .._errors import BaremetalError
 
 _MAC = re.compile(r"[0-9a-f]{2}([:-])[0-9a-f]{2}(?:\1[0-9a-f]{2}){4}")
@@ -26,7 +27,7 @@ _NONCE = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _KEY = re.compile(r"(?:ssh|ecdsa|sk-ssh|sk-ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/]{16,}={0,3}(?: [^\x00-\x1f\x7f]*)?")
 _HOST_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 # Set here for every boot; a second value would undo them.
-_OWN_ARGUMENTS = ("BOOTIF", "initrd", "rackwright.beacon", "rackwright.nonce", "rackwright.url")
+_OWN_ARGUMENTS = ("BOOTIF", "initrd", "rackwright.beacon", "rackwright.journal", "rackwright.nonce", "rackwright.url")
 _SCRIPT = "boot.ipxe"
 
 
@@ -119,6 +120,7 @@ def boot_arguments(url, mac, nonce, extra):
     return [
         ("rackwright.url", f"{url}/node/{mac}/{nonce}/"),
         ("rackwright.beacon", f"{url}/beacon/{mac}/{nonce}/"),
+        ("rackwright.journal", f"{url}/journal/{mac}/{nonce}/"),
         ("rackwright.nonce", nonce),
         ("BOOTIF", f"01-{mac}"),
         *further,
@@ -165,11 +167,24 @@ def _discard(path):
 
 def _others_with(address, own, hosts):
     """(file, node name) of every other reservation of an address."""
-    for file in sorted(hosts.iterdir()):
-        text = None if file.name.startswith(".") or file == own else _read(file)
-        for line in (text or "").splitlines():
+    for name in sorted(os.listdir(hosts)):
+        # There are as many of them as there are nodes, and each node asks: no more is done with a file than must be.
+        if name.startswith(".") or name == own.name or not _holds(f"{hosts}/{name}", address):
+            continue
+        text = _read(hosts / name) or ""
+        for line in text.splitlines():
             if line.split(",")[1:2] == [address]:
-                yield file, text.partition("\n")[0].removeprefix("# node ")
+                yield hosts / name, text.partition("\n")[0].removeprefix("# node ")
+
+
+def _holds(path, text):
+    with contextlib.suppress(FileNotFoundError), open(path, "rb", buffering=0) as file:
+        return text.encode() in file.read()
+    return False
+
+
+def _digest(name, text):
+    return None if text is None else answer_file.shown(name, text)
 
 
 def _show(files):
@@ -190,16 +205,18 @@ def _files(folder, host_file, keys_path):
     return [(_SCRIPT, _read(folder / _SCRIPT)), ("authorized_keys", _read(keys_path)), ("reservation", _read(host_file))]
 
 
-def present(root, *, node, mac, address, nonce, keys, url, arguments, ramdisk, check_mode=False):
-    """Make a node boot into the ramdisk when it next boots from the network.
+def present(root, *, node, mac, address, nonce, keys, url, arguments, ramdisk=None, tenant=None, files=None, check_mode=False):
+    """Make a node boot into the ramdisk, or into a system of a tenant's, when it next boots from the network.
 
     :param root: boot_server_root.
     :param mac: MAC address of the port that boots, with hyphens.
     :param address: IPv4 address that DHCP gives it.
     :param nonce: word that is new for each run; it is in the kernel command line and in the paths.
-    :param keys: list of SSH public keys that may log in to the ramdisk as root.
+    :param keys: list of SSH public keys that may log in to the ramdisk as root; nothing with a tenant's system.
     :param arguments: see :func:`boot_arguments`.
     :param ramdisk: see :func:`current_ramdisk`.
+    :param tenant: see :func:`ipxe.tenant_script`; instead of the ramdisk.
+    :param files: dict of texts by name that a tenant's system finds below the nonce. They may be secret, so no text tells of them but their digests.
     :returns: (changed, text before, text after).
     :raises BaremetalError: for bad input, and when another node has the address.
     """
@@ -210,7 +227,8 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, ramdisk, c
         raise BaremetalError(
             "the address is not an IPv4 address", stage="boot files", seen=repr(address),
             cure="correct the node's address in the registry, or give address") from error
-    check_keys(keys)
+    if not tenant:
+        check_keys(keys)
     folder, host_file = _layout(root, mac)
     if not folder.parent.is_dir() or not host_file.parent.is_dir():
         raise BaremetalError(
@@ -227,14 +245,20 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, ramdisk, c
         moved.append(file)
 
     keys_file = folder / nonce / "authorized_keys"
+    script = ipxe.tenant_script(node, url, mac, tenant, arguments) if tenant else ipxe.node_script(node, url, mac, ramdisk, arguments)
+    # Nobody asks for keys where the ramdisk does not boot.
+    keys_text = None if tenant else "".join(f"{key}\n" for key in keys)
+    reservation = _reservation(node, mac, address)
     wanted = [
-        (keys_file, "".join(f"{key}\n" for key in keys)),
-        (host_file, _reservation(node, mac, address)),
+        *([] if tenant else [(keys_file, keys_text)]),
+        *((folder / nonce / name, text) for name, text in (files or {}).items()),
+        (host_file, reservation),
         # Last, so that a node which is told to boot finds all it needs.
-        (folder / _SCRIPT, ipxe.node_script(node, url, mac, ramdisk, arguments)),
+        (folder / _SCRIPT, script),
     ]
-    before = _files(folder, host_file, keys_file)
-    after = [(_SCRIPT, wanted[2][1]), ("authorized_keys", wanted[0][1]), ("reservation", wanted[1][1])]
+    before = _files(folder, host_file, keys_file) + [(name, _digest(name, _read(folder / nonce / name))) for name in files or {}]
+    after = [(_SCRIPT, script), ("authorized_keys", keys_text), ("reservation", reservation)]
+    after += [(name, _digest(name, text)) for name, text in (files or {}).items()]
     stale = [item for item in folder.iterdir() if item.name not in (nonce, _SCRIPT)] if folder.is_dir() else []
     todo = [(path, text) for path, text in wanted if _read(path) != text]
     if not check_mode:
@@ -244,6 +268,7 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, ramdisk, c
                 directory.mkdir()
                 # nginx must get in, whatever umask the caller has.
                 directory.chmod(0o755)
+        journal.open_path(root, mac, nonce)
         for path, text in todo:
             _write(path, text)
         for item in stale + moved:
@@ -266,6 +291,7 @@ def absent(root, *, mac, reservation=True, check_mode=False):
     if not check_mode:
         for path in doomed:
             _discard(path)
+        journal.close_path(root, mac, forget=not reservation)
         if host_file in doomed:
             reload_reservations(root)
     kept = host if reservation else None

@@ -19,8 +19,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from urllib.parse import parse_qs, urlsplit
 
-# In the order in which a node passes them. ``firmware`` is not seen where the network card has iPXE built in.
-STAGES = ("dhcp", "firmware", "ipxe", "kernel", "initrd", "ramdisk", "ssh")
+# In the order in which a node passes them. ``firmware`` is not seen where the network card has iPXE built in; the last two are
+# of installers.
+STAGES = ("dhcp", "firmware", "ipxe", "kernel", "initrd", "ramdisk", "ssh", "installing", "installed")
+
+_BEACONS = (["ramdisk"], ["ssh"], ["installing"], ["installed"])
 
 _DNSMASQ = re.compile(
     r"([A-Z][a-z]{2}) {1,2}([0-9]{1,2}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) dnsmasq-(?:dhcp|tftp)\[[0-9]+\]: (?:[0-9]+ )?(.*)",
@@ -129,6 +132,14 @@ class Progress:
         if self.address:
             self.addresses.add(self.address)
 
+    def concerns(self, line):
+        """Whether a line of a log may tell anything of this node.
+
+        Most lines tell of others, and to find that out by understanding them takes many times as long.
+        """
+        text = line.lower()
+        return self.mac in text or self.mac.replace("-", ":") in text or any(address in line for address in self.addresses)
+
     def take(self, event):
         """Note an event if it belongs to this boot of this node."""
         # dnsmasq cuts its times down to the second.
@@ -149,19 +160,21 @@ class Progress:
 
     def _request(self, event):
         head, *rest = event.path.strip("/").split("/")
+        asked = parse_qs(event.query).get("stage", [""])[-1]
         if head == "boot.ipxe" and event.status == 200:
             self._reached("ipxe", event.time)
         elif head == "node" and rest[1:] == ["boot.ipxe"]:
             self._reached("ipxe", event.time)
             if event.status == 404:
                 self.remarks["ipxe"] = "it asked for its boot script and there was none"
-        elif head == "ramdisk" and rest:
-            stage = "initrd" if rest[-1].startswith("initrd") else "kernel"
+        elif asked in ("kernel", "initrd") or head == "ramdisk" and rest:
+            # The script of a tenant's system says what it loads; its files have any names.
+            stage = asked or ("initrd" if rest[-1].startswith("initrd") else "kernel")
             if event.status in (200, 206) and event.complete:
                 self._reached(stage, event.time)
             else:
                 self.remarks[stage] = f"{event.path} was asked for and not delivered whole (status {event.status})"
-        elif head == "beacon" and rest[1:] in ([self.nonce, "ramdisk"], [self.nonce, "ssh"]) and event.status == 204:
+        elif head == "beacon" and rest[1:2] == [self.nonce] and rest[2:] in _BEACONS and event.status == 204:
             self._beacon(rest[2], event)
 
     def _beacon(self, stage, event):

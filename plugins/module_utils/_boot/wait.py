@@ -11,7 +11,7 @@ import time
 from datetime import datetime, timezone
 from pathlib import Path
 
-from . import node_files
+from . import journal, node_files
 from .logs import Tail
 from .progress import Progress, dnsmasq_event, http_event
 from .._errors import BaremetalError
@@ -34,6 +34,8 @@ _CURES = {
     "initrd": "kernel and initrd were fetched, then nothing came: look at the console for a kernel message; check memory "
               "size, the console arguments, Secure Boot, and that the ramdisk has a driver for the network card",
     "ramdisk": "the ramdisk is up and its SSH server is not: look at the console; it says whether it could fetch the public key",
+    "installing": "the installer has begun and not come to its end: look at the console, where it may ask a question that the answer "
+                  "file does not answer, or wait for a mirror",
     "ssh": "the SSH server was announced and does not answer from here: check routing and packet filters on TCP port 22",
 }
 
@@ -72,8 +74,8 @@ def ssh_answers(address, port=22, timeout=3):
         return False
 
 
-def wait_for_ramdisk(root, *, mac, nonce, address=None, since=None, timeout=1800, check_ssh=False, once=False):
-    """Wait until the ramdisk of a node has called back.
+def wait_for_ramdisk(root, *, mac, nonce, address=None, since=None, timeout=1800, check_ssh=False, once=False, until="ssh"):
+    """Wait until the ramdisk of a node has called back, or a stage on the way there has been reached.
 
     :param root: boot_server_root.
     :param mac: MAC address of the port that boots.
@@ -82,6 +84,7 @@ def wait_for_ramdisk(root, *, mac, nonce, address=None, since=None, timeout=1800
     :param since: start of the boot, in seconds since 1970; by default when the boot script was written.
     :param timeout: seconds from the start of the boot, at least one look is taken.
     :param check_ssh: whether an SSH server must answer as well, at the address of the call.
+    :param until: the stage, see STAGES in progress; with another one than ssh, host_key and address stay None.
     :param once: take one look and return what is there.
     :returns: dict ``stages`` (see :meth:`Progress.stages`), ``host_key``, ``address``, ``elapsed`` (seconds).
     :raises BaremetalError: when time is up; it names the last stage and what to check for it.
@@ -101,9 +104,11 @@ def wait_for_ramdisk(root, *, mac, nonce, address=None, since=None, timeout=1800
         while True:
             # DHCP first: it tells which addresses are this node's.
             for tail, understand in logs:
-                for line in tail.lines():
+                for line in filter(progress.concerns, tail.lines()):
                     progress.take(understand(line))
-            here = progress.host_key is not None and (not check_ssh or ssh_answers(progress.beacon_address))
+            here = until in progress.times
+            if until == "ssh":
+                here = progress.host_key is not None and (not check_ssh or ssh_answers(progress.beacon_address))
             elapsed = time.time() - since
             if here or once:
                 return {
@@ -113,7 +118,7 @@ def wait_for_ramdisk(root, *, mac, nonce, address=None, since=None, timeout=1800
                     "elapsed": round(max(0.0, elapsed), 3),
                 }
             if elapsed >= timeout:
-                raise _late(progress, elapsed, root)
+                raise _late(progress, elapsed, root, until)
             time.sleep(_POLL)
     finally:
         for tail, dummy in logs:
@@ -124,14 +129,17 @@ def _time(event):
     return event.time if event else None
 
 
-def _late(progress, elapsed, root):
+def _late(progress, elapsed, root, until):
     stages = progress.stages()
     last = progress.last
     seen = "nothing at all of this machine"
     if stages:
         seen = f"last stage {last} at {stages[-1]['time']}, after {', '.join(item['stage'] for item in stages)}"
     remarks = "; ".join(progress.remarks.values())
+    what = "no call from the ramdisk" if until == "ssh" else f"the boot has not come to the stage {until}"
+    lines = journal.last_lines(root, progress.mac, progress.nonce)
+    journalled = f"; the last lines of its journal: {' | '.join(lines)}" if lines else ""
     return BaremetalError(
-        f"no call from the ramdisk {round(elapsed)} s after the boot began", stage=STAGE,
-        seen=f"{seen} (MAC {progress.mac.replace('-', ':')}, logs in {root}/log){'; ' + remarks if remarks else ''}",
+        f"{what} {round(elapsed)} s after the boot began", stage=STAGE,
+        seen=f"{seen} (MAC {progress.mac.replace('-', ':')}, logs in {root}/log){'; ' + remarks if remarks else ''}{journalled}",
         cure=_CURES[last])

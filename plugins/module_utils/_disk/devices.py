@@ -21,6 +21,10 @@ COLUMNS = "NAME,TYPE,SIZE,MODEL,VENDOR,SERIAL,WWN,HCTL,ROTA,TRAN,RO,RM,LOG-SEC,P
 # Memory-backed or removable-by-design device families that lsblk also calls "disk".
 NOT_DISKS = re.compile(r"^(ram|zram|fd|mtdblock|nbd|sr)\d")
 GIB = 1024 ** 3
+# What a kernel calls the ways to an NVMe disk of another machine.
+NVME_FABRICS = {"tcp": "nvme-tcp", "rdma": "nvme-rdma", "fc": "nvme-fc", "loop": "nvme-loop"}
+# Transports, as lsblk and the kernel write them, by which a disk may be another machine's as well.
+NETWORK_TRANSPORTS = ("fc", "fcoe", "iscsi", "rdma", "tcp") + tuple(NVME_FABRICS.values())
 
 
 def list_disks(*, loop=False, node=None, sysfs="/sys", dev="/dev", proc="/proc", runner=run):
@@ -31,8 +35,8 @@ def list_disks(*, loop=False, node=None, sysfs="/sys", dev="/dev", proc="/proc",
 
     Each disk is a dict:
       name (str, /dev/vda), type ("disk" or "loop"), size (bytes),
-      model, vendor, serial, wwn, wwn_with_extension, wwn_vendor_extension, hctl, by_path, tran
-      (str or None), rotational (bool), logical_sectors, physical_sectors (bytes per sector),
+      model, vendor, serial, serial_long, wwn, wwn_with_extension, wwn_vendor_extension, hctl, by_path,
+      tran (str or None), rotational (bool), logical_sectors, physical_sectors (bytes per sector),
       read_only, removable (bool), partitions (list of /dev names, by number),
       mountpoints (list of str; swap space counts as "[swap]"),
       holders (list of names of md, device mapper or bcache devices above it),
@@ -48,7 +52,7 @@ def list_disks(*, loop=False, node=None, sysfs="/sys", dev="/dev", proc="/proc",
             "lsblk gave no readable list of disks", node=node, stage="disks", seen=text[:200]
         ) from None
     by_path = _by_path(dev)
-    mounts = _mounts(proc, dev)
+    mounted = mounts(proc, dev)
     disks = []
     for row in rows:
         kind = row.get("type")
@@ -57,7 +61,7 @@ def list_disks(*, loop=False, node=None, sysfs="/sys", dev="/dev", proc="/proc",
             continue
         if _integer(row.get("size")) == 0:
             continue
-        disks.append(_disk(row, kind, by_path, mounts, sysfs, dev, runner, node))
+        disks.append(_disk(row, kind, by_path, mounted, sysfs, dev, runner, node))
     return sorted(disks, key=lambda disk: (len(disk["name"]), disk["name"]))
 
 
@@ -70,12 +74,14 @@ def read_disk(name, *, loop=False, node=None, **places):
 
 
 def describe(disk):
-    """Return one line that lets a person recognise a disk: name, size, serial, model."""
-    return "%s (%.1f GiB, serial %s, model %s)" % (
+    """Return one line that lets a person recognise a disk: name, size, serial, model, and WWN, transport and by-path link where it has them."""
+    more = "".join(", %s %s" % (word, disk[key]) for word, key in (("wwn", "wwn"), ("by", "tran"), ("at", "by_path")) if disk.get(key))
+    return "%s (%.1f GiB, serial %s, model %s%s)" % (
         disk["name"],
         disk["size"] / GIB,
         disk.get("serial") or "none",
         disk.get("model") or "none",
+        more,
     )
 
 
@@ -102,7 +108,7 @@ def partition_name(device, number):
     return "%s%s%d" % (device, "p" if device[-1].isdigit() else "", number)
 
 
-def _disk(row, kind, by_path, mounts, sysfs, dev, runner, node):
+def _disk(row, kind, by_path, mounted, sysfs, dev, runner, node):
     short = row["name"]
     name = os.path.join(dev, short)
     udev = _udev(name, runner, node)
@@ -113,8 +119,8 @@ def _disk(row, kind, by_path, mounts, sysfs, dev, runner, node):
         entry = os.path.basename(path)
         place = base if path == name else os.path.join(base, entry)
         holders += _listdir(os.path.join(place, "holders"))
-        mountpoints += mounts.get(_read(os.path.join(place, "dev")), [])
-        mountpoints += mounts.get(path, [])
+        mountpoints += mounted.get(_read(os.path.join(place, "dev")), [])
+        mountpoints += mounted.get(path, [])
     holders = sorted(set(holders))
     mountpoints = sorted(set(mountpoints))
     return {
@@ -131,13 +137,15 @@ def _disk(row, kind, by_path, mounts, sysfs, dev, runner, node):
             _read(base + "/serial"),
             _read(base + "/device/serial"),
         ),
+        "serial_long": _first(udev.get("ID_SERIAL")),
         "wwn": _first(row.get("wwn"), udev.get("ID_WWN"), _read(base + "/wwid")),
         "wwn_with_extension": _first(udev.get("ID_WWN_WITH_EXTENSION"), udev.get("ID_WWN")),
         "wwn_vendor_extension": _first(udev.get("ID_WWN_VENDOR_EXTENSION")),
         "rotational": _boolean(row.get("rota")),
         "hctl": _first(row.get("hctl")),
         "by_path": by_path.get(name),
-        "tran": _first(row.get("tran")),
+        # Not every lsblk tells NVMe over a network from NVMe on PCI.
+        "tran": NVME_FABRICS.get(_read(base + "/device/transport")) or _first(row.get("tran")),
         "logical_sectors": _integer(row.get("log-sec")) or 512,
         "physical_sectors": _integer(row.get("phy-sec")) or 512,
         "read_only": _boolean(row.get("ro")),
@@ -172,7 +180,7 @@ def _by_path(dev):
     return links
 
 
-def _mounts(proc, dev):
+def mounts(proc="/proc", dev="/dev"):
     """Return {"major:minor" or device path: [mount points]}, swap spaces included.
 
     Both keys are needed: btrfs shows an anonymous number, overlay and bind mounts no device.

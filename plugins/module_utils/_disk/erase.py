@@ -2,46 +2,227 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Erasing the disk that the hints mean: what would go, and making it go."""
+"""Erasing disks of this machine: which, in which way, and all of them at the same time."""
 
 from __future__ import annotations
 
-from .devices import list_disks
-from .hints import select
+import concurrent.futures
+import threading
+import time
+
+from . import nvme, stack
+from .._errors import BaremetalError
+from .devices import NETWORK_TRANSPORTS, describe, list_disks
+from .erase_disk import abilities, erase_disk, failed, locked
+from .erase_plan import METHODS, choose, line, name_of
+from .hints import parse, select, matches
 from .interlock import verify
-from .partitions import signatures, wipe_metadata
-from .protect import refuse_if_protected
+from .partitions import signatures
+from .protect import refuse_if_protected, refuse_special_filesystems
+from .system import read_text
+
+STAGE = "erase"
+# More at a time would only wait for the bus.
+_WORKERS = 16
 
 
-def erase(interlock, root_device, *, check_mode=False, loop=False, verifier=verify):
-    """Wipe the metadata of the one disk that the hints choose.
+def erase(options, job, *, check_mode=False, lister=list_disks, verifier=verify):
+    """Erase the disks that are meant.
 
-    interlock: see interlock.verify. root_device: hints. loop: consider loop devices too.
-    Returns {changed, erased: [{device, serial, size, method, signatures}], diff}; erased is empty
-    when the disk carries neither signature nor partition table. In check mode nothing is written,
-    but everything that would refuse does. Raises BaremetalError.
+    options: {interlock, disks ("root" or "all"), root_device, skip_block_devices, grade, methods, fallback, wipe_special_filesystems,
+    wait, timeout}. job: the job of this machine, which the erase becomes unless only the metadata goes. lister: of disks.
+    Returns {changed, erased: [certificates], plan, skipped, failures: [texts], job, diff}. In check mode nothing is written, but
+    everything that would refuse does. Raises BaremetalError; a disk that failed while others were erased is in failures instead.
     """
-    verifier(interlock)
-    disk = select(list_disks(loop=loop), root_device)
-    found = signatures(disk["name"])
-    if found:
-        refuse_if_protected(disk)
-        if not check_mode:
-            wipe_metadata(disk["name"])
-    erased = {
-        "device": disk["name"],
-        "serial": disk["serial"],
-        "size": disk["size"],
-        "method": "metadata",
-        "signatures": found,
-    }
+    verifier(options["interlock"])
+    # What the node's record says of its disks counts beside what the task says.
+    options = dict(options, skip_block_devices=options["skip_block_devices"] + (options["interlock"].get("skip_block_devices") or []),
+                   wipe_special_filesystems=options["wipe_special_filesystems"] or bool(options["interlock"].get("wipe_special_filesystems")))
+    identity = {"work": "erase", **{key: value for key, value in options.items() if key not in ("wait", "timeout", "connect_timeout", "certificates")}}
+    status = job.status() if options["grade"] != "metadata" else None
+    if not status or status["identity"] != identity or status["told"]:
+        entries, skipped = _prepare(options, lister)
+        shown = {"plan": [_shown(entry) for entry in entries], "skipped": skipped, "diff": _diff(entries)}
+        if check_mode:
+            erased = [_predicted(entry, options) for entry in entries if _needed(entry, options)]
+            return dict(shown, changed=bool(erased), erased=erased, failures=[])
+        if options["grade"] == "metadata":
+            needed = [entry for entry in entries if _needed(entry, options)]
+            return dict(shown, **_work(needed, options, lister, verifier, lambda done, total: None))
+        started = job.start(identity, lambda report: dict(shown, **_work(entries, options, lister, verifier, report)))
+    else:
+        shown, started = {}, False
+    if check_mode or not options["wait"]:
+        return dict(shown, changed=started, erased=[], failures=[], job=_job_facts(job))
+    return dict(job.join(options["timeout"] or None), changed=started, job=_job_facts(job))
+
+
+def choose_disks(disks, options, *, transport=None):
+    """Choose the disks to erase.
+
+    disks: of list_disks. options: of erase. transport: function from a disk to its transport where lsblk tells none of a network.
+    Returns (chosen, skipped: [{device, serial, reason}]). With "all", disks that can be taken out, disks in a network, disks of the skip
+    list and further paths to the same disk are skipped. Raises BaremetalError for hints that are wrong or mean a disk of the skip list.
+    """
+    skipping = [parse(hints) for hints in options["skip_block_devices"]]
+    transport = transport or (lambda disk: disk["tran"])
+
+    def listed(disk):
+        return any(all(matches(disk, field, test) for field, test in tests.items()) for tests in skipping)
+
+    if options["disks"] == "root":
+        disk = select(disks, options["root_device"])
+        if listed(disk):
+            raise BaremetalError("%s is the root device and in skip_block_devices" % describe(disk), stage=STAGE,
+                                 cure="Correct the one or the other.")
+        return [disk], [{"device": other["name"], "serial": other["serial"], "reason": "it is in skip_block_devices"}
+                        for other in disks if listed(other)]
+    chosen, skipped, seen = [], [], {}
+    for disk in disks:
+        same = (disk["wwn"], disk["serial"], disk["size"]) if disk["wwn"] else disk["name"]
+        reason = (
+            "it is in skip_block_devices" if listed(disk)
+            else "it is removable" if disk["removable"]
+            else "it is in a network (%s)" % transport(disk) if transport(disk) in NETWORK_TRANSPORTS
+            else "it is another path to %s" % seen[same] if same in seen
+            else None)
+        if reason:
+            skipped.append({"device": disk["name"], "serial": disk["serial"], "reason": reason})
+        else:
+            seen[same] = disk["name"]
+            chosen.append(disk)
+    if not chosen:
+        raise BaremetalError("no disk is to be erased", stage=STAGE, seen="; ".join("%(device)s: %(reason)s" % one for one in skipped) or "no disk at all",
+                             cure="Correct skip_block_devices, or take the step out where there is nothing to erase.")
+    return chosen, skipped
+
+
+def _prepare(options, lister):
+    """Look at everything; returns (entries, skipped). Whatever speaks against any disk is raised before the first one is written."""
+    disks = lister()
+    chosen, skipped = choose_disks(disks, options, transport=_transport)
+    skipped = [dict(one, text="%(device)s, serial %(serial)s: skipped, %(reason)s" % one) for one in skipped]
+    targets = [disk["name"] for disk in chosen]
+    protected = {one["device"]: one["reason"] for one in skipped if not one["reason"].startswith("it is another path")}
+    entries, problems = [], []
+    for disk in chosen:
+        try:
+            layers = stack.layers(disk["name"])
+            stack.refuse_foreign(layers, targets, protected)
+            siblings = [other["name"] for other in disks
+                        if nvme.controller(disk["name"]) and nvme.controller(other["name"]) == nvme.controller(disk["name"]) and other["name"] not in targets]
+            able = abilities(disk, siblings) if options["grade"] != "metadata" else {}
+            found = [] if locked(able) else signatures(disk["name"])
+            plan = choose(disk, able, options["grade"], methods=options["methods"] or METHODS, fallback=options["fallback"])
+            entry = {"disk": disk, "layers": layers, "able": able, "signatures": found, "plan": plan}
+            if _needed(entry, options):
+                refuse_special_filesystems(disk, found, options["wipe_special_filesystems"])
+                # Holders are taken apart before anything is written.
+                refuse_if_protected(disk, hints=options["root_device"], skip=options["skip_block_devices"], ignore_holders=bool(layers))
+            entries.append(entry)
+        except BaremetalError as error:
+            problems.append(error)
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise BaremetalError("%d disks cannot be erased, nothing was written" % len(problems), stage=STAGE, seen=" ".join(map(str, problems)),
+                             cure="Mend each of them, or put it into skip_block_devices.")
+    return entries, skipped
+
+
+def _needed(entry, options):
+    """Whether there is anything to do: only without data to erase, and without metadata, there is not."""
+    return options["grade"] != "metadata" or bool(entry["signatures"] or entry["layers"])
+
+
+def _work(entries, options, lister, verifier, report):
+    """Take the stacks apart, then erase all disks side by side; namespaces of one NVMe drive one after the other."""
+    targets = [entry["disk"]["name"] for entry in entries]
+    for entry in entries:
+        verifier(options["interlock"])
+        # Read anew: an array of two disks went with the first one.
+        stack.take_apart(stack.layers(entry["disk"]["name"]), targets)
+    progress = _Progress(entries, report)
+    groups = {}
+    for entry in entries:
+        groups.setdefault(nvme.controller(entry["disk"]["name"]) or entry["disk"]["name"], []).append(entry)
+
+    def erase_group(group):
+        return [_certificate(entry, options, progress, verifier) for entry in group]
+
+    pool = concurrent.futures.ThreadPoolExecutor(max_workers=_WORKERS)
+    try:
+        found = {one["device"]: one for certificates in pool.map(erase_group, groups.values()) for one in certificates}
+    finally:
+        # Who is told to stop does not wait for drives that erase for hours.
+        pool.shutdown(wait=False, cancel_futures=True)
+    certificates = [found[device] for device in targets]
+    return {"changed": bool(certificates), "erased": certificates, "failures": [one["error"] for one in certificates if one["error"]]}
+
+
+def _certificate(entry, options, progress, verifier):
+    disk = entry["disk"]
+    try:
+        certificate = erase_disk(disk, entry["plan"], entry["able"], options, report=lambda part: progress.note(disk, part),
+                                 guard=lambda: verifier(options["interlock"]))
+    except BaremetalError as error:
+        certificate = failed(disk, error, options)
+    progress.note(disk, 1.0)
+    # What was found at first, before stacks were taken apart and marks with them.
+    return dict(certificate, signatures=entry["signatures"])
+
+
+class _Progress:
+    """The progress of several disks as one number of bytes, told about once a second."""
+
+    def __init__(self, entries, report):
+        self._sizes = {entry["disk"]["name"]: entry["disk"]["size"] for entry in entries}
+        self._parts = dict.fromkeys(self._sizes, 0.0)
+        self._report, self._told, self._lock = report, None, threading.Lock()
+
+    def note(self, disk, part):
+        with self._lock:
+            self._parts[disk["name"]] = part
+            if self._told is None or part >= 1 or time.monotonic() - self._told >= 1:
+                self._told = time.monotonic()
+                self._report(round(sum(size * self._parts[name] for name, size in self._sizes.items())), sum(self._sizes.values()))
+
+
+def _transport(disk):
+    """The transport of a disk; that of NVMe over fabrics is in sysfs only."""
+    place = nvme.controller(disk["name"])
+    return (read_text("/sys/class/nvme/%s/transport" % place.rpartition("/")[2]) if place else None) or disk["tran"]
+
+
+def _shown(entry):
+    disk, plan = entry["disk"], entry["plan"]
+    chosen, layers = plan["chosen"], [stack.describe(layer) for layer in entry["layers"]]
     return {
-        "changed": bool(found),
-        "erased": [erased] if found else [],
-        "diff": {"before": _state(disk, found), "after": _state(disk, [])},
+        "device": disk["name"], "serial": disk["serial"], "model": disk["model"], "size": disk["size"], "method": chosen["method"],
+        "technique": chosen["technique"], "grade": chosen["grade"], "seconds": chosen["seconds"], "stack": layers, "signatures": entry["signatures"],
+        "not_open": {name_of(one): one["reason"] for one in plan["not_open"]}, "weaker": plan["weaker"], "text": line(disk, plan, layers),
     }
 
 
-def _state(disk, found):
-    shown = ["%(type)s on %(device)s at byte %(offset)d" % entry for entry in found]
-    return {"device": disk["name"], "serial": disk["serial"], "metadata": shown}
+def _predicted(entry, options):
+    disk, chosen = entry["disk"], entry["plan"]["chosen"]
+    return {"device": disk["name"], "serial": disk["serial"], "size": disk["size"], "method": chosen["method"], "technique": chosen["technique"],
+            "grade": chosen["grade"], "wanted_grade": options["grade"], "signatures": entry["signatures"]}
+
+
+def _diff(entries):
+    def state(entry, found, content):
+        shown = ["%(type)s on %(device)s at byte %(offset)d" % one for one in found]
+        return {"serial": entry["disk"]["serial"], "metadata": shown, "data": content}
+
+    def after(entry):
+        chosen = entry["plan"]["chosen"]
+        return "as it is" if chosen["grade"] == "metadata" else "erased by %s, grade %s" % (name_of(chosen), chosen["grade"])
+
+    return {"before": {entry["disk"]["name"]: state(entry, entry["signatures"], "as it is") for entry in entries},
+            "after": {entry["disk"]["name"]: state(entry, [], after(entry)) for entry in entries}}
+
+
+def _job_facts(job):
+    status = job.status()
+    return {key: status[key] for key in ("state", "pid", "done", "total")} if status else None

@@ -5,7 +5,7 @@
 """Root device hints in Ironic's grammar, as its documentation describes it.
 
 Two deliberate differences: several matching disks are an error instead of "the first one", and
-kernel names are refused.
+kernel names are refused unless force_name stands beside them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 
 from .._errors import BaremetalError
-from .devices import GIB, describe_all
+from .devices import GIB, describe, describe_all
 
 TEXT_HINTS = (
     "model",
@@ -27,6 +27,8 @@ TEXT_HINTS = (
     "tran",
 )
 HINTS = ("size", "rotational") + TEXT_HINTS
+# No hint itself: it says that the kernel name in the hint "name" is meant, whatever may have it in this boot.
+FORCE = "force_name"
 STAGE = "root device"
 
 NUMBER_TESTS = {
@@ -57,26 +59,33 @@ TRUE = ("true", "yes", "on", "1")
 FALSE = ("false", "no", "off", "0")
 
 
-def select(disks, hints, node=None):
-    """Return the one disk of O(disks) that meets every hint.
+class NoMatch(BaremetalError):
+    """No disk meets the hints."""
+
+
+def select(disks, hints, skip=(), node=None):
+    """Return the one disk of O(disks) that meets every hint, and is none of those to skip.
 
     disks: dicts of list_disks. hints: {field: value with or without an operator}; size counts in
     GiB, text is compared without regard to case, a disk that lacks a field never matches it, and a
-    list-valued field matches when one of its elements does.
-    Raises BaremetalError for bad or empty hints and for zero or several matches, with the
-    candidates.
+    list-valued field matches when one of its elements does. skip: list of such hints, each of which
+    may mean several disks.
+    Raises BaremetalError for bad or empty hints and for zero (NoMatch) or several matches, with
+    the candidates and, where none matches, what speaks against each.
     """
     tests = parse(hints, node=node)
-    matching = [disk for disk in disks if all(matches(disk, field, test) for field, test in tests.items())]
+    skipping = skip_list(skip, node=node)
+    against = {disk["name"]: _against(disk, tests, skipping) for disk in disks}
+    matching = [disk for disk in disks if not against[disk["name"]]]
     if len(matching) == 1:
         return matching[0]
     shown = ", ".join("%s: %s" % (field, hints[field]) for field in sorted(hints))
     if not matching:
-        raise BaremetalError(
+        raise NoMatch(
             "no disk matches the root device hints {%s}" % shown,
             node=node,
             stage=STAGE,
-            seen=describe_all(disks),
+            seen="; ".join("%s: %s" % (describe(disk), against[disk["name"]]) for disk in disks) or "no disk at all",
             cure="Correct root_device of the node, best with the serial or wwn of one of these disks.",
         )
     raise BaremetalError(
@@ -86,6 +95,23 @@ def select(disks, hints, node=None):
         seen=describe_all(matching),
         cure="Make root_device of the node unambiguous, best with the serial or wwn of the disk meant.",
     )
+
+
+def skip_list(skip, node=None):
+    """Check the entries of skip_block_devices and return what parse makes of each; raises BaremetalError for one that is not understood."""
+    return [parse(entry, node=node) for entry in skip]
+
+
+def is_skipped(disk, skipping):
+    """Return whether a disk is meant by an entry of what skip_list returned."""
+    return any(all(matches(disk, field, test) for field, test in tests.items()) for tests in skipping)
+
+
+def _against(disk, tests, skipping):
+    """What speaks against a disk, as a text; empty for one that is meant."""
+    wrong = [field for field, test in tests.items() if not matches(disk, field, test)]
+    words = ["another " + " and ".join(wrong)] if wrong else []
+    return ", ".join(words + (["in skip_block_devices"] if is_skipped(disk, skipping) else []))
 
 
 def parse(hints, node=None):
@@ -100,15 +126,18 @@ def parse(hints, node=None):
             "Set root_device of the node, for instance to {serial: ...} or {wwn: ...}.",
         )
     tests = {}
-    for field in sorted(hints):
+    forced = hints.get(FORCE) is not None and _text(hints[FORCE]) in TRUE
+    if set(hints) == {FORCE}:
+        raise _refused("%s is no hint by itself" % FORCE, node, "Give the kernel name as the hint name, or better the serial or wwn of the disk.")
+    for field in sorted(set(hints) - {FORCE}):
         value = hints[field]
-        if field == "name":
+        if field == "name" and not forced:
             raise _refused(
                 "the hint name (%s) is refused: kernel names such as /dev/sda change between boots" % value,
                 node,
-                "Use serial or wwn (the hardware_info module shows them), or hctl or by_path.",
+                "Use serial or wwn (the hardware_info module shows them), or hctl or by_path; force_name: true beside it takes the risk.",
             )
-        if field not in HINTS:
+        if field not in HINTS + ("name",):
             raise _refused(
                 "unknown root device hint %s" % field, node, "The hints are: %s." % ", ".join(HINTS)
             )

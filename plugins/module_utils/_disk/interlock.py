@@ -18,6 +18,8 @@ from .._errors import BaremetalError
 
 STAGE = "interlock"
 KEYS = ("nonce", "system_uuid", "serial", "macs")
+# What the interlock carries to where disks are written: which of them never are.
+PROTECTION = ("skip_block_devices", "wipe_special_filesystems")
 NONCE_ARGUMENT = "rackwright.nonce"
 
 
@@ -25,7 +27,8 @@ def verify(interlock, *, node=None, sysfs="/sys", cmdline="/proc/cmdline"):
     """Compare this machine with what the run expects, and return the facts seen.
 
     interlock: {nonce: str, system_uuid: str, serial: str, macs: [str]}; the nonce, at least one
-    MAC address and at least one of system_uuid and serial are required.
+    MAC address and at least one of system_uuid and serial are required. What it says of PROTECTION is
+    not compared with anything.
     Returns {nonce, system_uuid, serial, macs} of this machine.
     Raises BaremetalError that lists every difference, with what was expected and what was seen.
     """
@@ -118,8 +121,8 @@ def _check_shape(interlock, node):
     problem = None
     if not isinstance(interlock, dict) or not interlock:
         problem = "no interlock is given"
-    elif set(interlock) - set(KEYS):
-        problem = "unknown keys in the interlock: %s" % ", ".join(sorted(set(interlock) - set(KEYS)))
+    elif set(interlock) - set(KEYS + PROTECTION):
+        problem = "unknown keys in the interlock: %s" % ", ".join(sorted(set(interlock) - set(KEYS + PROTECTION)))
     elif not interlock.get("nonce"):
         problem = "the interlock has no nonce"
     elif not interlock.get("system_uuid") and not interlock.get("serial"):

@@ -13,6 +13,8 @@ INTERLOCK_OPTIONS = {
     "system_uuid": {"type": "str"},
     "serial": {"type": "str"},
     "macs": {"type": "list", "elements": "str", "required": True},
+    "skip_block_devices": {"type": "list", "elements": "dict", "default": []},
+    "wipe_special_filesystems": {"type": "bool", "default": False},
 }
 
 

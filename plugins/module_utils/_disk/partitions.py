@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Partition tables and signatures: wipe, re-read, backup GPT, config drive partition."""
+"""Partition tables and signatures: wipe, re-read, backup GPT, a partition at the end."""
 
 from __future__ import annotations
 
@@ -17,11 +17,9 @@ from .commands import find_tool, run
 from .devices import partition_name, partitions
 
 STAGE = "partitions"
-CONFIG_DRIVE_LABEL = "config-2"
 MIB = 1024 ** 2
 # The config drive may have 64 MiB; one more keeps that true after alignment.
 CONFIG_DRIVE_SIZE = 65 * MIB
-CONFIG_DRIVE_LIMIT = 64 * MIB
 # What wipe_metadata zeroes at both ends of a disk; more than any GPT (33 sectors) needs.
 END_SIZE = MIB
 BLKSSZGET = 0x1268
@@ -108,7 +106,7 @@ def signatures(device, *, node=None):
             found.append({"device": path, "type": entry["type"], "offset": int(entry["offset"], 16)})
     size, sector = geometry(device)
     backup = size - sector
-    if _read(device, backup, 8) == b"EFI PART" and not any(entry["offset"] == backup for entry in found):
+    if read(device, backup, 8) == b"EFI PART" and not any(entry["offset"] == backup for entry in found):
         found.append({"device": device, "type": "gpt", "offset": backup})
     return found
 
@@ -129,10 +127,10 @@ def wipe_metadata(device, *, node=None):
     run(["wipefs", "--all", "--force", device], node=node, stage=STAGE)
     size, _sector = geometry(device)
     length = min(END_SIZE, size)
-    _write(device, [(0, b"\0" * length), (size - length, b"\0" * length)], node)
+    write(device, [(0, b"\0" * length), (size - length, b"\0" * length)], node)
     reread(device, node=node)
     left = signatures(device, node=node)
-    dirty = any(_read(device, offset, length).strip(b"\0") for offset in (0, size - length))
+    dirty = any(read(device, offset, length).strip(b"\0") for offset in (0, size - length))
     if left or dirty or partitions(device):
         raise BaremetalError(
             "%s still carries metadata after the wipe" % device,
@@ -145,75 +143,36 @@ def wipe_metadata(device, *, node=None):
     return found
 
 
-def add_config_drive(device, iso_bytes, *, node=None):
-    """Write a config drive to a partition at the end of the disk and return the partition's name.
+def add_partition_at_end(device, name, *, node=None):
+    """Add a partition of CONFIG_DRIVE_SIZE at the end of a disk, and return its device.
 
-    device: a disk that already carries its image (backup GPT moved). iso_bytes: the ISO 9660
-    image. A partition whose content is labelled config-2 is used again. Raises BaremetalError when
-    the data is no ISO image or too large, the disk has no room or no partition table, its sectors
-    are too large for ISO 9660, or reading back shows something else.
+    device: a disk that already carries its image (backup GPT moved). name: name of the partition in a GPT. Raises BaremetalError when the disk has no
+    room or no partition table.
     """
     size, sector = geometry(device)
-    if iso_bytes[32769:32774] != b"CD001":
-        raise _config_drive_error("the config drive is not an ISO 9660 image", node)
-    if len(iso_bytes) > CONFIG_DRIVE_LIMIT:
-        raise _config_drive_error(
-            "the config drive has %d bytes and may have %d" % (len(iso_bytes), CONFIG_DRIVE_LIMIT), node
-        )
-    if sector > 2048:
-        # ISO 9660 blocks have 2048 bytes, and no file system can use less than a sector.
-        raise _config_drive_error(
-            "%s has sectors of %d bytes, on which an ISO 9660 config drive cannot be mounted" % (device, sector),
-            node,
-            "Choose a disk with sectors of 512 bytes (512e), or reformat its namespace to 512 bytes.",
-        )
-    partition = find_config_drive(device, node=node)
-    if partition is None:
-        kind = table_type(device, node=node)
-        if kind == "gpt":
-            number = _add_gpt_partition(device, node)
-        elif kind == "dos":
-            number = _add_mbr_partition(device, size // sector, sector, node)
-        else:
-            raise _config_drive_error("%s has neither a GPT nor an MBR partition table" % device, node)
-        reread(device, node=node)
-        partition = partition_name(device, number)
-    room = geometry(partition)[0]
-    if room < len(iso_bytes):
-        raise _config_drive_error(
-            "%s has %d bytes and the config drive needs %d" % (partition, room, len(iso_bytes)), node
-        )
-    run(["wipefs", "--all", "--force", partition], node=node, stage=STAGE)
-    _write(partition, [(0, iso_bytes)], node)
-    settle(node=node)
-    seen = label(partition, node=node)
-    if _read(partition, 0, len(iso_bytes)) != iso_bytes or seen != CONFIG_DRIVE_LABEL:
-        raise _config_drive_error(
-            "%s does not read back as the config drive that was written (label %s)" % (partition, seen), node
-        )
-    return partition
+    kind = table_type(device, node=node)
+    if kind == "gpt":
+        number = _add_gpt_partition(device, name, node)
+    elif kind == "dos":
+        number = _add_mbr_partition(device, size // sector, sector, node)
+    else:
+        raise config_drive_error("%s has neither a GPT nor an MBR partition table" % device, node)
+    reread(device, node=node)
+    return partition_name(device, number)
 
 
-def find_config_drive(device, *, node=None):
-    """Return the partition of a disk whose content is labelled config-2 (any case), or None."""
-    for _number, path in partitions(device):
-        if (label(path, node=node) or "").lower() == CONFIG_DRIVE_LABEL:
-            return path
-    return None
-
-
-def _add_gpt_partition(device, node):
+def _add_gpt_partition(device, name, node):
     """Add the partition at the end of a GPT disk and return its number."""
     before = _table(device, node)
     start = "0:-%dM:0" % (CONFIG_DRIVE_SIZE // MIB)
     try:
         run(
-            ["sgdisk", "-n", start, "-c", "0:" + CONFIG_DRIVE_LABEL, "-t", "0:8300", device],
+            ["sgdisk", "-n", start, "-c", "0:" + name, "-t", "0:8300", device],
             node=node,
             stage=STAGE,
         )
     except BaremetalError as error:
-        raise _config_drive_error(
+        raise config_drive_error(
             "there is no room for a config drive of 64 MiB at the end of %s" % device,
             node,
             "Use an image that is smaller than the disk, or a larger disk.",
@@ -236,7 +195,7 @@ def _add_mbr_partition(device, sectors, sector, node):
     table = _table(device, node)
     free = [number for number in (1, 2, 3, 4) if number not in table]
     if not free:
-        raise _config_drive_error(
+        raise config_drive_error(
             "%s has an MBR with four primary partitions, so no partition can be added" % device,
             node,
             "Use an image with a GPT, or one that leaves a primary partition free.",
@@ -245,7 +204,7 @@ def _add_mbr_partition(device, sectors, sector, node):
     start = (min(sectors, MBR_SECTORS) - CONFIG_DRIVE_SIZE // sector) // step * step
     length = CONFIG_DRIVE_SIZE // sector
     if start < step or any(low < start + length and start < low + size for low, size in table.values()):
-        raise _config_drive_error(
+        raise config_drive_error(
             "there is no room for a config drive of 64 MiB at the end of %s" % device,
             node,
             "Use an image that is smaller than the disk, or a larger disk.",
@@ -256,11 +215,12 @@ def _add_mbr_partition(device, sectors, sector, node):
     return free[0]
 
 
-def _config_drive_error(what, node, cure=None, seen=None):
+def config_drive_error(what, node, cure=None, seen=None):
+    """An error of the stage config drive."""
     return BaremetalError(what, node=node, stage="config drive", seen=seen, cure=cure)
 
 
-def _write(device, pieces, node):
+def write(device, pieces, node):
     """Write (offset, bytes) pieces to a device that nobody else uses, and flush them to it.
 
     O_EXCL on a block device fails while it, or a partition of it, is mounted or held (open(2)).
@@ -288,7 +248,8 @@ def _write(device, pieces, node):
         ) from None
 
 
-def _read(device, offset, length):
+def read(device, offset, length):
+    """Return so many bytes of a device from an offset on, fewer at its end."""
     with open(device, "rb") as stream:
         stream.seek(offset)
         return stream.read(length)

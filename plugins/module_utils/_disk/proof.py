@@ -18,11 +18,13 @@ import re
 import tempfile
 
 from .._errors import BaremetalError
+from . import cloud_init
 from .commands import CommandTimeout, find_tool, run
+from .config_drive import LABELS
 from .devices import GIB, list_disks
 from .hints import select
 from .interlock import same_uuid
-from .partitions import CONFIG_DRIVE_LABEL, MIB
+from .partitions import MIB
 from .system import boot_mode, read_text, system
 
 STAGE = "proof"
@@ -74,7 +76,8 @@ def gather(*, sysfs="/sys", proc="/proc", etc="/etc", instance_data=INSTANCE_DAT
     Keys: hostname, system_uuid, serial, instance_uuid, image_digest (None where the config drive
     says nothing), root_device (partition), root_disk (device), root_size (bytes of the partition),
     root_file_system_size (bytes), root_free_behind (bytes between partition and the next one or
-    the end of the disk), ssh_host_keys (list of "type key"), boot_mode, uptime (seconds).
+    the end of the disk), ssh_host_keys (list of "type key"), boot_mode, uptime (seconds), datasource, datasource_detail
+    and cloud_id (of cloud-init; None without it).
     """
     identity = system(sysfs=sysfs)
     data = instance_metadata(instance_data, runner=runner)
@@ -89,7 +92,9 @@ def gather(*, sysfs="/sys", proc="/proc", etc="/etc", instance_data=INSTANCE_DAT
         "ssh_host_keys": host_keys(etc),
         "boot_mode": boot_mode(sysfs=sysfs),
         "uptime": float(uptime),
+        "cloud_id": (read_text(os.path.join(cloud_init.RUN, "cloud-id")) or "").strip() or None,
     }
+    proof["datasource"], proof["datasource_detail"] = cloud_init.used()
     proof.update(root_layout(sysfs=sysfs, runner=runner))
     return proof
 
@@ -108,19 +113,22 @@ def instance_metadata(path=INSTANCE_DATA, *, runner=run):
             found = None
         if isinstance(found, dict):
             return found
-    device = os.path.join("/dev/disk/by-label", CONFIG_DRIVE_LABEL)
-    if not os.path.exists(device):
+    names = [name for label in LABELS for name in (label, label.upper())]
+    device = next((path for path in (os.path.join("/dev/disk/by-label", name) for name in names) if os.path.exists(path)), None)
+    if device is None:
         return {}
     with tempfile.TemporaryDirectory(prefix="config-drive-") as folder:
         runner(["mount", "-o", "ro", device, folder], stage=STAGE)
         try:
-            text = read_text(os.path.join(folder, "openstack/latest/meta_data.json"))
+            text = read_text(os.path.join(folder, "openstack/latest/meta_data.json")) or read_text(os.path.join(folder, "meta-data"))
         finally:
             runner(["umount", folder], stage=STAGE)
     try:
-        return json.loads(text or "{}")
+        found = json.loads(text or "{}")
     except ValueError:
-        return {}
+        # meta-data of others may be YAML, for which the standard library has no reader.
+        found = None
+    return found if isinstance(found, dict) else {}
 
 
 def root_layout(*, sysfs="/sys", runner=run):
@@ -165,8 +173,8 @@ def host_keys(etc="/etc"):
 def mismatches(expected, proof, disks):
     """List what differs between what was asked for and what is there, one sentence each.
 
-    expected: {hostname, system_uuid, serial, instance_uuid, image_digest, root_device}; a key
-    that is missing or None is not compared. proof: see gather. disks: see list_disks.
+    expected: {hostname, system_uuid, serial, instance_uuid, image_digest, root_device, skip_block_devices, datasource}; a key
+    that is missing or None is not compared, nor is the datasource where there is no cloud-init. proof: see gather. disks: see list_disks.
     """
     wrong = []
     for key, what in (
@@ -183,7 +191,13 @@ def mismatches(expected, proof, disks):
     # cloud-init sets the first label only as host name unless told otherwise.
     if name and proof["hostname"].lower() not in (name.lower(), name.lower().split(".")[0]):
         wrong.append("host name expected %s, seen %s" % (name, proof["hostname"]))
-    return wrong + _root_mismatches(expected.get("root_device"), proof, disks)
+    source = expected.get("datasource")
+    if source and proof.get("datasource") not in (None, source):
+        wrong.append(
+            "datasource of cloud-init expected %s, seen %s (%s), so the config drive of this deploy was not read"
+            % (source, proof["datasource"], proof["datasource_detail"])
+        )
+    return wrong + _root_mismatches(expected.get("root_device"), expected.get("skip_block_devices") or (), proof, disks)
 
 
 def prove(expected, *, timeout, waiter=wait_for_cloud_init, gatherer=gather, lister=list_disks):
@@ -203,18 +217,23 @@ def prove(expected, *, timeout, waiter=wait_for_cloud_init, gatherer=gather, lis
             stage=STAGE,
             seen="; ".join(wrong),
             cure="Look at the machine's console and at /var/log/cloud-init.log there; deploy again "
-            "when another system than the new one has started.",
+            "when another system than the new one has started"
+            + (
+                ", and with deploy_pin_datasource when cloud-init looked elsewhere than on the disk."
+                if any(text.startswith("datasource") for text in wrong)
+                else "."
+            ),
         )
     return proof
 
 
-def _root_mismatches(hints, proof, disks):
+def _root_mismatches(hints, skip, proof, disks):
     if proof["root_disk"] is None:
         return ["root file system expected on a partition, seen on %s" % proof["root_device"]]
     wrong = []
     if hints:
         try:
-            disk = select(disks, hints)
+            disk = select(disks, hints, skip)
         except BaremetalError as error:
             wrong.append(error.what)
         else:

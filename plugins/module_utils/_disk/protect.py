@@ -7,19 +7,28 @@
 from __future__ import annotations
 
 from .._errors import BaremetalError
-from .devices import GIB, describe, read_disk
+from .commands import run
+from .devices import GIB, NETWORK_TRANSPORTS, describe, read_disk
+from .hints import is_skipped, skip_list
+from .partitions import signatures
 
 STAGE = "disk protection"
 IDENTITY = ("size", "serial", "wwn", "type")
+# Names of wipefs begin so; GPFS has no signature, but a type of partition (GUID).
+SPECIAL = ("gfs", "ocfs2", "vmfs")
+GPFS = "37affc90-ef7d-4e96-91c3-2d7ae055b174"
 
 
-def refuse_if_protected(disk, *, minimum_size=0, node=None, reader=read_disk):
+def refuse_if_protected(disk, *, hints=None, skip=(), minimum_size=0, ignore_holders=False, node=None, reader=read_disk):
     """Read the disk anew and return it, or raise when it must not be written.
 
-    disk: a dict of list_disks; minimum_size: bytes that the disk must offer. Call this directly
+    disk: a dict of list_disks; hints: by which it was chosen, whose "tran" says that a disk in a network is
+    meant; skip: skip_block_devices; minimum_size: bytes that the disk must offer; ignore_holders: look
+    ahead, for a disk whose holders are taken apart before it is written. Call this directly
     before the write: names move between boots and re-scans, so identity is compared again.
     Raises BaremetalError for a disk that vanished or changed its identity, and for one that is
-    read-only, removable, mounted, used as swap, held by md or device mapper, or too small.
+    read-only, removable, mounted, used as swap, held by md or device mapper, reached over a network, in
+    the skip list, or too small.
     """
     now = reader(disk["name"], loop=disk.get("type") == "loop", node=node)
     if now is None:
@@ -42,7 +51,11 @@ def refuse_if_protected(disk, *, minimum_size=0, node=None, reader=read_disk):
             seen=", ".join(changed),
             cure="Run again; the disk is then chosen anew by its root device hints.",
         )
-    reasons = list(_reasons(now, minimum_size))
+    reasons = list(_reasons(dict(now, holders=[]) if ignore_holders else now, minimum_size))
+    if is_skipped(now, skip_list(skip, node=node)):
+        reasons.append("it is in skip_block_devices")
+    if now.get("tran") in NETWORK_TRANSPORTS and not (hints or {}).get("tran"):
+        reasons.append("it is reached over a network (%s), where other machines may use it; the root device hint tran would say that it is meant" % now["tran"])
     if reasons:
         raise BaremetalError(
             "%s is protected, nothing was written" % describe(now),
@@ -52,6 +65,36 @@ def refuse_if_protected(disk, *, minimum_size=0, node=None, reader=read_disk):
             cure="Free the disk, or choose another one with root_device of the node.",
         )
     return now
+
+
+def refuse_to_write(disk, interlock, hints, *, reader=read_disk, marks=signatures, runner=run):
+    """The last look before an image is written: refuse_if_protected and refuse_special_filesystems, by what the interlock carries.
+
+    disk: a dict of list_disks. interlock: see interlock.verify. hints: by which the disk was chosen. reader, marks, runner: for tests.
+    Returns the disk as read anew. Raises BaremetalError.
+    """
+    now = refuse_if_protected(disk, hints=hints, skip=interlock.get("skip_block_devices") or (), reader=reader)
+    refuse_special_filesystems(now, marks(now["name"]), interlock.get("wipe_special_filesystems"), runner=runner)
+    return now
+
+
+def refuse_special_filesystems(disk, found, allowed, *, runner=run):
+    """Refuse a disk that carries a file system which other machines may be using, unless that is allowed.
+
+    disk: a dict of list_disks. found: of partitions.signatures. allowed: bool.
+    Source: the ironic-python-agent refuses VMFS, GPFS and GFS2 (wipe_special_filesystems); OCFS2 is of the same kind.
+    """
+    special = sorted({entry["type"] for entry in found if entry["type"].lower().startswith(SPECIAL)})
+    text = runner(["lsblk", "--noheadings", "--output", "PARTTYPE", disk["name"]], stage=STAGE).decode("utf-8", "replace")
+    if GPFS in text.lower().split():
+        special.append("GPFS")
+    if special and not allowed:
+        raise BaremetalError(
+            "%s carries a file system of a cluster, which other machines may be using; nothing was written" % describe(disk),
+            stage=STAGE,
+            seen=", ".join(special),
+            cure="Put the disk into skip_block_devices; if it is this machine's alone, set wipe_special_filesystems.",
+        )
 
 
 def _reasons(disk, minimum_size):

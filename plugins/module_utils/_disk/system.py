@@ -2,22 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What this machine is: SMBIOS identity, firmware, processor, memory and network interfaces.
+"""What this machine is: SMBIOS identity, firmware, boot, processor and memory.
 
-Everything comes from sysfs and procfs, addresses from ip(8). The keys follow Ironic's inventory
-where it has them.
+Everything comes from sysfs and procfs. The keys follow Ironic's inventory where it has them.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 
-from .commands import find_tool, run
 from .interlock import kernel_arguments, normal_mac
 
 MIB = 1024 ** 2
+SECURE_BOOT = "firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 
 
 def read_text(path):
@@ -53,18 +51,32 @@ def bios(*, sysfs="/sys"):
 
 
 def boot(*, sysfs="/sys", cmdline="/proc/cmdline"):
-    """Return {current_boot_mode, pxe_interface}; the latter is the MAC address given as BOOTIF.
+    """Return {current_boot_mode, secure_boot, pxe_interface}.
 
-    pxelinux and iPXE write BOOTIF with the hardware type in front: 01-52-54-00-12-34-56.
+    secure_boot is None where the firmware does not say. pxe_interface is the MAC address given as BOOTIF: pxelinux and iPXE write it with
+    the hardware type in front, 01-52-54-00-12-34-56.
     """
     address = normal_mac(kernel_arguments(cmdline).get("BOOTIF") or "")
     if address.count(":") == 6:
         address = address[3:]
-    return {"current_boot_mode": boot_mode(sysfs=sysfs), "pxe_interface": address or None}
+    return {"current_boot_mode": boot_mode(sysfs=sysfs), "secure_boot": _secure_boot(sysfs), "pxe_interface": address or None}
 
 
-def cpu(*, proc="/proc"):
-    """Return {architecture, count, model_name, flags, socket_count} of the processors."""
+def _secure_boot(sysfs):
+    """The EFI variable SecureBoot: four bytes of attributes, then 0 or 1 (UEFI specification 2.10, 3.3)."""
+    try:
+        with open(os.path.join(sysfs, SECURE_BOOT), "rb") as stream:
+            value = stream.read()
+    except OSError:
+        return None
+    return value[4] == 1 if len(value) == 5 else None
+
+
+def cpu(*, sysfs="/sys", proc="/proc"):
+    """Return {architecture, count, model_name, vendor, frequency, microcode, flags, socket_count} of the processors.
+
+    frequency: the highest, in MHz, or None. socket_count: the packages that the kernel sees.
+    """
     records = []
     for block in (read_text(os.path.join(proc, "cpuinfo")) or "").split("\n\n"):
         pairs = (line.partition(":") for line in block.splitlines())
@@ -72,83 +84,47 @@ def cpu(*, proc="/proc"):
         if "processor" in record:
             records.append(record)
     first = records[0] if records else {}
-    sockets = {record["physical id"] for record in records if "physical id" in record}
+    cpus = os.path.join(sysfs, "devices/system/cpu")
+    # ARM tells packages here alone; -1 is what it says when its firmware does not tell.
+    sockets = {read_text(os.path.join(cpus, name, "topology/physical_package_id")) for name in listdir(cpus)} - {None, "-1"}
+    sockets = sockets or {record["physical id"] for record in records if "physical id" in record}
+    frequency = read_text(os.path.join(cpus, "cpu0/cpufreq/cpuinfo_max_freq"))
     return {
         "architecture": platform.machine(),
         "count": len(records),
         "model_name": first.get("model name"),
+        "vendor": first.get("vendor_id") or first.get("CPU implementer"),
+        "frequency": int(frequency) // 1000 if frequency and frequency.isdigit() else None,
+        "microcode": first.get("microcode"),
         # x86 says "flags", ARM says "Features".
         "flags": (first.get("flags") or first.get("Features") or "").split(),
         "socket_count": len(sockets) or 1,
     }
 
 
-def memory(*, sysfs="/sys", proc="/proc"):
+def memory(modules=(), *, sysfs="/sys", proc="/proc"):
     """Return {total, physical_mb}: bytes that the kernel has, and MiB that the machine has.
 
-    physical_mb counts memory blocks that are online; it is None where the kernel shows none.
+    modules: the memory modules that SMBIOS tells of (see smbios.decode). Where it tells of none, physical_mb counts memory blocks that are
+    online; it is None where the kernel shows none of them either.
     """
     total = None
     for line in (read_text(os.path.join(proc, "meminfo")) or "").splitlines():
         if line.startswith("MemTotal:"):
             total = int(line.split()[1]) * 1024
-    base = os.path.join(sysfs, "devices/system/memory")
-    size = read_text(os.path.join(base, "block_size_bytes"))
-    blocks = [name for name in _listdir(base) if name[:6] == "memory" and name[6:].isdigit()]
-    online = sum(read_text(os.path.join(base, name, "online")) == "1" for name in blocks)
-    physical = online * int(size, 16) // MIB if size and online else None
-    return {"total": total, "physical_mb": physical}
+    # Of non-volatile modules that are storage the kernel makes disks.
+    physical = sum(module["size_mb"] or 0 for module in modules if module["type"] != "Logical non-volatile device")
+    if not physical:
+        base = os.path.join(sysfs, "devices/system/memory")
+        size = read_text(os.path.join(base, "block_size_bytes"))
+        blocks = [name for name in listdir(base) if name[:6] == "memory" and name[6:].isdigit()]
+        online = sum(read_text(os.path.join(base, name, "online")) == "1" for name in blocks)
+        physical = online * int(size, 16) // MIB if size else 0
+    return {"total": total, "physical_mb": physical or None}
 
 
-def interfaces(*, sysfs="/sys", runner=run):
-    """List the machine's hardware NICs, ordered by name.
-
-    Each is {name, mac_address, has_carrier (bool), speed_mbps (int or None), driver, vendor,
-    product (PCI identifiers), pci_address, ipv4_address, ipv6_address (str or None)}.
-    """
-    base = os.path.join(sysfs, "class/net")
-    addresses = _addresses(runner)
-    found = []
-    for name in _listdir(base):
-        place = os.path.join(base, name)
-        device = os.path.join(place, "device")
-        if not os.path.exists(device):
-            continue
-        address = read_text(os.path.join(place, "address"))
-        # Reading the speed of an interface that is down is an error, virtio says -1.
-        speed = read_text(os.path.join(place, "speed"))
-        driver = os.path.join(device, "driver")
-        real = os.path.basename(os.path.realpath(device))
-        found.append(
-            {
-                "name": name,
-                "mac_address": address.lower() if address else None,
-                "has_carrier": read_text(os.path.join(place, "carrier")) == "1",
-                "speed_mbps": int(speed) if speed and speed.isdigit() else None,
-                "driver": os.path.basename(os.path.realpath(driver)) if os.path.exists(driver) else None,
-                "vendor": read_text(os.path.join(device, "vendor")),
-                "product": read_text(os.path.join(device, "device")),
-                "pci_address": real if real.count(":") == 2 else None,
-                "ipv4_address": addresses.get((name, "inet")),
-                "ipv6_address": addresses.get((name, "inet6")),
-            }
-        )
-    return found
-
-
-def _addresses(runner):
-    """Return {(interface, family): first global address}; {} where ip(8) is not installed."""
-    if find_tool("ip") is None:
-        return {}
-    found = {}
-    for link in json.loads(runner(["ip", "-json", "address", "show"], stage="interfaces") or b"[]"):
-        for entry in link.get("addr_info", []):
-            if entry.get("scope") == "global":
-                found.setdefault((link.get("ifname"), entry.get("family")), entry.get("local"))
-    return found
-
-
-def _listdir(path):
+def listdir(path):
+    """Return the names in a directory, sorted; [] when it is unreadable."""
     try:
         return sorted(os.listdir(path))
     except OSError:

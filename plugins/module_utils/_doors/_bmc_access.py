@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import contextlib
 
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from .._bmc.connection import BmcUnreachable
 from .._bmc.driver import DRIVERS, open_driver
-from .._bmc.find_driver import find_driver
+from .._bmc.find_driver import find_driver, forget_driver
 from .._errors import BaremetalError
-from .._registry import credentials, nodes
-from .._registry.store import open_registry
 from ._options import BMC, NODE, REGISTRY
 from ._registry_access import existing_registry, refuse_other_runs
 
@@ -26,6 +27,7 @@ AUTO = "auto"
 OPTIONS = {**NODE, **BMC, **REGISTRY}
 
 _KEYS = frozenset(BMC["bmc"]["options"])
+_VALIDATOR = ArgumentSpecValidator(BMC["bmc"]["options"])
 _SECRET_KEYS = frozenset(key for key, option in BMC["bmc"]["options"].items() if option.get("no_log"))
 
 
@@ -49,6 +51,9 @@ def fill_connection(call):
     bmc = {key: value for key, value in bmc.items() if value is not None}
     for key in _SECRET_KEYS & set(bmc):
         bmc[key] = call.secret(str(bmc[key]))
+    if not 0 < bmc.get("port", 1) < 65536:
+        raise BaremetalError("port of the BMC is no port", stage=STAGE, seen=bmc["port"],
+                             cure="correct port of the BMC, or leave it out; ports go from 1 to 65535")
     return {"driver": driver, "bmc": bmc}
 
 
@@ -58,13 +63,33 @@ def fill_connection_for_change(call):
     return fill_connection(call)
 
 
+def fill_connection_for_power(call):
+    """As ``fill_connection_for_change``, with the registry's word on whether the machine may be powered off."""
+    filled = fill_connection_for_change(call)
+    if not call.registry_url:
+        return filled
+    from .._registry import nodes  # see _registry_access.py
+    from .._registry.store import open_registry
+
+    engine = open_registry(call.registry_url, create=False, migrate=not call.check_mode)
+    known = call.once_for_all("BMCs", lambda names: nodes.bmcs(engine, names)).get(call.node) if engine is not None else None
+    if known and known["disable_power_off"]:
+        filled["bmc"]["disable_power_off"] = True
+    return filled
+
+
 def _from_task(call):
     bmc = call.params.get("bmc")
     return (None, bmc) if bmc else None
 
 
 def _from_host_variable(call):
-    bmc = call.hostvars.get("baremetal_bmc")
+    try:
+        bmc = call.hostvars.get("baremetal_bmc")
+    except Exception as error:
+        # It is templated here: an undefined variable, a lookup that fails, a vault password that is missing.
+        raise BaremetalError("the host variable baremetal_bmc cannot be made out", stage=STAGE, seen=" ".join(str(error).split()),
+                             cure="correct the variables, lookups and vault passwords that it takes") from error
     if not bmc:
         return None
     if not isinstance(bmc, dict):
@@ -76,7 +101,12 @@ def _from_host_variable(call):
     if unknown:
         raise BaremetalError(f"the host variable baremetal_bmc has keys that mean nothing here: {', '.join(unknown)}",
                              stage=STAGE, cure=f"use only driver, {', '.join(sorted(_KEYS))}")
-    return bmc.get("driver"), {key: value for key, value in bmc.items() if key != "driver"}
+    # Text is what inventories in INI form and -e give; it must not pass for true.
+    checked = _VALIDATOR.validate({key: value for key, value in bmc.items() if key != "driver" and value is not None})
+    if checked.error_messages:
+        raise BaremetalError("the host variable baremetal_bmc has values that cannot be", stage=STAGE, seen="; ".join(checked.error_messages),
+                             cure="correct them; the option bmc of the module documents them")
+    return bmc.get("driver"), checked.validated_parameters
 
 
 def _from_registry(call):
@@ -86,6 +116,8 @@ def _from_registry(call):
             seen="no option bmc, no host variable baremetal_bmc, no registry",
             cure="enrol the node and give the registry, or set baremetal_bmc for the host",
         )
+    from .._registry import credentials, nodes
+
     engine = existing_registry(call)
     node = call.once_for_all("BMCs", lambda names: nodes.bmcs(engine, names)).get(call.node)
     if node is None:
@@ -104,19 +136,31 @@ def settled_driver(call):
     """
     if call.params["driver"] == AUTO:
         with _watched(call):
-            call.params["driver"] = find_driver(call.params["bmc"], call.log)
+            call.params["driver"] = find_driver(call.params["bmc"], call.log, _facts(call))
     return call.params["driver"]
 
 
 @contextlib.contextmanager
-def open_bmc(call):
+def open_bmc(call, *, only_reads=False):
     """Open the BMC that ``fill_connection`` found.
 
     :param call: the Call; may run on a host that the task was delegated to.
+    :param only_reads: see ``open_driver``.
     :returns: a context manager that gives the open driver.
     """
-    with _watched(call), open_driver(call.params["driver"], call.params["bmc"], call.log) as driver:
-        yield driver
+    with _watched(call):
+        try:
+            with open_driver(call.params["driver"], call.params["bmc"], call.log, _facts(call), only_reads=only_reads) as driver:
+                yield driver
+        except BmcUnreachable:
+            # A BMC that was still starting may have been taken for one that speaks less than it does. What the breaker tells is no new
+            # reason to doubt, and does not come here.
+            forget_driver(call.params["bmc"], _facts(call))
+            raise
+
+
+def _facts(call):
+    return call.breaker.facts.about(call.params["bmc"].get("address")) if call.breaker else None
 
 
 def _watched(call):
@@ -135,6 +179,9 @@ def record_power_states(done):
     """
     call = done[0][0]
     if call.registry_url and not call.check_mode:
+        from .._registry import nodes
+        from .._registry.store import open_registry
+
         engine = open_registry(call.registry_url, create=False)
         if engine is not None:
             nodes.set_power_states(engine, {call.node: result["power_state"] for call, result in done})

@@ -36,6 +36,7 @@ BMC = {
             "kg_key": {"type": "str", "no_log": True},
             "bridge_channel": {"type": "int"},
             "bridge_address": {"type": "str"},
+            "disable_power_off": {"type": "bool"},
         },
     },
 }
@@ -59,4 +60,10 @@ FLEET = {
         },
     },
     "fail_on": {"type": "str", "choices": ["any", "all"], "default": "any"},
+}
+
+# The answer file of an installer.
+ANSWER = {
+    "kind": {"type": "str", "choices": ["preseed", "autoinstall", "kickstart"], "required": True},
+    "text": {"type": "str", "no_log": True, "required": True},
 }

@@ -2,13 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How doors get at a registry that is there already. Private to the collection; may change at any time."""
+"""How doors get at a registry that is there already. Private to the collection; may change at any time.
+
+The registry's rooms are imported where they are used: below them is SQLAlchemy, which takes a tenth of a second, and a task
+without a registry does not need it. plugins/action/controller.py sees to it that not every worker pays for that.
+"""
 
 from __future__ import annotations
 
+import contextlib
+
 from .._errors import BaremetalError
-from .._lifecycle import locks
-from .._registry.store import open_registry
 
 
 def existing_registry(call):
@@ -16,29 +20,54 @@ def existing_registry(call):
 
     :raises BaremetalError: when there is none.
     """
-    engine = open_registry(call.registry_url, create=False)
+    from .._registry.store import open_registry
+
+    engine = open_registry(call.registry_url, create=False, migrate=not call.check_mode)
     if engine is None:
         raise BaremetalError("there is no registry", stage="registry", seen=call.registry_url,
                              cure="enrol the node, which makes the registry, or correct the registry's URL")
     return engine
 
 
+def warm_up():
+    """Have SQLAlchemy compile what most tasks ask the registries that are open, so that workers that are forked afterwards need not."""
+    from .._registry import nodes
+    from .._registry.store import opened
+
+    for engine in opened():
+        # What does not work here fails where it is needed, and is told there.
+        with contextlib.suppress(BaremetalError), engine.begin() as connection:
+            name = nodes.any_name(connection) or ""
+            nodes.read(connection, name, for_update=True)
+            nodes.read(connection, name)
+            nodes.read_bmcs(connection, [name])
+            _refusals(connection, [name], {"run_id": ""})
+
+
 def refuse_other_runs(call):
-    """Refuse to change a machine on which another run works; for doors that change one without a verb.
+    """Refuse to change a machine on which another run works, or which was taken from this run; for doors that change one without a verb.
 
     Without a registry nothing is known of other runs.
 
-    :raises BaremetalError: naming who holds the node.
+    :raises BaremetalError: naming who holds the node, or what became of it.
     """
     if not call.registry_url or call.check_mode:
         return
+    from .._registry.store import open_registry
+
     engine = open_registry(call.registry_url, create=False)
     if engine is not None:
-        lock = call.once_for_all("other runs", lambda names: _other_runs(engine, names, call.controller)).get(call.node)
-        if lock is not None:
-            raise locks.refuse(lock, call.node)
+        def refusals(names):
+            with engine.begin() as connection:
+                return _refusals(connection, names, call.controller)
+
+        refusal = call.once_for_all("other runs", refusals).get(call.node)
+        if refusal is not None:
+            raise refusal
 
 
-def _other_runs(engine, names, controller):
-    with engine.begin() as connection:
-        return locks.of_others(connection, names, controller)
+def _refusals(connection, names, controller):
+    from .._lifecycle import locks
+
+    found = {name: locks.not_held(connection, name, "change the machine") for name in locks.lost(connection, names, controller)}
+    return {**found, **{name: locks.refuse(lock, name) for name, lock in locks.of_others(connection, names, controller).items()}}

@@ -10,8 +10,8 @@ Private to the collection; may change at any time.
 
 from __future__ import annotations
 
-from .._boot import config_drive, ipxe, node_files
-from .._errors import BaremetalError
+from .._boot import config_drive, ipxe, node_files, ready_drive
+from .._errors import BaremetalError, sentence
 
 STAGE = "plan"
 
@@ -25,7 +25,7 @@ RAMDISK_BOOT = {
     # Looked at here: where a dictionary with options belongs, ansible-core 2.19 breaks off at another type.
     "timeouts": {"type": "raw"},
 }
-TIMEOUTS = ("power", "callback", "connect")
+TIMEOUTS = ("power", "callback", "connect", "evidence")
 
 
 def check_ramdisk_boot(settings, node):
@@ -62,6 +62,18 @@ def check_ramdisk_boot(settings, node):
             raise BaremetalError(f"{variable}: {error.what}", node=node["name"], stage=STAGE, seen=error.seen, cure=error.cure) from error
 
 
+def check_rescue_keys(keys, node):
+    """Refuse what is no SSH public key among those that may log in to a rescued machine beside the operator's; there may be none.
+
+    :raises BaremetalError: naming the variable to set.
+    """
+    try:
+        if keys:
+            node_files.check_keys(keys)
+    except BaremetalError as error:
+        raise BaremetalError(f"rescue_ssh_public_keys: {error.what}", node=node["name"], stage=STAGE, seen=error.seen, cure=error.cure) from error
+
+
 def _check_timeouts(timeouts):
     wrong = timeouts
     if isinstance(timeouts, dict):
@@ -71,20 +83,34 @@ def _check_timeouts(timeouts):
                              cure=f"give a dictionary with seconds for any of {', '.join(TIMEOUTS)}")
 
 
-def check_config_drive(data, node, instance):
-    """Refuse what no config drive can be made of.
+def look_at_config_drive(data, node, instance, *, keeps=False):
+    """Refuse what no config drive can be made of, and tell what the drive will say.
 
-    :param data: what the filter config_drive takes, apart from uuid and meta.
+    :param data: what the filter config_drive takes, apart from uuid and the image's digest in meta.
     :param node: record of the node.
     :param instance: the instance that the config drive would be for.
+    :param keeps: whether there is an instance whose config drive can stay.
+    :returns: dict with label, hostname, instance_uuid and image_digest; None where it is not known.
     :raises BaremetalError: naming the key; it never shows user_data.
     """
+    unknown = {"label": None, "hostname": None, "instance_uuid": instance["uuid"], "image_digest": None}
     try:
-        config_drive.check({**data, "uuid": instance["uuid"]})
+        if "iso" not in data:
+            config_drive.check({**data, "uuid": instance["uuid"]})
+            return {**unknown, "label": config_drive.LABELS[data.get("layout") or "configdrive"], "hostname": data.get("hostname"),
+                    "image_digest": instance["image_digest"]}
+        image = config_drive.obtain(data)
+        if image is not None:
+            found = ready_drive.marks(image)
+            return {key: found[key] for key in unknown}
+        if keeps:
+            return unknown
+        raise BaremetalError("there is none on the disk that could be preserved", seen=f"the node is {node['provision_state']}",
+                             cure="Give one; only rebuild can keep what is there.")
     except BaremetalError as error:
-        source = "It comes from deploy_hostname, deploy_ssh_public_keys, deploy_user_data and deploy_network_data"
+        source = "It comes from deploy_config_drive, deploy_hostname, deploy_ssh_public_keys, deploy_user_data and deploy_network_data"
         raise BaremetalError(f"the config drive cannot be made: {error.what}", node=node["name"], stage=STAGE, seen=error.seen,
-                             cure=f"{error.cure or 'Correct it.'} {source}") from error
+                             cure=f"{sentence(error.cure or 'Correct it.')} {source}") from error
 
 
 def _unset(node, variable, what, seen, cure):

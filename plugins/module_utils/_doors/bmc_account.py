@@ -14,10 +14,12 @@ from .._bmc.ipmi_accounts import IpmiAccounts
 from .._bmc.redfish_accounts import RedfishAccounts, expired_account
 from .._bmc.redfish_service import RedfishService
 from .._door import Door
+from .._errors import BaremetalError
 from ._bmc_access import OPTIONS, fill_connection_for_change, settled_driver
 
 _OUTDATED = ("the password that we log in with is good no more: put the new one where the node's BMC is told, "
              "the option bmc, the host variable baremetal_bmc or what the registry's reference names")
+_OUTDATED_REGISTRY = "the registry's reference names a password of this account that is good no more: put the new one into {}"
 
 
 def run(call):
@@ -43,8 +45,6 @@ def run(call):
         except NotLetIn as error:
             error.seen = f"{error.seen}; neither the password of the BMC's connection nor the new one is accepted"
             raise
-    if result["outdated_credential"]:
-        call.warn(_OUTDATED)
     before, after = _shown(result["before"]), _shown(result["after"])
     return {
         "changed": result["changed"],
@@ -53,6 +53,54 @@ def run(call):
         "outdated_credential": result["outdated_credential"],
         "diff": {"before": before or {}, "after": {**(after or {}), **({"password": "(changed)"} if result["password_changed"] else {})}},
     }
+
+
+def after(call, result):
+    """Have the registry follow: the password that it keeps encrypted is replaced as soon as the new one is proved.
+
+    A run that is killed in between leaves the old one there; the next run of the same task finds the new password in place and
+    comes here again. A reference to a variable or a file is not ours to change; that it is outdated is told.
+    """
+    password = call.params["password"]
+    if call.params["state"] != "present" or password is None or not call.registry_url:
+        _tell(call, result)
+        return
+    from .._registry import credentials, nodes
+    from .._registry.store import open_registry
+
+    engine = open_registry(call.registry_url, create=False, migrate=not call.check_mode)
+    known = nodes.bmcs(engine, [call.node]).get(call.node) if engine is not None else None
+    stored, recorded, used = known and known["credential"], (known and known["bmc"]) or {}, call.params["bmc"] or {}
+    is_its = recorded.get("username") == call.params["username"] and all(recorded.get(key) == used.get(key) for key in ("address", "port"))
+    if not stored or not is_its:
+        _tell(call, result)
+        return
+    try:
+        is_good = credentials.resolve(stored, call) == password
+    except BaremetalError:
+        is_good = None
+    # What an account that is there already has for a password was not looked at with on_create.
+    was_seen = result["password_changed"] or call.params["update_password"] == "always"
+    if is_good is not False or not was_seen:
+        _tell(call, result)
+        return
+    if "vault" not in stored or call.vault_encrypt is None:
+        result["outdated_credential"] = True
+        call.warn(_OUTDATED_REGISTRY.format(next((f"the {kind} {value}" for kind, value in stored.items() if kind != "vault"), "it by enrolment")))
+        return
+    if not call.check_mode and not nodes.set_credential(engine, call.node, stored, credentials.reference(password, call.vault_encrypt)):
+        raise BaremetalError("somebody else changed the node's BMC password in the registry meanwhile", stage="BMC account",
+                             seen="the BMC has the new password", cure="run the same command again")
+    result["changed"] = True
+    result["diff"]["after"]["registry_password"] = "(changed)"
+    # What was given with the task, or as a host variable, goes before the registry and is not ours to change.
+    result["outdated_credential"] = result["outdated_credential"] and "baremetal_bmc" in call.hostvars
+    _tell(call, result)
+
+
+def _tell(call, result):
+    if result["outdated_credential"]:
+        call.warn(_OUTDATED)
 
 
 def _ensure(call, bmc):
@@ -102,4 +150,5 @@ DOOR = Door(
     },
     run=run,
     before=fill_connection_for_change,
+    after=after,
 )

@@ -8,26 +8,24 @@ from __future__ import annotations
 
 from .._bmc.bmc_info import CAPABILITY, DEFAULT, PARTS, gather
 from .._bmc.driver import refuse_unsupported
-from .._bmc.identity import refuse_other_machine
 from .._door import Door
-from .._errors import BaremetalError
-from ._bmc_access import OPTIONS, fill_connection, open_bmc, settled_driver
+from ._bmc_access import OPTIONS, fill_connection, open_bmc, record_power_states, settled_driver
 
 
 def run(call):
     """Read what is asked for; nothing is ever changed."""
     refuse_unsupported(settled_driver(call), capability=CAPABILITY)
-    bmc = call.params["bmc"] or {}
-    with open_bmc(call) as driver:
+    # Who asks whose BMC it is wants to know that.
+    with open_bmc(call, only_reads=not {"identity", "hardware"} & set(call.params["gather"])) as driver:
         found = gather(driver, call.params["gather"])
-        told = found["info"].get("identity")
-        if told and not driver.IDENTITY_IS_AT_HAND:
-            # Over IPMI a contradiction is no proof: in the FRU there is what the maker, or nobody, wrote into it.
-            try:
-                refuse_other_machine(told, bmc.get("system_uuid"), bmc.get("serial"))
-            except BaremetalError as error:
-                call.warn(f"{error.what}, or its FRU and GUID are not those of the machine: {error.seen}")
     return {"changed": False, "bmc_info": found["info"], "unavailable": found["unavailable"]}
+
+
+def _record(done):
+    """Tell the registry the power states that were read."""
+    read = [(call, {"power_state": result["bmc_info"]["power"]}) for call, result in done if result["bmc_info"].get("power") in ("on", "off")]
+    if read:
+        record_power_states(read)
 
 
 DOOR = Door(
@@ -37,5 +35,7 @@ DOOR = Door(
     },
     run=run,
     before=fill_connection,
+    after=lambda call, result: _record([(call, result)]),
     fleet=True,
+    after_fleet=_record,
 )

@@ -20,7 +20,7 @@ def run(call):
     if params["timeout"] <= DOUBTFUL:
         raise BaremetalError(f"no BMC is believed to be back within {DOUBTFUL} s", stage=STAGE, cure="give a larger timeout")
     # Not open_bmc while it is away: the run would take the BMC for dead.
-    result = reset_bmc(lambda: open_bmc(call), lambda: open_driver(params["driver"], params["bmc"], call.log),
+    result = reset_bmc(lambda: open_bmc(call), lambda: open_driver(params["driver"], params["bmc"], call.log, only_reads=True),
                        params["kind"], params["timeout"], check_mode=call.check_mode, warn=call.warn, log=call.log)
     return {"changed": True, **result}
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from .._bmc.boot_order import ensure_boot_order
+from .._bmc.boot_order import check_order, ensure_boot_order
 from .._bmc.driver import refuse_unsupported
 from .._door import Door
 from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc, settled_driver
@@ -14,6 +14,7 @@ from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc, settled_
 
 def run(call):
     """Have the boot order, now or after the next boot; check mode only reads."""
+    check_order(call.params["order"])
     refuse_unsupported(settled_driver(call), capability="boot order")
     with open_bmc(call) as driver:
         result = ensure_boot_order(driver.service, call.params["order"], check_mode=call.check_mode, warn=call.warn)

@@ -27,7 +27,7 @@ def run(call):
     for name, most in (("seconds", _LONGEST), ("max_bytes", _MOST)):
         if not 1 <= params[name] <= most:
             raise BaremetalError(f"{name} is not between 1 and {most}", stage=STAGE, cure=f"correct {name}")
-    with open_bmc(call) as driver:
+    with open_bmc(call, only_reads=True) as driver:
         heard = {"text": "", "bytes": 0, "truncated": False} if call.check_mode else capture(driver, params["seconds"], params["max_bytes"])
     return {"changed": False, **heard}
 

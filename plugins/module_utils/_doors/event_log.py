@@ -27,7 +27,7 @@ def run(call):
     since, limit = beginning(params["since"]), params["limit"]
     if limit < 0:
         raise BaremetalError("limit is negative", stage=STAGE, cure="give 0 or more")
-    with open_bmc(call) as driver:
+    with open_bmc(call, only_reads=not params["cleared"]) as driver:
         log = open_log(driver, params["log"])
         result = {"changed": False, "log": log.name, "logs": log.offered}
         if params["cleared"]:

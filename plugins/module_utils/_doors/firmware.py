@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from .._bmc.driver import refuse_unsupported
 from .._bmc.firmware import ensure_firmware
+from .._bmc.power import ensure_power
 from .._door import Door
 from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc, settled_driver
+
+
+_POWER_TIMEOUT = 300  # seconds for a machine to go off and on
 
 
 def run(call):
@@ -17,9 +21,14 @@ def run(call):
     params = call.params
     refuse_unsupported(settled_driver(call), capability="firmware update")
     with open_bmc(call) as driver:
+        def reboot():
+            # A machine that is off does what waits when it starts.
+            ensure_power(driver, "on" if driver.get_power() == "off" else "rebooted", timeout=_POWER_TIMEOUT, warn=call.warn)
+
         result = ensure_firmware(
             driver.service, params["component"], params["version"], image=params["image"], src=params["src"],
-            apply_time=params["apply_time"], timeout=params["timeout"], check_mode=call.check_mode)
+            apply_time=params["apply_time"], timeout=params["timeout"], reboot=reboot if params["reboot"] else None,
+            check_mode=call.check_mode, warn=call.warn)
     return {
         "changed": result["changed"],
         "component": result["after"],
@@ -36,6 +45,7 @@ DOOR = Door(
         "image": {"type": "str"},
         "src": {"type": "path"},
         "apply_time": {"type": "str", "choices": ["Immediate", "OnReset"]},
+        "reboot": {"type": "bool", "default": False},
         "timeout": {"type": "int", "default": 1800},
         **OPTIONS,
     },

@@ -18,7 +18,7 @@ _IDENTITY = ("digest", "manifest_digest", "virtual_size", "path")
 
 def before(call):
     """Open the registry before hours of work would turn out to have no place to be recorded."""
-    open_registry(call.registry_url, create=not call.check_mode)
+    open_registry(call.registry_url, create=not call.check_mode, migrate=not call.check_mode)
 
 
 def run(call):
@@ -37,7 +37,7 @@ def run(call):
 
 def after(call, result):
     """Let the registry say what is published now."""
-    engine = open_registry(call.registry_url, create=not call.check_mode)
+    engine = open_registry(call.registry_url, create=not call.check_mode, migrate=not call.check_mode)
     name, image = call.params["name"], result["image"]
     known = images.get(engine, name) if engine is not None else None
     if "diff" in result:

@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-from .._boot import node_files
+from .._boot import answer_file, diskless, ipxe, node_files
 from .._door import Door
 from .._errors import BaremetalError
 from ._boot_node import fill_boot_port
-from ._options import NODE, REGISTRY
+from ._options import ANSWER, NODE, REGISTRY
 from ._registry_access import refuse_other_runs
 
 
@@ -33,18 +33,29 @@ def run(call):
         return {"changed": changed, "boot": None, "diff": {"before": old, "after": new}}
     if not params["address"]:
         raise BaremetalError("address is needed", stage="boot files", cure="give it, or run where the registry is")
-    ramdisk = node_files.current_ramdisk(root)
-    arguments = node_files.boot_arguments(params["url"], mac, params["nonce"], params["kernel_arguments"])
+    tenant, ramdisk = params["tenant"], None
+    if tenant:
+        diskless.describe({**tenant, "kernel_arguments": params["kernel_arguments"]})
+        diskless.check_files(root, tenant, boot_mode=tenant["boot_mode"], memory_mb=tenant["memory_mb"])
+        arguments = diskless.boot_arguments(mac, params["kernel_arguments"])
+        if params["answer"]:
+            answer_file.check(params["answer"])
+            base = f"{ipxe.base_url(params['url'])}/node/{mac}/{params['nonce']}/"
+            arguments = answer_file.arguments(params["answer"]["kind"], base) + arguments
+    else:
+        ramdisk = node_files.current_ramdisk(root)
+        arguments = node_files.boot_arguments(params["url"], mac, params["nonce"], params["kernel_arguments"])
     node_files.refuse_stopped_daemons(root)
     changed, old, new = node_files.present(
         root, node=call.node, mac=mac, address=params["address"], nonce=params["nonce"], keys=params["ssh_public_keys"],
-        url=params["url"], arguments=arguments, ramdisk=ramdisk, check_mode=call.check_mode)
+        url=params["url"], arguments=arguments, ramdisk=ramdisk, tenant=tenant,
+        files=answer_file.files(params["answer"]) if params["answer"] else None, check_mode=call.check_mode)
     boot = {
         "mac": mac.replace("-", ":"),
         "address": params["address"],
         "nonce": params["nonce"],
         "script": f"{root}/http/node/{mac}/boot.ipxe",
-        "ramdisk_digest": ramdisk["digest"],
+        "ramdisk_digest": None if tenant else ramdisk["digest"],
     }
     return {"changed": changed, "boot": boot, "diff": {"before": old, "after": new}}
 
@@ -59,11 +70,15 @@ DOOR = Door(
         "nonce": {"type": "str"},
         "ssh_public_keys": {"type": "list", "elements": "str", "no_log": False},
         "kernel_arguments": {"type": "raw", "default": ""},
+        "tenant": {"type": "dict", "options": {
+            "kernel": {"type": "str"}, "initrd": {"type": "str"}, "iso": {"type": "str"}, "boot_mode": {"type": "str"}, "memory_mb": {"type": "int"}}},
+        "answer": {"type": "dict", "options": ANSWER},
         "reservation": {"type": "bool", "default": True},
         **NODE,
         **REGISTRY,
     },
     run=run,
     before=before,
-    constraints={"required_if": [("state", "present", ("url", "nonce", "ssh_public_keys"))]},
+    constraints={"required_if": [("state", "present", ("url", "nonce")), ("state", "present", ("ssh_public_keys", "tenant"), True)],
+                 "required_by": {"answer": "tenant"}},
 )

@@ -6,20 +6,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 
 from .._disk import hints
 from .._door import Door
 from .._errors import BaremetalError
 from .._lifecycle import guards, locks
-from .._registry import credentials, nodes, schema
-from .._registry.store import open_registry
+from .._registry import credentials, duplicates, nodes, schema
+from .._registry.store import one_at_a_time, open_registry
 from ._options import REGISTRY
 
 
 def run(call):
     """Enrol, update or remove nodes; every record is checked before the first one is written."""
-    engine = open_registry(call.registry_url, create=not call.check_mode)
+    engine = open_registry(call.registry_url, create=not call.check_mode, migrate=not call.check_mode)
     if engine is not None:
         return _work(call, engine)
     # Check mode makes no registry; an empty one, gone again at once, stands in for it.
@@ -43,22 +44,43 @@ def _work(call, engine):
     for node in checked:
         if node.get("root_device"):
             hints.parse(node["root_device"], node=node["name"])
+        hints.skip_list(node.get("properties", {}).get("skip_block_devices", []), node=node["name"])
     # A clear password is encrypted only when it is stored; for the comparison it stays what it is.
     passwords = {node["name"]: (node.get("bmc") or {}).get("password") for node in checked}
-    for password in passwords.values():
+    for name, password in passwords.items():
         if call.vault_encrypt is None or isinstance(password, dict):
-            credentials.reference(password, call.vault_encrypt)
-    results = []
-    # One transaction: when a node is refused, nothing of the file is enrolled.
-    with engine.begin() as connection:
-        for node in checked:
+            _reference(call, name, password)
+    results = {}
+    with _transaction(call, engine) as connection:
+        duplicates.refuse_names(connection, names)
+        known = nodes.make_way(connection, checked)
+        # In the order in which everybody takes hold of several nodes.
+        for node in sorted(checked, key=lambda node: node["name"]):
             password = passwords[node["name"]]
             changed, before, after = nodes.upsert(
-                connection, node, credentials.reference(password, call.vault_encrypt),
+                connection, node, _reference(call, node["name"], password), known=known,
                 same_credential=lambda old, new, password=password: _same(call, old, new, password),
-                check=lambda connection, old, changing: _check_change(call, connection, old, changing), check_mode=call.check_mode)
-            results.append({"name": node["name"], "changed": changed, "before": before, "after": after})
-    return _result(results)
+                check=lambda connection, old, changing: _check_change(call, connection, old, changing))
+            results[node["name"]] = {"name": node["name"], "changed": changed, "before": before, "after": after}
+    return _result([results[name] for name in names])
+
+
+@contextlib.contextmanager
+def _transaction(call, engine):
+    """One transaction for all: when a node is refused, nothing is written. Check mode does the same and takes it back, so that it refuses the same."""
+    with engine.begin() as connection:
+        one_at_a_time(connection)
+        yield connection
+        if call.check_mode:
+            connection.rollback()
+
+
+def _reference(call, name, password):
+    """What is stored for the password of a node's BMC."""
+    try:
+        return credentials.reference(password, call.vault_encrypt)
+    except BaremetalError as error:
+        raise error.at(node=name, stage="enrolment")
 
 
 def _passwords(found):
@@ -89,6 +111,9 @@ def _check_change(call, connection, old, changing):
     if old is not None:
         locks.refuse_others(connection, old["name"], call.controller)
         guards.check_change(old, changing)
+        if "root_device" in changing and old["provision_state"] == "deploy failed" and old["instance"] and old["root_device"]:
+            call.warn(f"{old['name']}: the deploy that failed may have written to the disk that the root device hints named, and cleaning erases "
+                      "the disk that they name now. Where that is another one, undeploy the node before the hints change.")
 
 
 def _check_removal(call, connection, node):
@@ -98,12 +123,12 @@ def _check_removal(call, connection, node):
 
 def _remove(call, engine, records):
     results = []
-    with engine.begin() as connection:
-        for record in records:
-            if not isinstance(record.get("name"), str):
-                raise BaremetalError("a node to be removed has no name", stage="removal", cure="give every node its name")
-            removed = nodes.remove(
-                connection, record["name"], check=lambda connection, node: _check_removal(call, connection, node), check_mode=call.check_mode)
+    for record in records:
+        if not isinstance(record.get("name"), str):
+            raise BaremetalError("a node to be removed has no name", stage="removal", cure="give every node its name")
+    with _transaction(call, engine) as connection:
+        for record in sorted(records, key=lambda record: record["name"]):
+            removed = nodes.remove(connection, record["name"], check=lambda connection, node: _check_removal(call, connection, node))
             results.append({"name": record["name"], "changed": removed, "before": {"enrolled": removed}, "after": {"enrolled": False}})
     return _result(results)
 

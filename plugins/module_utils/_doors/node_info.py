@@ -9,7 +9,7 @@ from __future__ import annotations
 from .._door import Door
 from .._errors import BaremetalError
 from .._lifecycle import transitions
-from .._registry import nodes
+from .._registry import inspections, nodes
 from ._options import REGISTRY
 from ._registry_access import existing_registry
 
@@ -29,6 +29,12 @@ def run(call):
     if call.params["history"]:
         for record in records:
             record["history"] = transitions.history(engine, record["name"])
+    if call.params["inventory"]:
+        found = inspections.read(engine, [record["name"] for record in records])
+        for record in records:
+            looks = found.get(record["name"], {})
+            record["inventory"] = inspections.hardware(looks)
+            record["inspections"] = {source: {key: look[key] for key in ("at", "previous", "drift")} for source, look in looks.items()}
     return {"changed": False, "nodes": records}
 
 
@@ -37,6 +43,7 @@ DOOR = Door(
         **REGISTRY,
         "names": {"type": "list", "elements": "str"},
         "history": {"type": "bool", "default": False},
+        "inventory": {"type": "bool", "default": False},
     },
     run=run,
     names_node=False,

@@ -10,7 +10,7 @@ from .._bmc.boot import check_request
 from .._bmc.driver import refuse_unsupported
 from .._bmc.power import METHODS, TARGETS, check_method, ensure_power
 from .._door import Door
-from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc, record_power_state, record_power_states, settled_driver
+from ._bmc_access import OPTIONS, fill_connection_for_power, open_bmc, record_power_state, record_power_states, settled_driver
 from ._options import BOOT_DEVICE
 
 
@@ -19,13 +19,18 @@ def run(call):
     params = call.params
     state, method, boot = params["state"], params["method"], params["boot_device"]
     check_method(state, method)
+    stays_on = bool((params["bmc"] or {}).get("disable_power_off"))
+    if stays_on and state == "rebooted":
+        if method == "soft":
+            call.warn("the machine must not be powered off (disable_power_off): it is reset, without asking its operating system")
+        method = "reset"
     refuse_unsupported(settled_driver(call), power=TARGETS[state][method], device=boot["device"] if boot else None)
     if boot:
         check_request(**boot)
     with open_bmc(call) as driver:
         result = ensure_power(
             driver, state, method=method, timeout=params["timeout"], soft_timeout=params["soft_timeout"], boot=boot,
-            check_mode=call.check_mode, warn=call.warn)
+            stays_on=stays_on, check_mode=call.check_mode, warn=call.warn)
     result["diff"] = {"before": result.pop("before"), "after": result.pop("after")}
     return result
 
@@ -40,7 +45,7 @@ DOOR = Door(
         **OPTIONS,
     },
     run=run,
-    before=fill_connection_for_change,
+    before=fill_connection_for_power,
     after=record_power_state,
     fleet=True,
     after_fleet=record_power_states,

@@ -6,44 +6,160 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import uuid
 
+from .._boot import answer_file, diskless
 from .._disk import hints
 from .._door import Door
 from .._errors import BaremetalError
-from .._lifecycle import heartbeat, transitions
-from .._registry import images, nodes
-from ._options import NODE, REGISTRY
+from .._lifecycle import heartbeat, inspection_rules, steps, transitions
+from .._lifecycle.builtin_steps import BUILT_IN, TASKS
+from .._registry import images, inspections, nodes
+from . import _inspection
+from ._options import ANSWER, NODE, REGISTRY
 from ._registry_access import existing_registry
-from ._settings import RAMDISK_BOOT, check_config_drive, check_ramdisk_boot
+from ._settings import RAMDISK_BOOT, check_ramdisk_boot, check_rescue_keys, look_at_config_drive
 
 # Stands in check mode for what a run would have been given.
 _NO_NONCE = "0" * 16
+
+# States in which a verb has nothing to do any more.
+_RESTING = {"manage": ("manageable",), "provide": ("available",), "undeploy": ("enroll", "manageable", "available"), "adopt": ("active",),
+            "unrescue": ("active",)}
 
 
 def run(call):
     """Send a verb, or report an event."""
     engine = existing_registry(call)
-    verb, event = call.params["verb"], call.params["event"]
-    if event:
-        moved = transitions.advance(engine, call.node, event, call.controller, error=call.params["error"], check_mode=call.check_mode)
-        if event == "clean":
-            moved = _skip_cleaning(call, engine, moved)
-        # A run that took the node over from a dead one has no heartbeat yet.
-        _keep_alive(call, moved)
-        return _result(call, moved, moved["node"]["instance"], changed=True)
-    if verb == "deploy":
-        return _deploy(call, engine)
-    resting = {"manage": ("manageable",), "provide": ("available",), "undeploy": ("enroll", "manageable", "available")}
-    node = nodes.get(engine, call.node)
-    if node["provision_state"] in resting.get(verb, ()):
-        return _result(call, _unmoved(node), node["instance"], changed=False)
-    moved = transitions.begin(
-        engine, call.node, verb, call.controller, check=lambda node: _check_cleaning(call, node, verb), check_mode=call.check_mode)
-    if verb == "provide":
-        moved = _skip_cleaning(call, engine, moved)
+    if call.params["event"]:
+        return _report(call, engine)
+    verb = call.params["verb"]
+    if verb in _RESTING:
+        node = nodes.get(engine, call.node)
+        if node["provision_state"] in _RESTING[verb]:
+            return _result(call, _unmoved(node), node["instance"])
+    return _VERBS[verb](call, engine)
+
+
+def _report(call, engine):
+    event = call.params["event"]
+    plan = _automated(call) if event == "clean" else None
+    before = nodes.get(engine, call.node) if event == "done" and call.params["inventory"] else None
+    inspected = _inspection.seen(call, engine, before) if before else None
+    moved = transitions.advance(engine, call.node, event, call.controller, error=call.params["error"], inspected=inspected, check_mode=call.check_mode)
+    if event == "clean":
+        moved = {**_skip_cleaning(call, engine, moved), **_steps_of(plan)}
+    # A run that took the node over from a dead one has no heartbeat yet.
     _keep_alive(call, moved)
-    return _result(call, moved, node["instance"], changed=True)
+    result = _result(call, moved, moved["node"]["instance"])
+    return _inspection.told(call, result, inspected, before) if inspected else result
+
+
+def _begin(call, engine, verb, **more):
+    moved = transitions.begin(engine, call.node, verb, call.controller, check_mode=call.check_mode, **more)
+    _keep_alive(call, moved)
+    return moved
+
+
+def _plain(call, engine):
+    """A verb that goes by the table and nothing else."""
+    moved = _begin(call, engine, call.params["verb"])
+    return _result(call, moved, moved["node"]["instance"])
+
+
+def _with_steps(call, engine, verb, plan, *, goes_on=True, **more):
+    """Begin a verb that consists of steps, or go on with them where they came to a stand.
+
+    :param goes_on: whether what came to a stand, if anything did, is the work that is asked for.
+    """
+    names = [step["step"] for step in plan]
+    moved = transitions.resume_steps(engine, call.node, names, call.controller, check_mode=call.check_mode) if goes_on else None
+    if moved is None:
+        moved = _begin(call, engine, verb, steps=names, **more)
+    else:
+        _keep_alive(call, moved)
+    return {**moved, **_steps_of(plan, moved.get("begin", 0))}
+
+
+def _steps_of(plan, begin=0):
+    return {"steps": steps.ready(plan, begin), "in_band": any(step["in_band"] for step in plan)}
+
+
+def _provide(call, engine):
+    plan = _automated(call)
+    if nodes.get(engine, call.node)["automated_clean"]:
+        _check_tasks(call, plan)
+    moved = _with_steps(call, engine, "provide", plan, check=lambda node: _check_cleaning(call, node, plan))
+    moved = {**moved, **_skip_cleaning(call, engine, moved)}
+    return _result(call, moved, moved["node"]["instance"])
+
+
+def _clean_by_hand(call, engine):
+    return _by_hand(call, engine, "clean", "cleaning")
+
+
+def _service(call, engine):
+    return _by_hand(call, engine, "service", "service")
+
+
+def _by_hand(call, engine, verb, work):
+    """A verb whose steps the operator names."""
+    given = _given_steps(call)
+    if given["runbook"] and given["requested"]:
+        raise BaremetalError("steps and a runbook were given", stage="steps", cure="give one of them")
+    requests = given["requested"]
+    if given["runbook"]:
+        requests = steps.runbook(given["runbooks"] or {}, given["runbook"], nodes.get(engine, call.node))
+    plan = steps.manual(_catalogue(given), verb, requests)
+    _check_tasks(call, plan)
+
+    def check(node):
+        if any(step["in_band"] for step in plan):
+            _refuse_diskless(node, work)
+            _check_ramdisk(call, node, work)
+
+    moved = _with_steps(call, engine, verb, plan, check=check)
+    return _result(call, moved, moved["node"]["instance"])
+
+
+def _undeploy(call, engine):
+    # The instance that goes away, for whoever still has to do with it.
+    node = nodes.get(engine, call.node)
+    instance = node["instance"]
+    plan = _automated(call)
+    if node["automated_clean"]:
+        _check_tasks(call, plan)
+    return _result(call, _begin(call, engine, "undeploy", check=lambda node: _check_cleaning(call, node, plan)), instance)
+
+
+def _given_steps(call):
+    return call.params["steps"] or dict.fromkeys(_STEPS)
+
+
+def _catalogue(given):
+    return steps.catalogue([*BUILT_IN, *(given["definitions"] or [])])
+
+
+def _automated(call):
+    """The plan of an automated cleaning."""
+    given = _given_steps(call)
+    return steps.automated(_catalogue(given), "clean", given["priorities"])
+
+
+def _check_tasks(call, plan):
+    """Refuse a plan with a step of the site whose tasks Ansible cannot run on this node alone: it would end the run of all, in the middle of their work.
+
+    :raises BaremetalError: naming the step and what is wrong with it.
+    """
+    for step in plan:
+        tasks = (step["role"], step["tasks_from"])
+        found = call.tasks_problem(*tasks) if call.tasks_problem and step["role"] and tasks not in TASKS else None
+        if found:
+            raise BaremetalError(f"the tasks of the step {step['step']} cannot be run", stage="steps",
+                                 seen=f"role {step['role']}, tasks {step['tasks_from']}: {found}",
+                                 cure="correct the step in steps_definitions, or the role")
 
 
 def _skip_cleaning(call, engine, moved):
@@ -51,12 +167,154 @@ def _skip_cleaning(call, engine, moved):
     if moved["node"]["automated_clean"]:
         return moved
     if call.check_mode:
-        return {**moved, "provision_state": "available", "node": {**moved["node"], "provision_state": "available"}}
+        state = "manageable" if moved["node"]["retired"] else "available"
+        return {**moved, "provision_state": state, "node": {**moved["node"], "provision_state": state}}
     return {**transitions.advance(engine, call.node, "done", call.controller), "previous_state": moved["previous_state"]}
 
 
+def _diskless(call, engine, verb):
+    """Deploy a system that runs from the network, or that an installer installs from there. The former touches no disk, so none must be chosen."""
+    boot = dict(call.params["boot"])
+    answer = boot.pop("answer", None)
+    if call.params["image"] or call.params["config_drive"]:
+        raise BaremetalError("a system that runs from the network has no image and no config drive", stage="plan", cure="give boot, or what is for a disk")
+    found = diskless.describe(boot)
+    if answer:
+        if not answer_file.check(answer):
+            call.warn(f"the {answer['kind']} file is not validated, because nothing that could do so is installed on the controller")
+        found["digest"] = "sha256:" + hashlib.sha256(f"{found['digest']} {answer['kind']} {answer['text']}".encode()).hexdigest()
+    node = nodes.get(engine, call.node)
+    known = node["instance"] or {}
+    boot = {**{key: value for key, value in boot.items() if value}, "until": found["until"]}
+    if verb == "deploy" and node["provision_state"] == "active" and known:
+        if known["image_digest"] == found["digest"]:
+            return {**_result(call, _unmoved(node), known), "boot": boot}
+        raise BaremetalError(f"the node runs something else, {_called(known)}", stage="plan", seen=f"asked for {found['name']} ({found['digest'][:19]})",
+                             cure="to have it run this, ask for a rebuild (diskless_verb, install_verb), or undeploy it first")
+    instance = {"uuid": known.get("uuid") or str(uuid.uuid4()) if verb == "rebuild" else str(uuid.uuid4()), "image": found["name"],
+                "image_digest": found["digest"], "deployed_at": None, "diskless": not answer}
+    moved = _begin(call, engine, verb, instance=instance, check=lambda node: _check_ramdisk(call, node, "deploy", root_device=bool(answer)))
+    return {**_result(call, moved, instance), "boot": boot}
+
+
+def _refuse_diskless(node, work):
+    """Refuse work that boots the ramdisk and then the disk, on a node that runs from the network."""
+    if (node["instance"] or {}).get("diskless"):
+        raise BaremetalError(f"the node runs from the network, and a {work} would have it boot its disk afterwards", node=node["name"], stage="plan",
+                             seen=f"it runs {_called(node['instance'])}", cure="undeploy it, or have it boot something else with diskless.yml")
+
+
 def _deploy(call, engine):
-    name = call.params["image"]
+    if call.params["boot"]:
+        return _diskless(call, engine, "deploy")
+    image = _image(call, engine, call.params["image"])
+    node = nodes.get(engine, call.node)
+    instance = node["instance"]
+    if node["provision_state"] == "active" and instance:
+        if instance["image_digest"] == image["digest"]:
+            return {**_result(call, _unmoved(node), instance), "image": image}
+        raise BaremetalError(
+            f"the node runs another image, {_called(instance)}", stage="plan",
+            seen=f"asked for {image['name']} ({image['digest'][:19]})",
+            cure="to have it run this one, use rebuild.yml, or undeploy it first: either way the data on its root disk is lost")
+    # An instance that is still there after a deploy was to be rebuilt.
+    return _write(call, engine, "deploy", image, {"uuid": str(uuid.uuid4()), "deployed_at": (instance or {}).get("deployed_at")})
+
+
+def _rebuild(call, engine):
+    """Deploy once more, with the instance's own image or another, and keep what the instance is known by."""
+    if call.params["boot"]:
+        return _diskless(call, engine, "rebuild")
+    known = nodes.get(engine, call.node)["instance"] or {}
+    image = _image(call, engine, call.params["image"] or known.get("image"))
+    return _write(call, engine, "rebuild", image, {"uuid": known.get("uuid") or str(uuid.uuid4()), "deployed_at": known.get("deployed_at")})
+
+
+def _write(call, engine, verb, image, kept):
+    """Begin to write an image.
+
+    :param kept: uuid of the instance, and deployed_at, by which it stays known that the disk carries one until the new one is there.
+    """
+    instance = {**kept, "image": image["name"], "image_digest": image["digest"]}
+    given = _given_steps(call)
+    node = nodes.get(engine, call.node)
+    lacking = sorted(set(given["traits"] or []) - set(node["traits"]))
+    if lacking:
+        raise BaremetalError(f"the node lacks the trait {', '.join(lacking)}", stage="plan", seen=f"its traits: {', '.join(node['traits']) or 'none'}",
+                             cure="deploy another node, ask for other traits, or add it to the hardware file and enrol the node again")
+    plan = steps.deploy(_catalogue(given), given["requested"], given["templates"], given["traits"] or [])
+    _check_tasks(call, plan)
+    # Outside the transaction that follows: it may come from a server.
+    drive = _config_drive(call, verb, node, instance)
+    # With another image it is not the work any more that came to a stand.
+    same = (node["instance"] or {}).get("image_digest") == image["digest"]
+    moved = _with_steps(call, engine, verb, plan, goes_on=same, check=lambda node: _check_plan(call, node, image), instance=instance)
+    if "begin" in moved:
+        instance = node["instance"]
+        drive = _config_drive(call, verb, node, instance)
+    return {**_result(call, moved, instance), "image": image, "stages": steps.stages(moved["steps"]), "config_drive": drive}
+
+
+def _config_drive(call, verb, node, instance):
+    """What the config drive of a deploy will say; None where none was given. The instance takes the UUID that a ready drive has."""
+    if call.params["config_drive"] is None:
+        return None
+    drive = look_at_config_drive(call.params["config_drive"], node, instance, keeps=verb == "rebuild" and bool(node["instance"]))
+    with contextlib.suppress(ValueError, TypeError):
+        instance["uuid"] = str(uuid.UUID(drive["instance_uuid"]))
+    return drive
+
+
+def _adopt(call, engine):
+    """Take over a machine that runs already; what it runs is what the option or the record says, and nobody looks."""
+    known = nodes.get(engine, call.node)["instance"] or {}
+    image = _image(call, engine, call.params["image"]) if call.params["image"] else {"name": known.get("image"), "digest": known.get("image_digest")}
+    instance = {"uuid": known.get("uuid") or str(uuid.uuid4()), "image": image["name"], "image_digest": image["digest"],
+                "deployed_at": known.get("deployed_at")}
+    return _result(call, _begin(call, engine, "adopt", instance=instance), instance)
+
+
+def _inspect(call, engine):
+    """Look in the ramdisk, or ask the BMC; a node whose disks nobody knows yet has no root device hints."""
+    def check(node):
+        inspection_rules.check(call.params["inspection_rules"])
+        if call.params["inspect_interface"] == "in-band":
+            _check_ramdisk(call, node, "inspection", root_device=False)
+        elif node["driver"] not in ("redfish", "auto"):
+            raise BaremetalError(f"the driver {node['driver']} tells of no hardware", node=node["name"], stage="plan",
+                                 cure="inspect the node in-band, with inspect_interface: in-band; out-of-band inspection is for the driver redfish")
+
+    moved = _begin(call, engine, "inspect", check=check)
+    return _result(call, moved, moved["node"]["instance"])
+
+
+def _rescue(call, engine):
+    """Boot the ramdisk for a person. No disk is chosen: one that has failed may be the reason."""
+    def check(node):
+        _refuse_diskless(node, "rescue")
+        _check_ramdisk(call, node, "rescue", root_device=False)
+        check_rescue_keys(call.params["ssh_public_keys"] or [], node)
+
+    moved = _begin(call, engine, "rescue", check=check)
+    return _result(call, moved, moved["node"]["instance"])
+
+
+def _abort(call, engine):
+    moved = transitions.abort(engine, call.node, call.controller, check_mode=call.check_mode)
+    if moved["deferred"]:
+        call.warn(f"what is under way is not cut short; the run ends it where it next reports anything. {moved['deferred']}")
+    if moved["provision_state"] == "active" and moved["previous_state"] != "active":
+        call.warn("the machine is as the service that failed left it, and may still run the ramdisk; "
+                  f"ansible {call.node} -m rackwright.baremetal.power -a state=rebooted boots its system")
+    changed = bool(moved["deferred"]) or moved["provision_state"] != moved["previous_state"]
+    return _result(call, {**moved, "changed": changed}, moved["node"]["instance"])
+
+
+def _image(call, engine, name):
+    """The record of a published image.
+
+    :raises BaremetalError: when there is none of that name.
+    """
     image = images.get(engine, name) if name else None
     if image is None:
         known = ", ".join(image["name"] for image in images.list_images(engine))
@@ -64,28 +322,28 @@ def _deploy(call, engine):
             f"there is no image {name}" if name else "no image is named", stage="plan",
             seen=f"published images: {known or 'none'}",
             cure="name a published image, for example with -e image=debian-12, or publish it with the module rackwright.baremetal.image")
-    node = nodes.get(engine, call.node)
-    instance = node["instance"]
-    if node["provision_state"] == "active" and instance:
-        if instance["image_digest"] == image["digest"]:
-            return {**_result(call, _unmoved(node), instance, changed=False), "image": image}
-        raise BaremetalError(
-            f"the node runs another image, {instance['image']} ({instance['image_digest'][:19]})", stage="plan",
-            seen=f"asked for {name} ({image['digest'][:19]})", cure="undeploy the node first: the data on its root disk is lost then")
-    instance = {"uuid": str(uuid.uuid4()), "image": name, "image_digest": image["digest"], "deployed_at": None}
-    moved = transitions.begin(
-        engine, call.node, "deploy", call.controller, check=lambda node: _check_plan(call, node, image, instance), instance=instance,
-        check_mode=call.check_mode)
-    _keep_alive(call, moved)
-    return {**_result(call, moved, instance, changed=True), "image": image}
+    return image
 
 
-def _check_ramdisk(call, node, work):
+def _called(instance):
+    if not instance["image"]:
+        return "of which nothing is known"
+    return f"{instance['image']} ({(instance['image_digest'] or 'digest unknown')[:19]})"
+
+
+_VERBS = {
+    "manage": _plain, "provide": _provide, "inspect": _inspect, "clean": _clean_by_hand, "adopt": _adopt, "deploy": _deploy, "rebuild": _rebuild,
+    "undeploy": _undeploy, "rescue": _rescue, "unrescue": _plain, "service": _service, "abort": _abort, "unhold": _plain,
+}
+
+
+def _check_ramdisk(call, node, work, *, root_device=True):
     """Refuse work that needs the ramdisk on a node that could not boot it, or whose ramdisk would refuse to write.
 
     What boot server, interlock and root device hints insist on is known now; found out later, it has cost a reboot.
 
     :param work: what would be done, for the message.
+    :param root_device: whether it is done to the disk that the root device hints name.
     :raises BaremetalError: naming all that is missing, or the hint that is not understood.
     """
     name = node["name"]
@@ -93,24 +351,26 @@ def _check_ramdisk(call, node, work):
         advice for given, advice in (
             (node["boot_mac"], "a port with pxe_enabled"),
             (node["address"], "an address"),
-            (node["root_device"], "root_device hints"),
+            (node["root_device"] or not root_device, "root_device hints"),
             (node["system_uuid"] or node["serial"], "a system_uuid or serial"),
         ) if not given]
     if missing:
-        raise BaremetalError(f"the registry lacks what a {work} needs", node=name, stage="plan", seen=f"missing: {', '.join(missing)}",
+        article = "an" if work[0] in "aeiou" else "a"
+        raise BaremetalError(f"the registry lacks what {article} {work} needs", node=name, stage="plan", seen=f"missing: {', '.join(missing)}",
                              cure="add it to the hardware file and enrol the node again")
-    hints.parse(node["root_device"], node=name)
+    if root_device:
+        hints.parse(node["root_device"], node=name)
     if call.params["ramdisk_boot"] is not None:
         check_ramdisk_boot(call.params["ramdisk_boot"], node)
 
 
-def _check_cleaning(call, node, verb):
+def _check_cleaning(call, node, plan):
     """Refuse a verb whose way leads through a cleaning that cannot end well."""
-    if verb in ("provide", "undeploy") and node["automated_clean"]:
+    if node["automated_clean"] and any(step["in_band"] for step in plan):
         _check_ramdisk(call, node, "cleaning")
 
 
-def _check_plan(call, node, image, instance):
+def _check_plan(call, node, image):
     """Refuse a deploy that cannot end well, before anything is touched."""
     _check_ramdisk(call, node, "deploy")
     name = node["name"]
@@ -120,12 +380,10 @@ def _check_plan(call, node, image, instance):
             f"the image {image['name']} is larger than the disk of the node", node=name, stage="plan",
             seen=f"image {image['virtual_size']} bytes, properties.local_gb {disk} GiB",
             cure="choose a smaller image, or correct local_gb in the hardware file")
-    if call.params["config_drive"] is not None:
-        check_config_drive(call.params["config_drive"], node, instance)
 
 
 def _unmoved(node):
-    return {"previous_state": node["provision_state"], "provision_state": node["provision_state"], "nonce": None, "node": node}
+    return {"changed": False, "previous_state": node["provision_state"], "provision_state": node["provision_state"], "nonce": None, "node": node}
 
 
 def _keep_alive(call, moved):
@@ -134,10 +392,10 @@ def _keep_alive(call, moved):
         heartbeat.start(call.registry_url, call.controller)
 
 
-def _result(call, moved, instance, *, changed):
+def _result(call, moved, instance):
     node = moved["node"]
     return {
-        "changed": changed,
+        "changed": moved.get("changed", True),
         "previous_state": moved["previous_state"],
         "provision_state": moved["provision_state"],
         "node": node,
@@ -147,21 +405,45 @@ def _result(call, moved, instance, *, changed):
             "system_uuid": node["system_uuid"],
             "serial": node["serial"],
             "macs": [port["address"] for port in node["ports"]],
+            # Where a disk is written, these are looked at last.
+            "skip_block_devices": node["properties"].get("skip_block_devices", []),
+            "wipe_special_filesystems": node["properties"].get("wipe_special_filesystems", False),
         },
+        "steps": moved.get("steps", []),
+        "in_band": moved.get("in_band", False),
         "diff": {"before": {"provision_state": moved["previous_state"]}, "after": {"provision_state": moved["provision_state"]}},
     }
 
+
+_STEPS = {
+    "definitions": {"type": "list", "elements": "dict"},
+    "priorities": {"type": "dict"},
+    "requested": {"type": "list", "elements": "dict"},
+    "runbook": {"type": "str"},
+    "runbooks": {"type": "dict"},
+    "templates": {"type": "dict"},
+    "traits": {"type": "list", "elements": "str"},
+}
+
+_BOOT = {"kernel": {"type": "str"}, "initrd": {"type": "str"}, "iso": {"type": "str"}, "kernel_arguments": {"type": "raw"},
+         "answer": {"type": "dict", "options": ANSWER}}
 
 DOOR = Door(
     argument_spec={
         **NODE,
         **REGISTRY,
-        "verb": {"type": "str", "choices": ["manage", "provide", "deploy", "undeploy"]},
-        "event": {"type": "str", "choices": ["wait", "resume", "clean", "done", "fail"]},
+        "verb": {"type": "str", "choices": list(_VERBS)},
+        "event": {"type": "str", "choices": ["wait", "resume", "hold", "clean", "done", "fail"]},
         "image": {"type": "str"},
         "error": {"type": "str"},
+        "inventory": {"type": "dict"},
+        "inspection_rules": {"type": "list", "elements": "dict", "default": []},
+        "inspect_interface": {"type": "str", "choices": list(inspections.SOURCES), "default": inspections.SOURCES[0]},
         "config_drive": {"type": "dict"},
+        "boot": {"type": "dict", "options": _BOOT},
+        "steps": {"type": "dict", "options": _STEPS},
         "ramdisk_boot": {"type": "dict", "options": RAMDISK_BOOT},
+        "ssh_public_keys": {"type": "list", "elements": "str", "no_log": False},
     },
     run=run,
     controller_only=True,

@@ -14,7 +14,7 @@ from ._bmc_access import OPTIONS, fill_connection, open_bmc, settled_driver
 def run(call):
     """Read what the rules look at; nothing is ever changed."""
     refuse_unsupported(settled_driver(call), capability="quirks")
-    with open_bmc(call) as driver:
+    with open_bmc(call, only_reads=True) as driver:
         report = driver.quirk_report()
     behaviours = {}
     for rule in report["matching"]:

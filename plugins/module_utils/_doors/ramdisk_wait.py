@@ -19,9 +19,7 @@ from ._registry_access import existing_registry
 
 def before(call):
     """Fill in the boot port, and say in the registry that the node is waited for."""
-    filled = fill_boot_port(call, ("mac",))
-    if not call.params["address"] and call.registry_url:
-        filled.update(fill_boot_port(call, ("address",)))
+    filled = fill_boot_port(call, ("mac", "address") if call.registry_url else ("mac",))
     if call.registry_url and not call.check_mode:
         engine = existing_registry(call)
         state = nodes.get(engine, call.node)["provision_state"]
@@ -45,7 +43,7 @@ def run(call):
     result = wait.wait_for_ramdisk(
         params["root"], mac=params["mac"], nonce=params["nonce"], address=params["address"],
         since=wait.parse_since(params["since"]) if params["since"] else None, timeout=params["timeout"],
-        check_ssh=params["check_ssh"], once=call.check_mode)
+        check_ssh=params["check_ssh"], once=call.check_mode, until=params["until"])
     return {"changed": False, **result}
 
 
@@ -64,6 +62,7 @@ DOOR = Door(
         "since": {"type": "str"},
         "timeout": {"type": "int", "default": 1800},
         "check_ssh": {"type": "bool", "default": False},
+        "until": {"type": "str", "choices": ["ipxe", "kernel", "initrd", "ssh", "installed"], "default": "ssh"},
         **NODE,
         **REGISTRY,
     },

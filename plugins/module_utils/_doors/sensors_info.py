@@ -15,7 +15,7 @@ from ._bmc_access import OPTIONS, fill_connection, open_bmc, settled_driver
 def run(call):
     """Read the sensors; nothing is ever changed."""
     refuse_unsupported(settled_driver(call), capability=CAPABILITY)
-    with open_bmc(call) as driver:
+    with open_bmc(call, only_reads=True) as driver:
         return {"changed": False, **read_sensors(driver, call.params["kinds"])}
 
 

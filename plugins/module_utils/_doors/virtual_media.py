@@ -9,7 +9,7 @@ from __future__ import annotations
 import urllib.parse
 
 from .._bmc.driver import refuse_unsupported
-from .._bmc.virtual_media import ensure_ejected, ensure_inserted
+from .._bmc.virtual_media import check_image, ensure_ejected, ensure_inserted
 from .._door import Door
 from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc, settled_driver
 
@@ -18,7 +18,9 @@ def run(call):
     """Have the medium in or out, and read the slots back; check mode only reads."""
     params = call.params
     refuse_unsupported(settled_driver(call), capability="virtual media")
-    _hide_password(call, params["image"])
+    if params["image"] is not None:
+        _hide_password(call, params["image"])
+        check_image(params["image"])
     with open_bmc(call) as driver:
         if params["state"] == "inserted":
             result = ensure_inserted(
@@ -39,7 +41,7 @@ def run(call):
 def _hide_password(call, image):
     """A URL may carry a password, which then must not leave the call either."""
     try:
-        password = urllib.parse.urlsplit(image or "").password
+        password = urllib.parse.urlsplit(image).password
     except ValueError:
         return
     if password:

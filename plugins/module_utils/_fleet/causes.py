@@ -16,7 +16,7 @@ def anonymous(text, call):
     """A text about one node without what differs from node to node, so that equal ones can be told together.
 
     :param text: the text.
-    :param call: the Call of the node: its name and the address of its BMC are taken out.
+    :param call: the Call of the node: the address of its BMC is taken out, and its name behind the words node and host.
     :returns: the text, ``of`` and ``at`` the BMC left out.
     """
     text = str(text)
@@ -27,9 +27,11 @@ def anonymous(text, call):
     if host:
         place = rf"(?:[a-z]+://)?\[?{re.escape(host)}\]?(?::\d+|/(?=\s|$)|\s+port \d+)*"
         text = re.sub(rf"\s+at {place}(?![\w.-])", "", text)
-        text = re.sub(rf"(?<![\w.-]){place}(?![\w-])", "the BMC's address", text)
+        if not host.isalpha():
+            text = re.sub(rf"(?<![\w.-]){place}(?![\w-])", "the BMC's address", text)
     if call.node:
-        text = re.sub(rf"(?<![\w.-]){re.escape(call.node)}(?![\w-])", "the node", text)
+        # A node may be called like a stage, an option or any other word of the text; it is meant only where a name of a node stands.
+        text = re.sub(rf"\b(the )?(node|host) {re.escape(call.node)}(?![\w-]|\.\w)", r"the \2", text)
     return text
 
 

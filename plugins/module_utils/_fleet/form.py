@@ -79,12 +79,12 @@ def prepare(door, calls, results):
                 call.params.update(filled)
 
 
-def work(door, calls, results, warn=lambda text: None, log=lambda text: None):
+def work(door, calls, results, warn=lambda text: None, log=None):
     """Call the door's ``run`` for every node that has no result yet, on all of them at once.
 
     :param results: dict that takes the results.
     :param warn: called with what deviates and does no harm, once for all nodes that tell the same.
-    :param log: called with lines for a person who looks closer.
+    :param log: called with lines for a person who looks closer; None when nobody does.
     """
     warnings = {}
 
@@ -93,7 +93,8 @@ def work(door, calls, results, warn=lambda text: None, log=lambda text: None):
         notes = []
         # Ansible's display is not for many threads.
         call.warn = lambda text: notes.append(("warning", anonymous(call.scrub(text), call)))
-        call.log = lambda text: notes.append(("log", call.scrub(f"{name}: {text}")))
+        # Scrubbing what nobody reads would cost a twentieth of the whole.
+        call.log = (lambda text: notes.append(("log", call.scrub(f"{name}: {text}")))) if log else (lambda text: None)
         CURRENT_CALL.set(call)
         result, failure = _attempt(call, lambda: dict(door.run(call)))
         if result is not None:
@@ -108,13 +109,14 @@ def work(door, calls, results, warn=lambda text: None, log=lambda text: None):
             if kind == "log":
                 log(text)
             else:
-                warnings.setdefault(text, []).append(name)
+                warnings.setdefault(text, set()).add(name)
 
     # A session that a thread has open is ended by the main thread when a signal ends the process.
     with ended_by_signals():
         run_all([name for name in calls if name not in results], one, take)
     for text, names in warnings.items():
-        warn(f"{', '.join(names)}: {text}")
+        # In the order of the task, and not in that in which the boards answered.
+        warn(f"{', '.join(name for name in calls if name in names)}: {text}")
 
 
 def module_arguments(call, calls, results):

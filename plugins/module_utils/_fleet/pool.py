@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import queue
 import resource
 import threading
 
 THREADS = 100  # more of them only wait for each other: one processor does some hundred TLS handshakes per second
+_SIGNALS_SEEN = 0.2  # seconds
 _RESERVED_FILES = 100  # what else the process has open, or will have
 
 
@@ -45,4 +47,12 @@ def run_all(names, work, take):
         # Daemons: when the task is interrupted, nobody waits for a BMC that is silent.
         threading.Thread(target=serve, daemon=True).start()
     for _unused in names:
-        take(*done.get())
+        take(*_next(done))
+
+
+def _next(done):
+    """What is put into a queue next; signals are handled meanwhile."""
+    while True:
+        # A signal that the kernel gives to another thread does not wake this one, which alone runs Python's handlers.
+        with contextlib.suppress(queue.Empty):
+            return done.get(timeout=_SIGNALS_SEEN)

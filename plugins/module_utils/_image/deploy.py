@@ -15,35 +15,44 @@ import gzip
 import typing as t
 import zlib
 
-from . import blockmap, seekable
+from . import seekable
 from .._errors import BaremetalError
 from .job import Job
+from .publication import fetch_image
+from .rawstream import RawImage, look_at, write_raw
+from .renewal import resembles
 from .target import Target
-from .writer import check_size, fetch_image, write_image
+from .writer import check_fit, write_image
+
+
+# Stands for the config drive that is on the disk already.
+PRESERVE = "preserve"
 
 
 class DiskTools(t.NamedTuple):
     """Functions of the disk room, by the names that they have there.
 
-    ``list_disks()``, ``select(disks, hints)``, ``refuse_if_protected(disk)``,
-    ``verify(interlock)``, ``wipe_metadata(device)``, ``reread(device)``,
-    ``move_backup_gpt(device)``, ``add_config_drive(device, iso_bytes)``.
+    ``find_disk(hints)``, ``refuse_if_protected(disk)``, ``verify(interlock)``,
+    ``wipe_metadata(device)``, ``reread(device)``,
+    ``move_backup_gpt(device)``, ``add_config_drive(device, drive)``, ``keep_config_drive(device)``,
+    ``pin_datasource(device, config_drive)``.
     """
 
-    list_disks: t.Callable
-    select: t.Callable
+    find_disk: t.Callable
     refuse_if_protected: t.Callable
     verify: t.Callable
     wipe_metadata: t.Callable
     reread: t.Callable
     move_backup_gpt: t.Callable
     add_config_drive: t.Callable
+    keep_config_drive: t.Callable
+    pin_datasource: t.Callable
 
 
 def present(options, tools, check_mode=False, job=None):
     """Make the root disk of this machine carry an image.
 
-    :param options: dict with url, digest, manifest_digest, root_device, interlock, config_drive, wait and timeout.
+    :param options: dict with url, digest, manifest_digest (None for a raw image), root_device, interlock, config_drive, pin_datasource, wait and timeout.
     :param tools: a :class:`DiskTools`.
     :param check_mode: look at everything, write nothing.
     :param job: the :class:`~.job.Job` of this machine.
@@ -51,23 +60,25 @@ def present(options, tools, check_mode=False, job=None):
     :raises BaremetalError: when the image is not on the disk, and cannot or must not be.
     """
     tools.verify(options["interlock"])
-    iso = decode_config_drive(options["config_drive"]) if options["config_drive"] else None
+    keep = options["config_drive"] == PRESERVE
+    drive = decode_config_drive(options["config_drive"]) if options["config_drive"] and not keep else None
     identity = {"nonce": options["interlock"]["nonce"], "digest": options["digest"]}
     job = job or Job()
     status = job.status()
     started = False
     if not status or status["identity"] != identity or status["told"]:
         # A new job: everything that can be found wrong without writing is found before it starts.
-        seekable.need_zstandard()
-        image = fetch_image(options["url"], options["digest"], options["manifest_digest"])
-        disk = tools.select(tools.list_disks(), options["root_device"])
-        check_size(image, disk["size"], disk["name"])
+        image = _image(options)
+        disk = tools.find_disk(options["root_device"])
+        check_fit(image, disk["size"], disk["logical_sectors"], disk["name"])
         tools.refuse_if_protected(disk)
+        if keep:
+            drive = tools.keep_config_drive(disk["name"])
         facts = {"device": disk["name"], "serial": disk.get("serial"), "digest": options["digest"]}
         if check_mode:
-            facts.update(bytes_mapped=image.block_map.mapped_blocks * blockmap.BLOCK_SIZE)
-            return dict(facts, changed=True, diff=_diff(facts, image, iso))
-        started = job.start(identity, lambda report: dict(facts, diff=_diff(facts, image, iso), **_work(image, disk, iso, tools, report)))
+            return dict(facts, bytes_mapped=image.mapped_size, changed=True, diff=_diff(facts, image, drive))
+        pin = options["pin_datasource"]
+        started = job.start(identity, lambda report: dict(facts, diff=_diff(facts, image, drive), **_work(image, disk, drive, pin, tools, report)))
     if check_mode or not options["wait"]:
         return {"changed": started, "digest": options["digest"], "job": _job_facts(job.status())}
     result = dict(job.join(options["timeout"]), changed=started, job=_job_facts(job.status()))
@@ -76,17 +87,29 @@ def present(options, tools, check_mode=False, job=None):
     return result
 
 
-def _work(image, disk, iso, tools, report):
+def _image(options):
+    if options["manifest_digest"] is None:
+        return look_at(options["url"], options["digest"])
+    seekable.need_zstandard()
+    return fetch_image(options["url"], options["digest"], options["manifest_digest"])
+
+
+def _work(image, disk, drive, pin, tools, report):
     device = disk["name"]
     tools.refuse_if_protected(disk)
-    tools.wipe_metadata(device)
-    # The wipe took its time; names can move. This look is the last thing before the write.
+    # What an earlier deploy of the image left is part of the image; other traces are removed.
+    raw = isinstance(image, RawImage)
+    renew = not raw and resembles(image, device)
+    if not renew:
+        tools.wipe_metadata(device)
+    # That took its time; names can move. This look is the last thing before the write.
     tools.refuse_if_protected(disk)
-    facts = write_image(image, device, report)
+    facts = write_raw(image, device, report) if raw else write_image(image, device, report, renew)
     try:
         tools.reread(device)
         tools.move_backup_gpt(device)
-        facts["config_drive"] = tools.add_config_drive(device, iso) if iso else None
+        facts["config_drive"] = tools.add_config_drive(device, drive) if drive else None
+        facts["datasource_pinned"] = tools.pin_datasource(device, facts["config_drive"]) if drive and pin else None
     except BaseException:
         # An image that lacks its config drive would boot as nobody's machine.
         target = Target(device)
@@ -98,11 +121,11 @@ def _work(image, disk, iso, tools, report):
     return facts
 
 
-def _diff(facts, image, iso):
+def _diff(facts, image, drive):
     return {
         "before": {"device": facts["device"], "serial": facts["serial"], "content": "whatever it holds now"},
         "after": {"device": facts["device"], "serial": facts["serial"],
-                  "content": f"image {facts['digest']} of {image.manifest['virtual_size']} bytes" + (f", config drive of {len(iso)} bytes" if iso else "")},
+                  "content": f"image {facts['digest']} of {image.size} bytes" + (", a config drive" if drive else "")},
     }
 
 

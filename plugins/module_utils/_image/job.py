@@ -18,6 +18,7 @@ import os
 import signal
 import time
 import traceback
+import typing as t
 
 from .._errors import BaremetalError
 
@@ -26,7 +27,21 @@ DIRECTORY = "/run/rackwright"
 _INTERVAL = 0.2
 # Seconds that a job gets to end after SIGTERM, and again after SIGKILL; a disk that still works needs less.
 _GRACE = 15
-_STAGE = "write the image"
+
+
+class Words(t.NamedTuple):
+    """What the messages of a job say of its work."""
+
+    stage: str
+    failed: str  # "the image was not written"
+    untouched: str  # what is seen when it has not begun
+    cure: str
+
+
+IMAGE = Words(
+    stage="write the image", failed="the image was not written", untouched="no byte of the image is on the disk",
+    cure="if network and disk are merely slow, give a larger time-out (write in deploy_timeouts); otherwise look at the boot server, at the "
+         "network and at the machine's kernel log. Then run the same command again")
 
 
 class _Stopped(BaseException):
@@ -38,12 +53,14 @@ def _stop(*dummy):
 
 
 class Job:
-    """The one job of a machine.
+    """The one job of a machine: whatever it does to disks, nothing else does anything to them meanwhile.
 
     :param directory: where its status file and its lock are.
+    :param words: the :class:`Words` for its work.
     """
 
-    def __init__(self, directory=DIRECTORY):
+    def __init__(self, directory=DIRECTORY, words=IMAGE):
+        self._words = words
         self._status = os.path.join(directory, "disk_image.json")
         self._lock = os.path.join(directory, "disk_image.lock")
 
@@ -93,7 +110,7 @@ class Job:
                 if same:
                     return False
                 raise BaremetalError(
-                    "another image is being written on this machine", stage=_STAGE,
+                    "other work is being done on the disks of this machine", stage=self._words.stage,
                     seen=f"process {status['pid']}, {status['identity']}" if status else "a locked " + self._lock,
                     cure="wait until it ends, or boot the machine anew")
             if same and not status["told"]:
@@ -143,7 +160,7 @@ class Job:
         except BaseException as error:
             place = traceback.extract_tb(error.__traceback__)[-1]
             status.update(state="failed", error={
-                "what": f"unexpected error: {type(error).__name__}: {error}", "stage": _STAGE, "seen": f"{place.filename}, line {place.lineno}",
+                "what": f"unexpected error: {type(error).__name__}: {error}", "stage": self._words.stage, "seen": f"{place.filename}, line {place.lineno}",
                 "cure": "run the same command again; if it fails again, report it as a fault of the collection"})
         self._save(status)
 
@@ -162,10 +179,10 @@ class Job:
             return status["result"]
         if late:
             # What the job said of its end is that it was told to.
-            error = _late(status, timeout, ended)
+            error = _late(self._words, status, timeout, ended)
         else:
             error = status["error"] or {
-                "what": "the process that wrote the image was killed before it had finished", "stage": _STAGE,
+                "what": f"{self._words.failed}: its process was killed before it had finished", "stage": self._words.stage,
                 "seen": f"no process {status['pid']} after {status['done']} bytes",
                 "cure": "look at the kernel log (out of memory?), then run the same command again"}
         # Told once, a failed job makes room: the same command again is a new try.
@@ -200,12 +217,9 @@ class Job:
         return self.status(), False
 
 
-def _late(status, timeout, ended):
-    seen = "no byte of the image is on the disk"
+def _late(words, status, timeout, ended):
+    seen = words.untouched
     if status["total"]:
-        seen = f"{status['done']} of {status['total']} bytes are on the disk"
-    seen += "; the writer has been stopped" if ended else f"; the writer, process {status['pid']}, hangs in the kernel and does not end"
-    return {
-        "what": f"the image was not written within {timeout} s", "stage": _STAGE, "seen": seen,
-        "cure": "if network and disk are merely slow, give a larger time-out (write in deploy_timeouts); otherwise look at the boot "
-                "server, at the network and at the machine's kernel log. Then run the same command again"}
+        seen = f"{status['done']} of {status['total']} bytes are done"
+    seen += "; its process has been stopped" if ended else f"; its process, {status['pid']}, hangs in the kernel and does not end"
+    return {"what": f"{words.failed} within {timeout} s", "stage": words.stage, "seen": seen, "cure": words.cure}

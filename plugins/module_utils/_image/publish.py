@@ -28,12 +28,9 @@ import time
 
 from . import blockmap, checksum, seekable, source as sources
 from .._errors import BaremetalError
+from .publication import DISK, MANIFEST, MAP
 from .store import store
 from .stream import shown
-
-DISK = "disk.raw.zst"
-MAP = "disk.bmap"
-MANIFEST = "manifest.json"
 
 _SOURCES = "sources.json"
 _STAGE = "publish the image"
@@ -207,6 +204,7 @@ def _publish(name, src, wanted, images, home, log):
             "seek_table_digest": f"sha256:{stored.table_digest}",
             "bmap_digest": f"sha256:{hashlib.sha256(block_map).hexdigest()}",
             "partition_table": raw.table,
+            "sector_size": raw.sector,
             "source_format": raw.format,
             "source_digest": str(wanted),
             "published_at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),

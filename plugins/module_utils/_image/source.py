@@ -2,13 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sources of images: fetched, checked against their checksum, converted to raw.
+"""Sources of images: fetched, checked against their checksum, unpacked, converted to raw.
 
 Private to the collection; may change at any time.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import subprocess
@@ -19,6 +20,7 @@ from . import checksum as checksums
 from . import formats
 from .._errors import BaremetalError
 from .stream import Stream, fetch, shown
+from .unpacking import unpack
 
 _PIECE = 4 * 1024 * 1024
 _CHECKSUM_FILE_LIMIT = 4 * 1024 * 1024
@@ -27,13 +29,14 @@ _CHECKSUM_FILE_LIMIT = 4 * 1024 * 1024
 class Raw(t.NamedTuple):
     """A raw image ready to be stored.
 
-    ``path`` of the raw file; ``format`` and ``table`` as recognised; ``unproved`` is the checksum
-    that the content still has to be held against, None when that was done.
+    ``path`` of the raw file; ``format``, ``table`` and ``sector`` as recognised; ``unproved`` is the
+    checksum that the content still has to be held against, None when that was done.
     """
 
     path: str
     format: str
     table: str
+    sector: t.Optional[int]
     unproved: t.Optional[checksums.Checksum]
 
 
@@ -116,21 +119,33 @@ def obtain(source, expected, work):
         if not proved and expected.algorithm != "sha256":
             _prove(path, expected, source)
             proved = True
-        return Raw(path, "raw", recognised.table, None if proved else expected)
+        return Raw(path, "raw", recognised.table, recognised.sector, None if proved else expected)
     before = _identity(path)
     if not proved:
         _prove(path, expected, source)
-    converted = os.path.join(work, "disk.raw")
-    _convert(path, converted)
+    made, form = path, recognised.format
+    if recognised.format in formats.PACKED:
+        made = os.path.join(work, "unpacked")
+        unpack(path, recognised.format, made)
+        recognised = formats.recognise(made)
+        if recognised.format in formats.PACKED:
+            raise BaremetalError("the image is packed twice", stage="unpack the image", seen=f"{recognised.format} inside {form}",
+                                 cure="unpack it once, and give the checksum of what comes out")
+        form = f"{recognised.format}.{form}"
+    if recognised.format != "raw":
+        packed, made = made, os.path.join(work, "disk.raw")
+        _convert(packed, recognised.format, made)
+        converted = formats.recognise(made)
+        if converted.format != "raw" or converted.virtual_size != recognised.virtual_size:
+            raise BaremetalError("the converted image is not what its header said", stage="convert the image",
+                                 seen=f"{converted.format}, {converted.virtual_size} bytes where {recognised.virtual_size} belong",
+                                 cure="fetch the source again")
+        recognised = converted
     if _identity(path) != before:
-        # What was converted may not be what was proved.
+        # What was unpacked or converted may not be what was proved.
         raise BaremetalError("the source changed while it was converted", stage="convert the image",
                              seen=path, cure="run the same command again when the file is complete")
-    table = formats.recognise(converted)
-    if table.format != "raw" or table.virtual_size != recognised.virtual_size:
-        raise BaremetalError("the converted image is not what its header said", stage="convert the image",
-                             seen=f"{table.format}, {table.virtual_size} bytes where {recognised.virtual_size} belong", cure="fetch the source again")
-    return Raw(converted, recognised.format, table.table, None)
+    return Raw(made, form, recognised.table, recognised.sector, None)
 
 
 def mismatch(expected, actual, source):
@@ -170,14 +185,21 @@ def _download(source, path, expected):
         raise mismatch(expected, f"{expected.algorithm}:{digest.hexdigest()}", source)
 
 
-def _convert(path, converted):
-    command = ["qemu-img", "convert", "-f", "qcow2", "-O", "raw", "--", path, converted]
+def _convert(path, form, converted):
+    # Of a VHD, qemu-img would else take the size from the old geometry, by which some programs round.
+    driver = "vpc,force_size_calc=current_size" if form == "vhd" else form
+    options = f"driver={driver},file.driver=file,file.filename={path.replace(',', ',,')}"
+    command = ["qemu-img", "convert", "--image-opts", "-O", "raw", options, converted]
     try:
         # There is no AnsibleModule here to ask: this knows nothing of Ansible. pylint: disable-next=ansible-bad-function
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+                              env=dict(os.environ, LC_ALL="C"))
     except FileNotFoundError as error:
         raise BaremetalError("qemu-img is not installed on the boot server", stage="convert the image",
                              cure="install qemu-utils, or publish a raw image") from error
     if done.returncode:
-        raise BaremetalError("qemu-img cannot convert the image", stage="convert the image", seen=done.stdout.decode("utf-8", "replace").strip()[-500:],
-                             cure="look at free space on the boot server; fetch the source again")
+        text = done.stdout.decode("utf-8", "replace").strip()
+        if os.strerror(errno.ENOSPC) in text:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise BaremetalError("qemu-img cannot convert the image", stage="convert the image", seen=text[-500:],
+                             cure="fetch the source again; look at it with qemu-img check")

@@ -18,6 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from . import blockmap, seekable
 
 _DEPTH = 4
+# Blocks of a range at most: where a later image differs in a few blocks, all else of a frame still compares equal.
+_RANGE = 64
 
 
 class Stored(t.NamedTuple):
@@ -114,7 +116,9 @@ def _read(descriptor, size, offset):
 def _pack(data, first_block):
     """Compress a frame and find its mapped ranges."""
     ranges = []
-    for first, last in blockmap.mapped_runs(data):
-        digest = hashlib.sha256(memoryview(data)[first * blockmap.BLOCK_SIZE:(last + 1) * blockmap.BLOCK_SIZE]).hexdigest()
-        ranges.append(blockmap.Range(first_block + first, first_block + last, digest))
+    for run, end in blockmap.mapped_runs(data):
+        for first in range(run, end + 1, _RANGE):
+            last = min(first + _RANGE - 1, end)
+            digest = hashlib.sha256(memoryview(data)[first * blockmap.BLOCK_SIZE:(last + 1) * blockmap.BLOCK_SIZE]).hexdigest()
+            ranges.append(blockmap.Range(first_block + first, first_block + last, digest))
     return seekable.compress(data), ranges

@@ -44,16 +44,17 @@ def shown(url):
 
 
 class Stream:
-    """The body of one URL, read from its start to its end across any number of connections.
+    """The body of one URL, or a part of it, read across any number of connections.
 
     :param url: an http or https URL.
     :param stage: stage of the work, for messages.
     :param start: offset in bytes at which to begin.
+    :param end: offset in bytes at which to end; None for the end of the body.
     :ivar size: bytes of the whole body, or None before the first read or when the server does not tell.
     :ivar position: offset of the next byte.
     """
 
-    def __init__(self, url, stage, start=0):
+    def __init__(self, url, stage, start=0, end=None):
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
             raise BaremetalError("the address is no http or https URL, or holds credentials", stage=stage, seen=shown(url))
@@ -61,6 +62,7 @@ class Stream:
         self._stage = stage
         self._response = None
         self._failures = 0
+        self._end = end
         self.size = None
         self.position = start
 
@@ -91,8 +93,9 @@ class Stream:
 
     def _connect(self):
         headers = {"Accept-Encoding": "identity", "User-Agent": "rackwright.baremetal"}
-        if self.position:
-            headers["Range"] = f"bytes={self.position}-"
+        part = self.position or self._end is not None
+        if part:
+            headers["Range"] = f"bytes={self.position}-" + ("" if self._end is None else str(self._end - 1))
         try:
             response = _opener().open(urllib.request.Request(self._url, headers=headers), timeout=TIMEOUT)
         except urllib.error.HTTPError as error:
@@ -103,7 +106,7 @@ class Stream:
                                   "publish the image again, or correct the address") from error
         self._response = response
         length = response.headers.get("Content-Length", "")
-        if self.position:
+        if part:
             if response.status != 206 or not response.headers.get("Content-Range", "").startswith(f"bytes {self.position}-"):
                 raise self._error("the server cannot begin in the middle of a file",
                                   f"HTTP status {response.status} to a request for bytes from {self.position} on",
@@ -126,6 +129,10 @@ class Stream:
                               f"{reason} at byte {self.position}, {ATTEMPTS} attempts") from error
         time.sleep(PAUSE * 2 ** (self._failures - 1))
 
+    def _over(self):
+        end = self.size if self._end is None else self._end
+        return end is not None and self.position >= end
+
     def readinto(self, buffer):
         """Fill a buffer.
 
@@ -136,7 +143,7 @@ class Stream:
         view = memoryview(buffer)
         done = 0
         while done < len(view):
-            if self.size is not None and self.position >= self.size:
+            if self._over():
                 break
             self.open()
             try:
@@ -147,8 +154,8 @@ class Stream:
             if not count:
                 if self.size is None:
                     break
-                if self.position < self.size:
-                    self._again(OSError(f"the body ended after {self.position} of {self.size} bytes"))
+                if not self._over():
+                    self._again(OSError(f"the body ended after {self.position} of {self._end or self.size} bytes"))
                 continue
             self._failures = 0
             done += count

@@ -29,7 +29,8 @@ _BLKZEROOUT = 0x127F
 
 # Bytes of one zeroing request: short enough to notice a failure elsewhere in between.
 _ZERO_PIECE = 256 * 1024 * 1024
-_WRITE_PIECE = 1024 * 1024
+# Bytes of one write: what a controller takes at once is less.
+_WRITE_PIECE = 4 * 1024 * 1024
 
 
 def aligned(size):
@@ -46,14 +47,17 @@ class Target:
     :param path: path of a block device, or of a file of the disk's size.
     :ivar size: size in bytes.
     :ivar sector: logical sector size in bytes.
+    :ivar bytes_written: bytes that were written.
+    :ivar bytes_unchanged: bytes that were counted by :meth:`leave`.
     :raises BaremetalError: when it cannot be opened, for instance because it is in use.
     """
 
     def __init__(self, path):
         self._path = path
         self._held = []
+        self._ends = {}
         self._lock = threading.Lock()
-        self.bytes_written = 0
+        self.bytes_written = self.bytes_unchanged = 0
         flags = os.O_RDWR | os.O_CLOEXEC
         try:
             self._block = stat.S_ISBLK(os.stat(path).st_mode)
@@ -83,6 +87,36 @@ class Target:
         return BaremetalError("the disk does not take what is written to it", seen=f"{error.strerror or error}, {self._path}",
                               cure="look at the kernel log and at the health of the disk (smartctl), and replace it if it fails")
 
+    def whole(self, length):
+        """A length filled up to a whole number of sectors."""
+        return -(-length // self.sector) * self.sector
+
+    def read(self, buffer, start):
+        """Read what the disk holds; of its ends, what they held when :meth:`remember_edges` was called.
+
+        :param buffer: page-aligned writable memoryview of a whole number of sectors.
+        :param start: offset on the disk, a multiple of the sector size.
+        :raises OSError: when the disk does not hand it out.
+        """
+        count = os.preadv(self._descriptor, [buffer], start)
+        if count != len(buffer):
+            raise OSError(errno.EIO, f"{count} of {len(buffer)} bytes read at {start}")
+        for place, data in self._ends.items():
+            first, last = max(start, place), min(start + count, place + len(data))
+            if first < last:
+                buffer[first - start:last - start] = data[first - place:last - place]
+
+    def remember_edges(self):
+        """Read both ends of the disk before they are cleared."""
+        for start, length in self._edges():
+            buffer = aligned(length)
+            self.read(buffer, start)
+            self._ends[start] = bytes(buffer)
+
+    def _edges(self):
+        length = min(EDGE, self.size)
+        return [(start, length) for start in sorted({0, self.size - length})]
+
     def inner(self, start, end):
         """The part of a span that lies between the edges, as (start, end); empty when start >= end."""
         return max(start, EDGE), min(end, self.size - EDGE)
@@ -93,16 +127,31 @@ class Target:
         :param data: page-aligned writable memoryview (an mmap) whose capacity is a whole number of sectors.
         :param start: offset on the disk, a multiple of the sector size.
         """
+        self.keep(data, start)
+        first, last = self.inner(start, start + len(data))
+        if first < last:
+            self._write_all(data[first - start:last - start], first)
+
+    def leave(self, count):
+        """Count bytes that need not be written, because they are there."""
+        with self._lock:
+            self.bytes_unchanged += count
+
+    def keep(self, data, start):
+        """Keep what belongs to an edge, and no more than that, for :meth:`write_edges`.
+
+        :param data: bytes-like object.
+        :param start: its offset on the disk.
+        """
         end = start + len(data)
-        inner_start, inner_end = self.inner(start, end)
-        if inner_start >= inner_end:
+        first, last = self.inner(start, end)
+        if first >= last:
             self._hold(data, start)
             return
-        if start < inner_start:
-            self._hold(data[:inner_start - start], start)
-        if inner_end < end:
-            self._hold(data[inner_end - start:], inner_end)
-        self._write_all(data[inner_start - start:inner_end - start], inner_start)
+        if start < first:
+            self._hold(data[:first - start], start)
+        if last < end:
+            self._hold(data[last - start:], last)
 
     def _hold(self, data, start):
         with self._lock:
@@ -136,15 +185,16 @@ class Target:
 
     def clear_edges(self):
         """Zero both ends, and see it done."""
-        zeros = aligned(min(EDGE, self.size))
-        for start in sorted({0, self.size - len(zeros)}):
-            os.pwrite(self._descriptor, zeros, start)
+        for start, length in self._edges():
+            os.pwrite(self._descriptor, aligned(length), start)
         self.sync()
 
     def write_edges(self):
-        """Write what was kept back, after everything else has reached the disk."""
+        """Write what was kept back, after everything else has reached the disk, and its very first part last of all."""
         self.sync()
-        for start, data in sorted(self._held):
+        for start, data in sorted(self._held, reverse=True):
+            if not start:
+                self.sync()
             buffer = aligned(len(data))
             buffer[:] = data
             self._write_all(buffer, start)

@@ -10,6 +10,7 @@ first lock of a run starts one small process, which lives as long as ansible-pla
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import time
@@ -28,6 +29,9 @@ except ImportError:
 
 # Seconds between two heartbeats: a sixth of what another host takes for death.
 INTERVAL = 10
+
+# The last heartbeat of a run that has ended, as long ago as can be.
+LAST = "1970-01-01T00:00:00.000000+00:00"
 
 
 def start(url, controller):
@@ -80,12 +84,21 @@ def _beat(url, controller):
             if engine is None:
                 return
             with engine.begin() as connection:
-                moment = database_now(connection)
-                connection.execute(update(LOCKS).where(LOCKS.c.run_id == controller["run_id"]).values(heartbeat=moment))
+                _write(connection, controller, database_now(connection))
         except (BaremetalError, SQLAlchemyError):
             # A registry that is away for a moment may be back for the next beat; nobody reads what is printed here.
             engine = None
         for tick in range(INTERVAL):
             if not is_running(controller["pid"], controller["start_time"]):
-                return
+                break
             time.sleep(1)
+    # The run may have been killed. Other hosts need not wait until its last beat is old.
+    with contextlib.suppress(BaremetalError, SQLAlchemyError):
+        engine = engine or open_registry(url, create=False)
+        if engine is not None:
+            with engine.begin() as connection:
+                _write(connection, controller, LAST)
+
+
+def _write(connection, controller, moment):
+    connection.execute(update(LOCKS).where(LOCKS.c.run_id == controller["run_id"]).values(heartbeat=moment))

@@ -15,10 +15,11 @@ import secrets
 from .._errors import BaremetalError
 from .._process import is_running, place
 from .._registry.store import among, database_now, now
-from .._registry.tables import LOCKS
+from .._registry.tables import HISTORY, LOCKS
+from .states import OWNED, WAIT
 
 try:
-    from sqlalchemy import delete, insert, select, update
+    from sqlalchemy import delete, func, insert, select, update
 except ImportError:
     select = None
 
@@ -72,25 +73,55 @@ def of_others(connection, nodes, controller):
 
 def refuse(lock, node):
     """The error that names the living owner of a lock."""
+    seen = f"run {lock.run_id} of {lock.user}@{lock.host} (pid {lock.pid}) holds it since {lock.since}, in state {lock.stage}"
+    ending = "end its wait for the machine with abort.yml, " if lock.stage in WAIT else ""
+    cure = f"wait for that run to end, {ending}or end it: kill {lock.pid} on {lock.host}; its lock then falls by itself"
+    if lock.place != place():
+        seen += f"; it was last heard of at {lock.heartbeat}"
+        cure += f", {STALE_AFTER} s after it was last heard of"
+    return BaremetalError("another run works on the node", node=node, stage="lock", seen=seen, cure=cure)
+
+
+def lost(connection, nodes, controller):
+    """Which of some nodes were taken from this run: by an abort, or by another run that found it dead while it slept.
+
+    :param nodes: list of names.
+    :returns: set of the names of nodes whose history says that this run is at work on them, and whose lock says that it is not.
+    """
+    held = set()
+    for some in among(HISTORY.c.node, nodes):
+        ids = select(func.max(HISTORY.c.id)).where(some, HISTORY.c.run_id == controller["run_id"]).group_by(HISTORY.c.node)
+        held |= set(connection.execute(select(HISTORY.c.node).where(HISTORY.c.id.in_(ids), HISTORY.c.to_state.in_(sorted(OWNED)))).scalars())
+    for some in among(LOCKS.c.node, sorted(held)):
+        held -= set(connection.execute(select(LOCKS.c.node).where(some, LOCKS.c.run_id == controller["run_id"])).scalars())
+    return held
+
+
+def not_held(connection, node, what):
+    """The error for a run that goes on with a node which it does not hold.
+
+    :param what: what it wanted to do, for the message.
+    """
+    last = connection.execute(select(HISTORY).where(HISTORY.c.node == node).order_by(HISTORY.c.id.desc()).limit(1)).one_or_none()
     return BaremetalError(
-        "another run works on the node", node=node, stage="lock",
-        seen=f"run {lock.run_id} of {lock.user}@{lock.host} (pid {lock.pid}) holds it since {lock.since}, in state {lock.stage}",
-        cure="wait for that run to end, or end it; its lock then falls by itself",
-    )
+        f"this run does not hold the node, so it cannot {what}", node=node, stage="lock",
+        seen=f"{last.event} by {last.who} led to state {last.to_state} at {last.at}" if last else "nothing was begun on it",
+        cure="begin with a verb, for example deploy; a node that was aborted or taken over meanwhile is left to whoever did so")
 
 
-def acquire(connection, node, controller, stage):
+def acquire(connection, node, controller, stage, nonce=None):
     """Take the lock of a node that nobody holds, or keep the one that this run holds.
 
     :param controller: dict with run_id, host, place, pid, start_time and user.
     :param stage: provision state that the node is in from now on.
+    :param nonce: nonce that the machine was booted with, where the work goes on in the same ramdisk.
     :returns: the nonce of the hold: 16 hexadecimal digits, new with every new hold.
     """
     lock = read(connection, node)
     if lock is not None and lock.run_id == controller["run_id"]:
         connection.execute(update(LOCKS).where(LOCKS.c.node == node).values(stage=stage, heartbeat=database_now(connection)))
         return lock.nonce
-    nonce = secrets.token_hex(8)
+    nonce = nonce or secrets.token_hex(8)
     connection.execute(insert(LOCKS).values(
         node=node, stage=stage, nonce=nonce, since=now(), heartbeat=database_now(connection),
         **{key: controller[key] for key in ("run_id", "host", "place", "pid", "start_time", "user")}))

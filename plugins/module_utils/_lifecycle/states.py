@@ -66,8 +66,17 @@ TARGETS = {
 
 STATES = frozenset(VERBS) | frozenset(EVENTS)
 
-# States that a run owns: they end when it does, one way or another.
+# A run is at work: these end when it does, one way or another.
 TRANSIENT = frozenset(state for state in EVENTS if state.endswith("ing"))
+
+# A run waits for the machine and does nothing to it meanwhile.
+WAIT = frozenset({"inspect wait", "clean wait", "wait call-back", "rescue wait", "service wait"})
+
+# A person has the machine; no run does, and no time runs.
+HOLD = frozenset({"clean hold", "deploy hold", "service hold"})
+
+# States in which a run holds the lock of the node.
+OWNED = TRANSIENT | WAIT
 
 
 def possible(state):
@@ -92,4 +101,4 @@ def next_state(state, verb=None, event=None, *, node=None):
 
 def failure_state(state):
     """Where a transient or wait state goes when its run fails or dies; None for a state that just stays."""
-    return EVENTS.get(state, {}).get("fail")
+    return EVENTS[state]["fail"] if state in OWNED else None

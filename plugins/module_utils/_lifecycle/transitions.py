@@ -9,19 +9,22 @@ from __future__ import annotations
 import datetime
 
 from .._errors import BaremetalError, sentence
-from .._registry import nodes
-from .._registry.store import now
+from .._registry import allocations, inspections, nodes
+from .._registry.store import database_now, now
 from .._registry.tables import HISTORY, NODES
 from . import guards, locks
-from .states import EVENTS, TARGETS, TRANSIENT, failure_state, next_state
+from .states import HOLD, OWNED, TARGETS, TRANSIENT, VERBS, WAIT, failure_state, next_state
 
 try:
     from sqlalchemy import insert, select, update
 except ImportError:
     select = None
 
+# A cleaning by hand that failed, or whose run died, begins again with the same command: over the state that the table has in between.
+_OVER = {("clean failed", "clean"): "manageable"}
 
-def begin(engine, name, verb, controller, *, check=None, instance=None, check_mode=False):
+
+def begin(engine, name, verb, controller, *, check=None, instance=None, steps=None, check_mode=False):
     """Start what an operator asks for: guards, lock and first transition.
 
     A node that a dead run left in a transient or wait state goes to the matching failed state first.
@@ -29,6 +32,7 @@ def begin(engine, name, verb, controller, *, check=None, instance=None, check_mo
     :param controller: dict with run_id, host, pid, start_time and user.
     :param check: function of the node record that raises BaremetalError when the verb has no chance.
     :param instance: the instance that the node carries from now on, or None to leave it.
+    :param steps: names of the steps that the work will consist of.
     :returns: dict with previous_state, provision_state, nonce (None in check mode) and node.
     :raises BaremetalError: when it is refused; then nothing has changed but what a dead run had left.
     """
@@ -40,25 +44,37 @@ def begin(engine, name, verb, controller, *, check=None, instance=None, check_mo
     with engine.begin() as connection:
         if not (buried and check_mode):
             node = _known(connection, name)
+            # Another run may have been there in between.
+            previous = previous if buried else node["provision_state"]
             locks.refuse_others(connection, name, controller)
+        # In this order: what the state does not allow anyway is not worth the lifting of a flag.
+        over = _OVER.get((node["provision_state"], verb))
+        state = next_state(over or node["provision_state"], verb=verb, node=name)
         guards.check(node, verb)
-        state = next_state(node["provision_state"], verb=verb, node=name)
         if check:
             check(node)
         if check_mode:
             return {"previous_state": previous, "provision_state": state, "nonce": None, "node": {**node, "provision_state": state}}
         nonce = None
-        if state in TRANSIENT:
-            nonce = locks.acquire(connection, name, controller, state)
-        _move(connection, node, state, verb, controller, target=TARGETS.get(verb), instance=instance)
+        # A node that was held goes on with its work, in the ramdisk that it was held in.
+        work = dict(node["work"] or {}) if verb == "unhold" else {"steps": steps} if steps else {}
+        kept_nonce = work.pop("nonce", None)
+        if over:
+            _move(connection, node, over, "manage", controller)
+            node = nodes.read(connection, name)
+        if state in OWNED:
+            nonce = locks.acquire(connection, name, controller, state, nonce=kept_nonce)
+        _move(connection, node, state, verb, controller, target=TARGETS.get(verb), instance=instance, work=work)
         return {"previous_state": previous, "provision_state": state, "nonce": nonce, "node": nodes.read(connection, name)}
 
 
-def advance(engine, name, event, controller, *, error=None, check_mode=False):
+def advance(engine, name, event, controller, *, error=None, inspected=None, check_mode=False):
     """Report an event of the run that holds the node.
 
-    :param event: wait, resume, clean, done or fail.
+    :param event: wait, resume, hold, clean, done or fail. The end of a manual cleaning, or of the cleaning of a retired node, is done like
+        that of any other; it leads to manageable (Ironic: the event manage).
     :param error: for fail: what becomes last_error. It may be the message of anything, so it is made a sentence first.
+    :param inspected: for done: arguments of ``inspections.keep``, what an inspection found; or None.
 
     A wait state belongs to nobody when its run has died: any run may resume it, under the same nonce.
 
@@ -73,19 +89,111 @@ def advance(engine, name, event, controller, *, error=None, check_mode=False):
             if not check_mode:
                 locks.take_over(connection, name, controller)
         elif lock is None or lock.run_id != controller["run_id"]:
-            raise BaremetalError(f"this run does not hold the node, so it cannot report {event}", node=name, stage="lock",
-                                 seen=f"state {previous}", cure="begin with a verb, for example deploy")
+            raise locks.not_held(connection, name, f"report {event}")
+        if event != "fail":
+            _end_where_aborted(node)
+        if event == "done" and previous == "cleaning" and (node["retired"] or node["target_provision_state"] == "manageable"):
+            event = "manage"
         state = next_state(previous, event=event, node=name)
         nonce = lock.nonce
         if event == "fail":
             error = sentence((error or "").strip() or "no reason was given")
         if not check_mode:
-            if state in EVENTS and failure_state(state):
+            if state in OWNED:
                 locks.acquire(connection, name, controller, state)
             else:
                 locks.release(connection, name)
-            _move(connection, node, state, event, controller, error=error)
+            _move(connection, node, state, event, controller, error=error,
+                  work={**(node["work"] or {}), "nonce": nonce} if state in HOLD else None)
+            if inspected:
+                inspections.keep(connection, name, **inspected)
         return {"previous_state": previous, "provision_state": state, "nonce": nonce,
+                "node": {**node, "provision_state": state} if check_mode else nodes.read(connection, name)}
+
+
+def resume_steps(engine, name, steps, controller, *, check_mode=False):
+    """Go on with steps that came to a stand in a wait state: a person held the node and let it go, or the run died there.
+
+    :param steps: names of the steps as they are planned now; only the same work is gone on with.
+    :returns: dict as ``advance`` returns it, with ``begin``, the number of the step to begin with; None where there is nothing to go on with.
+    :raises BaremetalError: while another run works on the node.
+    """
+    with engine.begin() as connection:
+        node = _known(connection, name)
+        work = node["work"] or {}
+        if node["provision_state"] not in WAIT or work.get("steps") != steps or not work.get("begin"):
+            return None
+        lock = locks.refuse_others(connection, name, controller)
+        if lock is None:
+            return None
+    return {**advance(engine, name, "resume", controller, check_mode=check_mode), "begin": work["begin"]}
+
+
+def begin_step(engine, name, step, controller):
+    """Record that a step begins; a step ``hold`` lets go of the node, and a step ``wait`` brings it to a wait state, where an abort ends it at once.
+
+    :param step: dict of the plan, see ``steps.ready``.
+    :raises BaremetalError: when this run does not hold the node, or the node was aborted during the step before.
+    """
+    with engine.begin() as connection:
+        node = _known(connection, name)
+        lock = locks.refuse_others(connection, name, controller)
+        if lock is None or lock.run_id != controller["run_id"]:
+            raise locks.not_held(connection, name, f"begin the step {step['step']}")
+        _end_where_aborted(node)
+        is_hold = step["step"] == "hold"
+        # What is begun with when the work is taken up again: a hold is over then.
+        nodes.set_work(connection, name, {
+            "steps": (node["work"] or {}).get("steps"), "begin": step["number"] + is_hold,
+            "step": {"step": step["step"], "number": step["number"], "of": step["of"], "abortable": step["abortable"]},
+        })
+    if step["step"] in ("hold", "wait"):
+        advance(engine, name, step["step"], controller)
+
+
+def _end_where_aborted(node):
+    step = (node["work"] or {}).get("step") or {}
+    if step.get("abort_after"):
+        raise BaremetalError(f"the node was aborted during {step['step']}", node=node["name"], stage="abort",
+                             cure="run the command that is wanted next")
+
+
+def abort(engine, name, controller, *, check_mode=False):
+    """End what is under way on a node, whoever began it.
+
+    In a wait or hold state at once, whoever waits: that run finds out when it wants to go on. What a run has died in, in whatever state, at
+    once as well. What a run that lives is at work on is not cut short, because it may be writing: the work is marked with ``abort_after``, and
+    that run ends it where it next reports anything. The same goes for a step that is not ``abortable`` (Ironic's rule, conductor/manager.py:
+    _do_abort). Where nothing is under way nothing happens. What a dead run started in the ramdisk goes on there until the machine is rebooted,
+    with which every verb begins.
+
+    :returns: dict with previous_state, provision_state, nonce (None) and node; ``deferred`` tells who will end the work, or is None.
+    """
+    with engine.begin() as connection:
+        node = _known(connection, name)
+        previous = state = node["provision_state"]
+        lock = locks.read(connection, name)
+        lives = lock is not None and not locks.is_dead(lock, database_now(connection))
+        step = (node["work"] or {}).get("step") or {"step": previous}
+        word, deferred = "abort", None
+        if state in TRANSIENT:
+            state, word = failure_state(state), "fail"
+            deferred = lives
+        elif "abort" in VERBS.get(state, {}):
+            state = next_state(state, verb="abort", node=name)
+            deferred = lives and previous in ("clean wait", "service wait") and not step.get("abortable", True)
+        deferred = str(locks.refuse(lock, name)) if deferred else None
+        if deferred:
+            state = previous
+            if not check_mode:
+                nodes.set_work(connection, name, {**(node["work"] or {}), "step": {**step, "abort_after": True}})
+        elif state != previous and not check_mode:
+            owner = f", on which {_owner(lock)} was," if lock else ""
+            locks.release(connection, name)
+            error = BaremetalError(f"{previous}{owner} was ended by request of {_who(controller)}", node=name, stage="abort",
+                                   cure="run the command that is wanted next")
+            _move(connection, node, state, word, controller, error=None if state == "active" else str(error))
+        return {"previous_state": previous, "provision_state": state, "nonce": None, "deferred": deferred,
                 "node": {**node, "provision_state": state} if check_mode else nodes.read(connection, name)}
 
 
@@ -115,8 +223,7 @@ def _bury_the_dead(connection, node, controller, check_mode):
     state = failure_state(node["provision_state"])
     if (lock is None and state is None) or (lock is not None and lock.run_id == controller["run_id"]):
         return False
-    owner = f"the run {lock.run_id} of {lock.user}@{lock.host} (pid {lock.pid})" if lock else "its run"
-    error = BaremetalError(f"{owner} died in state {node['provision_state']}", node=node["name"], stage="lock",
+    error = BaremetalError(f"{_owner(lock)} died in state {node['provision_state']}", node=node["name"], stage="lock",
                            cure="run the command that is wanted again")
     if check_mode:
         node["provision_state"] = state or node["provision_state"]
@@ -127,24 +234,61 @@ def _bury_the_dead(connection, node, controller, check_mode):
     return True
 
 
-def _move(connection, node, state, word, controller, *, error=None, target=None, instance=None):
+def _owner(lock):
+    return f"the run {lock.run_id} of {lock.user}@{lock.host} (pid {lock.pid})" if lock else "its run"
+
+
+def _who(controller):
+    return f"{controller['user']}@{controller['host']}"
+
+
+def _move(connection, node, state, word, controller, *, error=None, target=None, instance=None, work=None):
+    """Write the new state and its history.
+
+    :param work: what the column work is to hold, {} for nothing; None leaves it as it is. It ends with the way that it belongs to.
+    """
     moment = now()
     previous = node["provision_state"]
     values = {"provision_state": state, "provision_updated_at": moment, "updated_at": moment, "last_error": error}
-    if state not in EVENTS:
+    if state not in OWNED | HOLD:
         values["target_provision_state"] = None
     elif target:
         values["target_provision_state"] = target
     kept = instance if instance is not None else node["instance"]
     if instance is not None:
         values["instance"] = instance
-    if word == "done" and state == "active" and kept:
+    if word == "done" and kept and (previous == "deploying" or previous == "adopting" and not kept.get("deployed_at")):
         values["instance"] = {**kept, "deployed_at": moment}
-    if previous == "deleting" and state == "cleaning":
-        # The history keeps what the node carried.
+    if previous == "deleting" and state == "cleaning" or state == "available":
+        # The history keeps what the node carried. What an adoption that failed said of it goes with the cleaning.
         values["instance"] = None
+        allocations.release_node(connection, node["name"])
+    if work is not None or word in ("done", "manage"):
+        values["work"] = work or None
     connection.execute(update(NODES).where(NODES.c.name == node["name"]).values(**values))
+    flags = _fault(node, state, word, error)
+    if flags:
+        nodes.set_flags(connection, node["name"], flags)
     spent = datetime.datetime.fromisoformat(moment) - datetime.datetime.fromisoformat(node["provision_updated_at"])
     connection.execute(insert(HISTORY).values(
-        node=node["name"], at=moment, who=f"{controller['user']}@{controller['host']}", run_id=controller["run_id"], event=word,
+        node=node["name"], at=moment, who=_who(controller), run_id=controller["run_id"], event=word,
         from_state=previous, to_state=state, duration=spent.total_seconds(), error=error, instance=kept))
+
+
+def _fault(node, state, word, error):
+    """The flags that change with a transition: a failed cleaning or service is a fault, which puts the node into maintenance until it is cured.
+
+    What an operator put into maintenance stays as it is, before and after (ironic/conductor/utils.py: cleaning_error_handler).
+
+    :returns: dict of flags, or None.
+    """
+    ours = guards.FAULTS.get(state)
+    was_aborted = ((node["work"] or {}).get("step") or {}).get("abort_after")
+    if word == "fail" and ours and not was_aborted and (node["fault"] or not node["maintenance"]):
+        return {"maintenance": True, "maintenance_reason": error, "fault": ours}
+    # With an abort of a failed service a person says that the machine is good as it is.
+    given_back = word == "abort" and state == "active"
+    cured = node["provision_state"] if given_back else failure_state(node["provision_state"])
+    if (given_back or word in ("done", "manage")) and node["fault"] and guards.FAULTS.get(cured) == node["fault"]:
+        return {"maintenance": False, "maintenance_reason": None, "fault": None}
+    return None

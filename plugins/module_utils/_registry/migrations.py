@@ -90,17 +90,52 @@ def _lock_place(op):
     op.add_column("locks", sa.Column("place", sa.String(128)))
 
 
+def _allocations(op):
+    # What a verb is doing on the node: its steps, and how far it has come.
+    op.add_column("nodes", sa.Column("work", sa.JSON))
+    op.add_column("nodes", sa.Column("inventory", sa.JSON))
+    op.add_column("nodes", sa.Column("inspection_finished_at", sa.String(40)))
+    op.add_column("nodes", sa.Column("power_sync_failures", sa.Integer, nullable=False, server_default="0"))
+    op.create_table(
+        "allocations",
+        sa.Column("node", sa.String(255), sa.ForeignKey("nodes.name", ondelete="CASCADE"), primary_key=True),
+        sa.Column("name", sa.String(255), nullable=False, index=True),
+        sa.Column("owner", sa.String(255), index=True),
+        sa.Column("details", sa.JSON, nullable=False),
+        sa.Column("created_at", sa.String(40), nullable=False),
+    )
+    op.create_table(
+        "quotas",
+        sa.Column("owner", sa.String(255), primary_key=True),
+        sa.Column("nodes", sa.Integer, nullable=False),
+        sa.Column("updated_at", sa.String(40), nullable=False),
+    )
+
+
 # (version, migration), oldest first.
-MIGRATIONS = (("0001", _initial), ("0002", _lock_place))
+MIGRATIONS = (("0001", _initial), ("0002", _lock_place), ("0003", _allocations))
+
+# Any number that nothing else in the database locks by.
+_UPGRADE_LOCK = 0x7261636B
 
 
-def upgrade(engine):
+def upgrade(engine, *, create=True, migrate=True):
     """Apply every migration that the database has not seen yet, in one transaction.
 
-    :raises BaremetalError: when the database was made by a newer release.
+    :param create: whether a database that holds no registry gets one.
+    :param migrate: whether the registry of an older release is changed.
+    :returns: whether there is a registry.
+    :raises BaremetalError: when the database was made by a newer release, or by an older one and must not be changed.
     """
-    if _version(engine) == MIGRATIONS[-1][0]:
-        return
+    versions = [version for version, step in MIGRATIONS]
+    current = _version(engine)
+    if current is None and not create:
+        return False
+    if current == versions[-1]:
+        return True
+    if current in versions and not migrate:
+        raise BaremetalError(f"the registry has schema {current} of an older release, and check mode does not change it", stage="registry",
+                             cure=f"back it up with the release that made it, then run any command without --check, which brings it to schema {versions[-1]}")
     try:
         # Here, because nearly every opening finds the newest schema and need not pay for Alembic: 0.15 s of CPU.
         from alembic.operations import Operations
@@ -108,12 +143,11 @@ def upgrade(engine):
     except ImportError as error:
         raise missing_library("alembic", error) from error
     with engine.begin() as connection:
-        connection.execute(sa.text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
         if connection.dialect.name == "postgresql":
-            # Two controllers may open a new database at the same moment.
-            connection.execute(sa.text("LOCK TABLE alembic_version IN EXCLUSIVE MODE"))
+            # Two controllers may open a new database at the same moment, and IF NOT EXISTS does not hold between them.
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:number)"), {"number": _UPGRADE_LOCK})
+        connection.execute(sa.text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
         current = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
-        versions = [version for version, step in MIGRATIONS]
         if current is not None and current not in versions:
             raise BaremetalError(f"the registry has schema {current}, this release knows schemas up to {versions[-1]}", stage="registry",
                                  cure="use the release of rackwright.baremetal that made it, or a newer one")
@@ -122,6 +156,7 @@ def upgrade(engine):
             migration(operations)
         connection.execute(sa.text("DELETE FROM alembic_version"))
         connection.execute(sa.text("INSERT INTO alembic_version VALUES (:version)"), {"version": versions[-1]})
+    return True
 
 
 def _version(engine):

@@ -6,18 +6,19 @@
 
 A node record has the keys name, rack, driver, bmc (without password), ports, address, system_uuid, serial,
 boot_mac (the MAC address of the first port with pxe_enabled), boot_mode, resource_class, root_device, properties,
-traits, automated_clean, description, owner, extra, provision_state, target_provision_state, power_state, maintenance,
-maintenance_reason, fault, protected, retired,
-instance, last_error, lock, created_at, updated_at, provision_updated_at.
+traits, automated_clean, disable_power_off, description, owner, lessee, site, location, network_data, extra, provision_state,
+target_provision_state, power_state, power_sync_failures, maintenance, maintenance_reason, fault, protected, protected_reason, retired, retired_reason,
+instance, allocation (name and owner, or None), work, last_error, lock, created_at, updated_at, provision_updated_at, inspection_finished_at.
+Of its properties those that the hardware file does not give are what an inspection found; so are traits, resource_class and description by
+the rules of the site. The inventory of that inspection is no part of it.
 """
 
 from __future__ import annotations
 
-import urllib.parse
-
 from .._errors import BaremetalError
+from . import duplicates
 from .store import among, now
-from .tables import LOCKS, NODES, PORTS
+from .tables import ALLOCATIONS, LOCKS, NODES, PORTS
 
 try:
     from sqlalchemy import delete, insert, select, update
@@ -38,33 +39,82 @@ _DETAILS = {
     "automated_clean": True,
     "description": None,
     "owner": None,
+    "lessee": None,
+    "site": None,
+    "location": None,
+    "network_data": {},
     "extra": {},
+    "disable_power_off": False,
     "maintenance_reason": None,
     "fault": None,
     "protected": False,
+    "protected_reason": None,
     "retired": False,
+    "retired_reason": None,
 }
 
 # What an operator says of a node without describing it: stays as it is until a hardware file says otherwise.
-_FLAGS = ("maintenance", "maintenance_reason", "protected", "retired")
+_FLAGS = ("maintenance", "maintenance_reason", "protected", "protected_reason", "retired", "retired_reason")
 
 _STATE_COLUMNS = (
-    "provision_state", "target_provision_state", "power_state", "maintenance", "last_error", "instance",
-    "created_at", "updated_at", "provision_updated_at",
+    "provision_state", "target_provision_state", "power_state", "power_sync_failures", "maintenance", "last_error", "instance", "work",
+    "created_at", "updated_at", "provision_updated_at", "inspection_finished_at",
 )
 
 _LOCK_COLUMNS = ("run_id", "host", "pid", "user", "stage", "since", "heartbeat")
 
 
-def _record(row, ports, lock):
+def _record(row, ports, lock, allocation):
     record = {"name": row.name}
     record.update({key: getattr(row, key) for key in _COLUMNS})
     record.update({key: row.details.get(key, default) for key, default in _DETAILS.items()})
+    record.update(_with_inspected(record, row.details.get("inspected", {}), row.details.get("ruled", {})))
     record["ports"] = [{"address": port.address, "pxe_enabled": port.pxe_enabled, "name": port.name} for port in ports]
     record["boot_mac"] = next((port.address for port in ports if port.pxe_enabled), None)
     record.update({key: getattr(row, key) for key in _STATE_COLUMNS})
+    record["allocation"] = {"name": allocation.name, "owner": allocation.owner} if allocation else None
     record["lock"] = {key: getattr(lock, key) for key in _LOCK_COLUMNS} if lock else None
     return record
+
+
+def _with_inspected(record, inspected, ruled):
+    """The keys of a record that an inspection adds to: what the hardware file says, and what was found beside it.
+
+    :param record: dict with properties, traits, resource_class and description by the hardware file.
+    :param inspected: properties that were found.
+    :param ruled: what follows by the rules of the site, see ``inspections.keep``.
+    """
+    properties = {**inspected, **record["properties"]}
+    if inspected.get("capabilities") and record["properties"].get("capabilities"):
+        properties["capabilities"] = {**inspected["capabilities"], **record["properties"]["capabilities"]}
+    return {
+        "properties": properties,
+        "traits": [*record["traits"], *(trait for trait in ruled.get("traits", []) if trait not in record["traits"])],
+        **{key: record[key] if record[key] is not None else ruled.get(key) for key in ("resource_class", "description")},
+    }
+
+
+def _select():
+    """All of the nodes but what is large and seldom asked for."""
+    return select(*(column for column in NODES.c if column is not NODES.c.inventory))
+
+
+def hardware(record, stored_credential):
+    """A node as a hardware file describes it: what enrolment takes, and nothing that is not given.
+
+    :param record: the record of the node.
+    :param stored_credential: the reference to the password of its BMC, or None.
+    """
+    kept = ["name", *_COLUMNS, *(key for key in _DETAILS if key != "fault"), "maintenance", "ports"]
+    node = {key: record[key] for key in kept if record[key] not in (None, [], {})}
+    if stored_credential and node.get("bmc"):
+        node["bmc"] = {**node["bmc"], "password": stored_credential}
+    return node
+
+
+def state(record):
+    """The rest of a record: what becomes of a node by working with it, without who works on it at the moment."""
+    return {key: record[key] for key in (*_STATE_COLUMNS, "fault") if key != "maintenance"}
 
 
 def read(connection, name, *, for_update=False):
@@ -73,13 +123,19 @@ def read(connection, name, *, for_update=False):
     :param for_update: whether the row stays locked until the transaction ends (PostgreSQL; SQLite locks as a whole).
     :returns: the record, or None.
     """
-    statement = select(NODES).where(NODES.c.name == name)
+    statement = _select().where(NODES.c.name == name)
     row = connection.execute(statement.with_for_update() if for_update else statement).one_or_none()
     if row is None:
         return None
     ports = connection.execute(select(PORTS).where(PORTS.c.node == name).order_by(PORTS.c.position)).all()
     lock = connection.execute(select(LOCKS).where(LOCKS.c.node == name)).one_or_none()
-    return _record(row, ports, lock)
+    allocation = connection.execute(select(ALLOCATIONS).where(ALLOCATIONS.c.node == name)).one_or_none()
+    return _record(row, ports, lock, allocation)
+
+
+def any_name(connection):
+    """The name of some node, or None where there is none."""
+    return connection.execute(select(NODES.c.name).limit(1)).scalar()
 
 
 def get(engine, name):
@@ -104,33 +160,59 @@ def bmcs(engine, names):
     """What is known of the BMCs of some nodes.
 
     :returns: dict by node, without those that are not enrolled: driver, bmc (without password), credential (the reference to the
-        password, or None), system_uuid, serial.
+        password, or None), system_uuid, serial, disable_power_off.
     """
-    columns = (NODES.c.name, NODES.c.driver, NODES.c.details, NODES.c.credential, NODES.c.system_uuid, NODES.c.serial)
     with engine.begin() as connection:
-        rows = [row for some in among(NODES.c.name, names) for row in connection.execute(select(*columns).where(some))]
+        return read_bmcs(connection, names)
+
+
+def read_bmcs(connection, names):
+    """The same, inside a transaction of the caller."""
+    columns = (NODES.c.name, NODES.c.driver, NODES.c.details, NODES.c.credential, NODES.c.system_uuid, NODES.c.serial)
+    rows = [row for some in among(NODES.c.name, names) for row in connection.execute(select(*columns).where(some))]
     return {
         row.name: {"driver": row.driver, "bmc": row.details.get("bmc"), "credential": row.credential, "system_uuid": row.system_uuid,
-                   "serial": row.serial}
+                   "serial": row.serial, "disable_power_off": row.details.get("disable_power_off", False)}
         for row in rows
     }
 
 
 def list_nodes(engine):
-    """All node records, by name. Three queries, however many nodes there are."""
+    """All node records, by name. Four queries, however many nodes there are."""
     with engine.begin() as connection:
-        rows = connection.execute(select(NODES).order_by(NODES.c.name)).all()
-        locks = {lock.node: lock for lock in connection.execute(select(LOCKS))}
-        ports = {}
-        for port in connection.execute(select(PORTS).order_by(PORTS.c.position)):
-            ports.setdefault(port.node, []).append(port)
-    return [_record(row, ports.get(row.name, []), locks.get(row.name)) for row in rows]
+        return read_all(connection)
+
+
+def read_all(connection):
+    """The same, inside a transaction of the caller."""
+    rows = connection.execute(_select().order_by(NODES.c.name)).all()
+    locks = {lock.node: lock for lock in connection.execute(select(LOCKS))}
+    allocations = {allocation.node: allocation for allocation in connection.execute(select(ALLOCATIONS))}
+    ports = {}
+    for port in connection.execute(select(PORTS).order_by(PORTS.c.position)):
+        ports.setdefault(port.node, []).append(port)
+    return [_record(row, ports.get(row.name, []), locks.get(row.name), allocations.get(row.name)) for row in rows]
 
 
 def credential(engine, name):
     """The reference to the password of the node's BMC, or None."""
     with engine.begin() as connection:
         return connection.execute(select(NODES.c.credential).where(NODES.c.name == name)).scalar_one_or_none()
+
+
+def set_credential(engine, name, old, new):
+    """Replace the reference to the password of the node's BMC, unless somebody else has replaced it meanwhile.
+
+    :param old: the reference as it was read.
+    :param new: what takes its place, as ``credentials.reference`` makes it.
+    :returns: whether it was replaced.
+    """
+    with engine.begin() as connection:
+        stored = connection.execute(select(NODES.c.credential).where(NODES.c.name == name).with_for_update()).scalar_one_or_none()
+        if stored != old:
+            return False
+        connection.execute(update(NODES).where(NODES.c.name == name).values(credential=new, updated_at=now()))
+        return True
 
 
 def set_power_state(engine, name, state):
@@ -147,27 +229,51 @@ def set_power_states(engine, states):
     :param states: dict of power states by node.
     """
     with engine.begin() as connection:
+        # In the order of their names: two that lock the same rows in different orders would wait for each other for ever.
+        for some in among(NODES.c.name, sorted(states)):
+            connection.execute(select(NODES.c.name).where(some).order_by(NODES.c.name).with_for_update())
         for state in set(states.values()):
             for some in among(NODES.c.name, [name for name, value in states.items() if value == state]):
                 connection.execute(update(NODES).where(some).values(power_state=state))
 
 
-def _bmc_key(node):
-    """What tells one BMC from another: several systems may stand behind one address, several BMCs behind one gateway."""
-    bmc = node.get("bmc")
-    if not bmc:
-        return None
-    parts = urllib.parse.urlsplit(bmc["address"] if "://" in bmc["address"] else f"//{_bracketed(bmc['address'])}")
-    port = bmc.get("port") or parts.port or {"http": 80, "ipmi": 623}.get(parts.scheme or node["driver"], 443)
-    return f"{parts.hostname}:{port}/{bmc.get('system_id') or ''}"
+def set_flags(connection, name, flags):
+    """Set some of a node's flags, inside a transaction of the caller.
+
+    :param flags: dict with any of maintenance, protected and retired, their reasons, and fault.
+    """
+    details = connection.execute(select(NODES.c.details).where(NODES.c.name == name)).scalar_one()
+    values = {"details": {**details, **{key: value for key, value in flags.items() if key in _DETAILS}}, "updated_at": now()}
+    if "maintenance" in flags:
+        values["maintenance"] = flags["maintenance"]
+    connection.execute(update(NODES).where(NODES.c.name == name).values(**values))
 
 
-def _bracketed(host):
-    # A bare IPv6 address has more than one colon, a host with a port exactly one.
-    return f"[{host}]" if host.count(":") > 1 and not host.startswith("[") else host
+def set_work(connection, name, work):
+    """Set what a verb is doing on a node, inside a transaction of the caller.
+
+    :param work: dict, or None for nothing.
+    """
+    connection.execute(update(NODES).where(NODES.c.name == name).values(work=work))
 
 
-def upsert(connection, node, stored_credential, *, same_credential, check=None, check_mode=False):
+def make_way(connection, enrolled):
+    """Have nodes that are enrolled together give up what they will not have any more, so that they can swap it, inside a transaction of the caller.
+
+    :param enrolled: list of dicts as ``schema.normalise`` returns them.
+    :returns: the records of those that are known, as they were before, by name.
+    """
+    known = {}
+    # In the order in which everybody takes hold of several nodes.
+    for node in sorted(enrolled, key=lambda node: node["name"]):
+        old = read(connection, node["name"], for_update=True)
+        if old:
+            known[node["name"]] = old
+            duplicates.give_up(connection, node, old)
+    return known
+
+
+def upsert(connection, node, stored_credential, *, same_credential, check=None, known=None):
     """Enrol a node, or bring its record to what the hardware file says now, inside a transaction of the caller.
 
     :param node: dict as ``schema.normalise`` returns it.
@@ -175,6 +281,7 @@ def upsert(connection, node, stored_credential, *, same_credential, check=None, 
     :param same_credential: function of the old and the new reference; whether they mean the same password.
     :param check: function of the connection, the old record (None for a new node) and the set of keys that change;
         raises BaremetalError when they must not.
+    :param known: what ``make_way`` returned, where the node is enrolled together with others.
     :returns: (changed, before, after): dicts of the fields that enrolment owns; before is {} for a new node.
     :raises BaremetalError: when another node has the same MAC, address, UUID, serial or BMC.
     """
@@ -183,30 +290,38 @@ def upsert(connection, node, stored_credential, *, same_credential, check=None, 
     if bmc:
         node["bmc"] = {key: value for key, value in bmc.items() if key != "password"}
     details = {key: node.get(key, default) for key, default in _DETAILS.items()}
-    old = read(connection, node["name"], for_update=True)
-    _refuse_duplicates(connection, node)
+    old = read(connection, node["name"], for_update=True) if known is None else known.get(node["name"])
+    stored = connection.execute(select(NODES.c.details, NODES.c.credential).where(NODES.c.name == node["name"])).one_or_none()
+    inspected = dict(stored.details.get("inspected", {})) if stored else {}
+    ruled = stored.details.get("ruled", {}) if stored else {}
+    if old and old["root_device"] != details["root_device"]:
+        # It was the size of another disk.
+        inspected.pop("local_gb", None)
+    old_credential = stored.credential if stored else None
     flags = {key: node.get(key, old[key] if old else _DETAILS.get(key, False)) for key in _FLAGS}
-    if not flags["maintenance"]:
-        flags["maintenance_reason"] = None
-    details.update({key: value for key, value in flags.items() if key in _DETAILS}, fault=old["fault"] if old else None)
+    for flag in ("maintenance", "protected", "retired"):
+        if not flags[flag]:
+            flags[f"{flag}_reason"] = None
+    # A fault is maintenance that the life cycle began; what the hardware file says of maintenance is the operator's.
+    fault = old["fault"] if old and "maintenance" not in node else None
+    details.update({key: value for key, value in flags.items() if key in _DETAILS}, fault=fault)
     after = {
-        **{key: node.get(key) for key in _COLUMNS}, **{key: value for key, value in details.items() if key != "fault"},
+        **{key: node.get(key) for key in _COLUMNS}, **details, **_with_inspected(details, inspected, ruled),
         "maintenance": flags["maintenance"], "ports": node["ports"],
     }
     before = {key: old[key] for key in after} if old else {}
-    old_credential = connection.execute(select(NODES.c.credential).where(NODES.c.name == node["name"])).scalar_one_or_none()
     credential_differs = not same_credential(old_credential, stored_credential)
     if credential_differs:
         before = {**before, "bmc_password": "********" if old_credential else None}
         after = {**after, "bmc_password": "******** (new)" if stored_credential else None}
     if before == after:
         return False, before, after
+    duplicates.refuse(connection, node)
     if check:
         check(connection, old, {key for key, value in after.items() if key not in before or before[key] != value})
-    if check_mode:
-        return True, before, after
     values = {key: node.get(key) for key in _COLUMNS}
-    values.update(details=details, bmc_key=_bmc_key(node), maintenance=flags["maintenance"], updated_at=now())
+    values.update(details={**details, "inspected": inspected, "ruled": ruled},
+                  bmc_key=duplicates.bmc_key(node), maintenance=flags["maintenance"], updated_at=now())
     if credential_differs or not old:
         values["credential"] = stored_credential
     if old:
@@ -221,27 +336,7 @@ def upsert(connection, node, stored_credential, *, same_credential, check=None, 
     return True, before, after
 
 
-def _refuse_duplicates(connection, node):
-    name = node["name"]
-    wanted = [(NODES.c.address, "address"), (NODES.c.system_uuid, "system UUID"), (NODES.c.serial, "serial number")]
-    found = [
-        (label, node.get(column.name), connection.execute(
-            select(NODES.c.name).where(column == node[column.name], NODES.c.name != name)).scalar())
-        for column, label in wanted if node.get(column.name)
-    ]
-    key = _bmc_key(node)
-    if key:
-        found.append(("BMC", key, connection.execute(select(NODES.c.name).where(NODES.c.bmc_key == key, NODES.c.name != name)).scalar()))
-    for port in node["ports"]:
-        found.append(("MAC address", port["address"], connection.execute(
-            select(PORTS.c.node).where(PORTS.c.address == port["address"], PORTS.c.node != name)).scalar()))
-    for label, value, other in found:
-        if other:
-            raise BaremetalError(f"the {label} {value} belongs to node {other} already", node=name, stage="enrolment",
-                                 cure=f"correct the hardware file, or remove {other} first")
-
-
-def remove(connection, name, *, check=None, check_mode=False):
+def remove(connection, name, *, check=None):
     """Forget a node, inside a transaction of the caller.
 
     :param check: function of the connection and the record; raises BaremetalError when the node must stay.
@@ -252,7 +347,6 @@ def remove(connection, name, *, check=None, check_mode=False):
         return False
     if check:
         check(connection, node)
-    if not check_mode:
-        connection.execute(delete(PORTS).where(PORTS.c.node == name))
-        connection.execute(delete(NODES).where(NODES.c.name == name))
+    connection.execute(delete(PORTS).where(PORTS.c.node == name))
+    connection.execute(delete(NODES).where(NODES.c.name == name))
     return True

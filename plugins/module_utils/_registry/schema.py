@@ -9,7 +9,9 @@ from __future__ import annotations
 import urllib.parse
 import uuid
 
+from .. import _network_data
 from .._errors import BaremetalError, missing_library
+from . import clear_secrets
 
 try:
     import jsonschema
@@ -23,10 +25,16 @@ else:
 _TEXT = {"type": ["string", "null"]}
 _BOOLEAN = {"type": ["boolean", "null"]}
 
-# A rack becomes a group of the inventory: these groups have a meaning already.
-_RESERVED_GROUPS = {
-    "anyOf": [{"enum": ["all", "ungrouped", "baremetal", "boot_servers"]}, {"pattern": "^(provision_state|resource_class|driver)_"}],
+# A rack becomes a group of the inventory, a name a host: these words have a meaning there already.
+_RESERVED = {
+    "anyOf": [
+        {"enum": ["all", "ungrouped", "baremetal", "boot_servers", "localhost"]},
+        {"type": "string", "pattern": "^(provision_state|resource_class|driver|site|trait)_"},
+    ],
 }
+
+# What becomes the rest of a group's name. Ironic's rule for a conductor group and a resource class.
+_WORD = {"type": ["string", "null"], "pattern": r"^[A-Za-z0-9_.-]+$", "maxLength": 255}
 
 # JSON schema (draft 2020-12) of one node.
 SCHEMA = {
@@ -35,8 +43,8 @@ SCHEMA = {
     "required": ["name", "driver"],
     "properties": {
         "name": {"type": "string", "pattern": r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", "maxLength": 255,
-                 "not": {"enum": ["all", "localhost"]}},
-        "rack": {"type": ["string", "null"], "pattern": r"^[A-Za-z_][A-Za-z0-9_]*$", "not": _RESERVED_GROUPS},
+                 "not": _RESERVED},
+        "rack": {"type": ["string", "null"], "pattern": r"^[A-Za-z_][A-Za-z0-9_]*$", "maxLength": 255, "not": _RESERVED},
         "driver": {"enum": ["auto", "redfish", "ipmi", "manual"]},
         "bmc": {
             "type": ["object", "null"],
@@ -71,20 +79,33 @@ SCHEMA = {
         "system_uuid": _TEXT,
         "serial": {"type": ["string", "null"], "maxLength": 255},
         "boot_mode": {"enum": ["uefi", "bios", None]},
-        "resource_class": {"type": ["string", "null"], "pattern": r"^[A-Za-z0-9_.-]+$"},
+        "resource_class": _WORD,
         "root_device": {"type": ["object", "null"]},
         "properties": {
             "type": ["object", "null"],
-            "properties": {"local_gb": {"type": ["integer", "string"], "pattern": "^[0-9]+$"}},
+            "properties": {
+                "local_gb": {"type": ["integer", "string"], "pattern": "^[0-9]+$"},
+                "capabilities": {"type": ["string", "object"]},
+                "skip_block_devices": {"type": "array", "items": {"type": "object"}},
+                "wipe_special_filesystems": {"type": "boolean"},
+            },
         },
-        "traits": {"type": ["array", "null"], "items": {"type": "string"}},
+        # https://docs.openstack.org/os-traits/latest/contributor/: capital letters, digits and underscores.
+        "traits": {"type": ["array", "null"], "items": {"type": "string", "pattern": "^[A-Z][A-Z0-9_]*$", "maxLength": 255}, "uniqueItems": True},
         "automated_clean": _BOOLEAN,
         "maintenance": _BOOLEAN,
         "maintenance_reason": _TEXT,
         "protected": _BOOLEAN,
+        "protected_reason": _TEXT,
         "retired": _BOOLEAN,
+        "retired_reason": _TEXT,
+        "disable_power_off": _BOOLEAN,
         "description": _TEXT,
         "owner": _TEXT,
+        "lessee": _TEXT,
+        "site": _WORD,
+        "location": _TEXT,
+        "network_data": _network_data.SCHEMA,
         "extra": {"type": ["object", "null"]},
     },
 }
@@ -94,7 +115,7 @@ def normalise(record):
     """Check one node of a hardware file and bring it into the form that the registry keeps.
 
     :param record: dict as SCHEMA describes it.
-    :returns: a new dict: no None values, MAC addresses in lower case with colons, UUID in lower case.
+    :returns: a new dict: no None values, MAC addresses in lower case with colons, UUID in lower case, capabilities a dict of texts.
     :raises BaremetalError: naming every key that is wrong.
     """
     if jsonschema is None:
@@ -125,7 +146,21 @@ def normalise(record):
         node["system_uuid"] = _checked(
             node["system_uuid"], lambda text: str(uuid.UUID(text)), name, "system_uuid {} is no UUID",
             "copy it from the firmware setup or from dmidecode -s system-uuid")
+    if "capabilities" in node.get("properties", {}):
+        node["properties"]["capabilities"] = _capabilities(node["properties"]["capabilities"], name)
+    # The password of the BMC is kept apart from the record.
+    secrets = clear_secrets.find({key: value for key, value in node.items() if key != "bmc"})
+    if secrets:
+        raise BaremetalError(f"{', '.join(secrets)} looks like a secret in clear, and everyone who reads the inventory would see it", node=name,
+                             stage="enrolment", cure="leave it out; keep it in a variable that ansible-vault encrypts, for example in host_vars, "
+                                                     "or write where it is: {env: VARIABLE}, {file: /path} or {vault: ciphertext}")
+    if node.get("network_data"):
+        _network_data.check_references(node["network_data"], name)
     if node.get("bmc"):
+        if "@" in node["bmc"]["address"]:
+            # The record is shown to everyone who reads the inventory; so this does not show it either.
+            raise BaremetalError("bmc.address holds a user name or a password", node=name, stage="enrolment",
+                                 cure="leave out what stands before the @, and give it as bmc.username and bmc.password")
         # An IPv6 address without brackets has more than one colon and no port.
         _checked(node["bmc"]["address"], lambda text: text.count(":") > 1 and "://" not in text or _port(text), name,
                  "bmc.address makes no address", "give a host name, an IP address or https://host:port")
@@ -142,6 +177,20 @@ def _checked(text, parse, name, problem, cure):
         return parse(text)
     except (netaddr.AddrFormatError, ValueError, TypeError) as error:
         raise BaremetalError(problem.format(text), node=name, stage="enrolment", cure=cure) from error
+
+
+def _capabilities(given, name):
+    """Capabilities as a dict of texts; Ironic keeps them as one text, key:value pairs with commas between them."""
+    pairs = given.items() if isinstance(given, dict) else [pair.partition(":")[::2] for pair in given.split(",") if pair.strip()]
+    found = {}
+    for key, value in pairs:
+        key = str(key).strip()
+        if not key or isinstance(value, (dict, list)) or not str(value).strip():
+            raise BaremetalError("properties.capabilities is not understood", node=name, stage="enrolment", seen=f"{key}: {value}",
+                                 cure="write it as key:value,key:value, or as a dictionary of texts")
+        # YAML's true is Ironic's text true.
+        found[key] = str(value).lower() if isinstance(value, bool) else str(value).strip()
+    return found
 
 
 def _told(problem):

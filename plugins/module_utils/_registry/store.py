@@ -9,6 +9,8 @@ from __future__ import annotations
 import datetime
 import os
 import pathlib
+import sqlite3
+import time
 
 from .._errors import BaremetalError, missing_library
 from . import migrations
@@ -19,7 +21,7 @@ try:
     import sqlalchemy.dialects.sqlite
     from sqlalchemy import event
     from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
+    from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError
     from sqlalchemy.pool import NullPool
 except ImportError as error:
     sqlalchemy = None
@@ -32,6 +34,9 @@ _BUSY_TIMEOUT = 30
 
 # SQLite had a limit of 999 before 3.32 (https://www.sqlite.org/limits.html).
 _MOST_VALUES = 900
+
+# Any number that nothing else in the database locks by.
+_ONE_AT_A_TIME = 0x7261636C
 
 _engines = {}
 
@@ -52,32 +57,34 @@ def database_now(connection):
     return moment.astimezone(datetime.timezone.utc).isoformat(timespec="microseconds")
 
 
-def open_registry(url, *, create=True):
+def open_registry(url, *, create=True, migrate=True):
     """Open the registry and bring its schema up to date.
 
     :param url: SQLAlchemy URL, for example ``sqlite:////var/lib/rackwright/registry.db``.
-    :param create: whether a SQLite file that does not exist is made.
-    :returns: an engine, one per process and URL; None when there is no file and none is to be made.
-    :raises BaremetalError: when the URL cannot be used.
+    :param create: whether a registry that does not exist is made.
+    :param migrate: whether the registry of an older release is changed; not in check mode.
+    :returns: an engine, one per URL; None when there is no registry and none is to be made.
+    :raises BaremetalError: when the URL cannot be used, or the registry is of an older release and must not be changed.
     """
     if sqlalchemy is None:
         raise missing_library("SQLAlchemy", SQLALCHEMY_ERROR)
     if not url:
         raise BaremetalError("nothing says where the registry is", stage="registry",
                              cure="give it in the inventory file as registry, or in the environment variable RACKWRIGHT_REGISTRY")
-    # An engine is not shared with a parent process, and a connection ends with its transaction: a SQLite
-    # connection that is open while Ansible forks breaks the locking of parent and child
-    # (https://www.sqlite.org/howtocorrupt.html, section 2.6).
-    key = (os.getpid(), url)
-    if key in _engines:
-        return _engines[key]
+    if url in _engines and _is_there(_engines[url]):
+        return _engines[url]
     try:
         parsed = make_url(url)
+        if parsed.drivername == "postgresql":
+            # SQLAlchemy 2.0 would take another driver than 2.1.
+            parsed = parsed.set(drivername="postgresql+psycopg")
         path = parsed.database if parsed.get_backend_name() == "sqlite" else None
         if parsed.get_backend_name() == "sqlite" and path in (None, "", ":memory:"):
             raise ArgumentError("a registry in memory ends with every task")
         if path and not _prepare_file(pathlib.Path(path), create):
             return None
+        # A connection ends with its transaction: one that is open while Ansible forks breaks the locking of parent and child
+        # (https://www.sqlite.org/howtocorrupt.html, section 2.6). So a worker can go on with its parent's engine and what that one knows.
         engine = sqlalchemy.create_engine(parsed, poolclass=NullPool)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise BaremetalError(f"the registry URL cannot be used ({error})", stage="registry",
@@ -86,13 +93,43 @@ def open_registry(url, *, create=True):
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     try:
-        migrations.upgrade(engine)
+        if not migrations.upgrade(engine, create=create, migrate=migrate):
+            return None
     except DatabaseError as error:
         raise BaremetalError("the registry cannot be opened", stage="registry", seen=str(error.orig),
                              cure="check that the path names a registry, its permissions and the room on the disk, "
                                   "or that the database server runs") from error
-    _engines[key] = engine
+    event.listen(engine, "handle_error", _explain)
+    _engines[url] = engine
     return engine
+
+
+def opened():
+    """The engines of all registries that this process, or the one that it was forked from, has opened."""
+    return [engine for engine in _engines.values() if _is_there(engine)]
+
+
+def _is_there(engine):
+    # SQLite would make an empty file where the registry was taken away.
+    return engine.dialect.name != "sqlite" or os.path.exists(engine.url.database)
+
+
+def _explain(context):
+    """Make what the database could not do an error that a person can act on; a broken rule of the schema stays what it is."""
+    if not isinstance(context.sqlalchemy_exception, IntegrityError):
+        raise BaremetalError(
+            "the registry cannot be read or written, so nothing of this was recorded", stage="registry",
+            seen=" ".join(str(context.original_exception).split()),
+            cure="see to the room on its disk, or to its database server and the way there; then run the same command again")
+
+
+def one_at_a_time(connection):
+    """Wait until no other transaction is here, and keep others out until this one ends.
+
+    For what looks at many nodes before it writes one; a transaction of SQLite is alone anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ONE_AT_A_TIME})")
 
 
 def holds_password(url):
@@ -135,10 +172,25 @@ def _configure_sqlite(connection, record):
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT * 1000}")
-    cursor.execute("PRAGMA journal_mode = WAL")
+    _set_wal(cursor)
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _set_wal(cursor):
+    # To change the mode takes the file alone, and SQLite does not wait for that by itself: the busy handler is
+    # not called for a lock that is to be upgraded (https://www.sqlite.org/c3ref/busy_handler.html).
+    deadline = time.monotonic() + _BUSY_TIMEOUT
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            # The low byte of an extended code is its primary one.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(0.02)
 
 
 def _begin_sqlite(connection):

@@ -22,6 +22,8 @@ if MetaData is not None:
         Column("provision_state", String(32), nullable=False),
         Column("target_provision_state", String(32)),
         Column("power_state", String(32)),
+        # How often in a row the power sync could not read or correct the power state.
+        Column("power_sync_failures", Integer, nullable=False, server_default="0"),
         Column("address", String(64), unique=True),
         Column("system_uuid", String(64), unique=True),
         Column("serial", String(255), unique=True),
@@ -32,6 +34,11 @@ if MetaData is not None:
         Column("details", JSON, nullable=False),
         Column("credential", JSON),
         Column("instance", JSON),
+        # What a verb is doing on the node: its steps, and how far it has come.
+        Column("work", JSON),
+        # What the last inspection found, and when. Large: read where it is asked for, and with no record.
+        Column("inventory", JSON),
+        Column("inspection_finished_at", String(40)),
         Column("created_at", String(40), nullable=False),
         Column("updated_at", String(40), nullable=False),
         Column("provision_updated_at", String(40), nullable=False),
@@ -82,6 +89,22 @@ if MetaData is not None:
         Column("published_at", String(40), nullable=False),
         Column("record", JSON, nullable=False),
     )
+    # Which nodes were given away, to whom. The nodes of one name have the same owner, and the same requirements in details.
+    ALLOCATIONS = Table(
+        "allocations", METADATA,
+        Column("node", String(255), ForeignKey("nodes.name", ondelete="CASCADE"), primary_key=True),
+        Column("name", String(255), nullable=False, index=True),
+        Column("owner", String(255), index=True),
+        Column("details", JSON, nullable=False),
+        Column("created_at", String(40), nullable=False),
+    )
+    # How many nodes an owner may have allocated at a time.
+    QUOTAS = Table(
+        "quotas", METADATA,
+        Column("owner", String(255), primary_key=True),
+        Column("nodes", Integer, nullable=False),
+        Column("updated_at", String(40), nullable=False),
+    )
 else:
     # Opening the registry says which package is missing; a gateway that only does BMC work needs none of this.
-    NODES = PORTS = LOCKS = HISTORY = IMAGES = None
+    METADATA = NODES = PORTS = LOCKS = HISTORY = IMAGES = ALLOCATIONS = QUOTAS = None

@@ -32,31 +32,53 @@ PRUNE = (
     "vmlinuz*",
     "etc/apt",
     "etc/cron.*",
+    "etc/freeipmi",
     "etc/initramfs-tools",
     "etc/kernel",
     "etc/ssh/ssh_host_*",
     "run/*",
     "tmp/*",
+    "usr/bin/localedef",
     "usr/bin/perl*",
-    "usr/lib/*-linux-gnu/gconv",
+    "usr/bin/ssh-a*",
+    # All but IBM850: mtools, which reads the loaders off an EFI system partition, opens no FAT without its default code page.
+    "usr/lib/*-linux-gnu/gconv/lib*",
+    "usr/lib/*-linux-gnu/gconv/[!gIl]*",
+    "usr/lib/*-linux-gnu/gconv/I[!B]*",
+    "usr/lib/*-linux-gnu/gconv/IBM[!8]*",
+    "usr/lib/*-linux-gnu/gconv/IBM8[!5]*",
+    "usr/lib/*-linux-gnu/gconv/IBM85[!0]*",
+    "usr/lib/*-linux-gnu/libdb-5*",
     "usr/lib/*-linux-gnu/libperl*",
     "usr/lib/*-linux-gnu/perl*",
+    "usr/lib/klibc*",
+    "usr/lib/python3*/distutils",
     "usr/lib/python3*/ensurepip",
     "usr/lib/python3*/idlelib",
     "usr/lib/python3*/lib2to3",
     "usr/lib/python3*/pydoc_data",
+    "usr/lib/python3*/test",
+    "usr/lib/python3*/unittest",
     "usr/lib/udev/hwdb.bin",
     "usr/lib/udev/hwdb.d",
+    "usr/lib/udev/rules.d/69-lvm*.rules",
+    "usr/sbin/arpd",
+    "usr/sbin/ipmievd",
     "usr/share/bash-completion",
     "usr/share/bug",
+    "usr/share/common-licenses",
     "usr/share/debconf",
     "usr/share/doc",
+    "usr/share/gcc",
+    "usr/share/gdb",
     "usr/share/i18n",
     "usr/share/info",
     "usr/share/initramfs-tools",
     "usr/share/lintian",
     "usr/share/locale",
     "usr/share/man",
+    # Names of makers for ipmitool, which goes on without them.
+    "usr/share/misc/enterprise-numbers.txt",
     "usr/share/perl*",
     "usr/share/zoneinfo",
     "usr/share/zsh",
@@ -70,14 +92,21 @@ PRUNE = (
 # Units that wait for something a ramdisk does not have, or keep books that end with it. The kernel
 # loads the modules of the masked modprobe@ units by itself when a program opens their device.
 MASKED_UNITS = (
+    "blk-availability.service",
     "dev-hugepages.mount",
     "dev-mqueue.mount",
+    "dm-event.service",
+    "dm-event.socket",
     "dpkg-db-backup.timer",
     "e2scrub_all.timer",
     "e2scrub_reap.service",
     "fstrim.timer",
     "getty.target",
+    "ipmievd.service",
     "ldconfig.service",
+    "lvm2-lvmpolld.service",
+    "lvm2-lvmpolld.socket",
+    "lvm2-monitor.service",
     "mdadm.service",
     "mdcheck_continue.timer",
     "mdcheck_start.timer",
@@ -153,7 +182,8 @@ def mask(root: Path, directory: str, names: list[str]) -> None:
 def configure(root: Path, config: dict) -> None:
     """Turn an unpacked Debian into the ramdisk: agent, SSH with keys only, no waiting units."""
     install(root, "rackwright-ramdisk", "usr/sbin/rackwright-ramdisk", 0o755)
-    for unit in ("rackwright-ramdisk.service", "rackwright-ramdisk-prepare.service"):
+    install(root, "rackwright-journal", "usr/sbin/rackwright-journal", 0o755)
+    for unit in ("rackwright-journal.service", "rackwright-ramdisk.service", "rackwright-ramdisk-prepare.service"):
         install(root, unit, f"etc/systemd/system/{unit}", 0o644)
     install(root, "sshd_config", "etc/ssh/sshd_config", 0o600)
     write(root, "etc/hostname", "ramdisk\n")
@@ -161,17 +191,20 @@ def configure(root: Path, config: dict) -> None:
     write(root, "etc/resolv.conf", "")
     # Empty, not missing: a missing one means a first boot, which makes systemd go through all presets.
     write(root, "etc/machine-id", "")
+    # In memory, of which a task may need most; what a machine prints in a boot is a fraction of it.
+    write(root, "etc/systemd/journald.conf.d/rackwright.conf", "[Journal]\nStorage=volatile\nRuntimeMaxUse=32M\nForwardToSyslog=no\n")
     write(root, "etc/rackwright-ramdisk", f"digest={config['digest']}\nsuite={config['suite']}\n")
     write(root, "etc/modules-load.d/rackwright.conf", "".join(f"{name}\n" for name in config["modules"]))
-    # The disks of a node are evidence or somebody's data: no array is started unless a task asks for it.
+    # The disks of a node are evidence or somebody's data: no array and no volume is started unless a task asks for it.
     write(root, "etc/mdadm/mdadm.conf", "AUTO -all\n")
+    write(root, "etc/lvm/lvmlocal.conf", "activation {\n    auto_activation_volume_list = []\n}\n")
     generators = sorted(path.name for path in (root / "usr/lib/systemd/system-generators").iterdir())
     mask(root, "system-generators", [name for name in generators if name not in KEPT_GENERATORS])
     mask(root, "system", list(MASKED_UNITS))
     chroot(root, "systemctl", "set-default", "multi-user.target")
     chroot(root, "systemctl", "disable", "ssh.service")
     chroot(root, "systemctl", "enable", "systemd-networkd.service", "rackwright-ramdisk-prepare.service")
-    chroot(root, "systemctl", "enable", "rackwright-ramdisk.service")
+    chroot(root, "systemctl", "enable", "rackwright-ramdisk.service", "rackwright-journal.service")
     (root / "init").symlink_to("usr/lib/systemd/systemd")
 
 
@@ -209,7 +242,7 @@ def pack(root: Path, initrd: Path) -> None:
             stdin=sort.stdout,
             stdout=subprocess.PIPE,
         ) as cpio:
-            subprocess.run(["zstd", "-q", "-T0", "-12", "-o", str(initrd)], stdin=cpio.stdout, check=True)
+            subprocess.run(["zstd", "-q", "-T0", "-12", "--long=25", "-o", str(initrd)], stdin=cpio.stdout, check=True)
     for process in (find, sort, cpio):
         if process.returncode != 0:
             raise SystemExit(f"{process.args[0]} failed with status {process.returncode} while the initrd was packed")

@@ -15,7 +15,6 @@ import os
 import re
 
 try:
-    import jsonschema
     import yaml
 except ImportError as error:
     yaml = None
@@ -37,8 +36,12 @@ _SECONDS = {"type": "number", "minimum": 0}
 
 # Every behaviour that code asks for: what it may be set to, and what it means.
 BEHAVIOURS = {
+    "account_roles": (
+        {"type": "object", "properties": {"Administrator": _TEXT, "Operator": _TEXT, "ReadOnly": _TEXT}, "additionalProperties": False, "minProperties": 1},
+        "what the BMC calls roles of Redfish that it does not offer under their own names"),
     "bios_apply_time": ({"enum": ["OnReset", "Immediate", None]},
                         "@Redfish.SettingsApplyTime to send with BIOS settings; the job follows from it"),
+    "bios_job_holds": (_BOOL, "no BIOS settings are taken, nor taken back, while a job with others waits for a reboot"),
     "bios_pending_clear": (_BOOL, "whether pending BIOS settings can be taken back"),
     "boot_cd_attributes": (
         {"type": "object", "properties": {"paths": _TEXTS, "device": _TEXT, "cdrom": _TEXT, "other": _TEXT, "once": _TEXT},
@@ -57,6 +60,7 @@ BEHAVIOURS = {
     "connection_close": (_BOOL, "every request gets a connection of its own"),
     "ipmi_boot_resend": (_BOOL, "the boot device is set again before each power on, although the BMC tells it"),
     "ipmi_boot_timer_kept": (_BOOL, "the 60 s timer that clears the boot flags is left on"),
+    "ipmi_guid_unrelated": (_BOOL, "the system GUID is the BMC's own, and not the UUID of the machine"),
     "ipmi_uefi_disk_selector": ({"type": "integer", "minimum": 0, "maximum": 255}, "boot device selector of a UEFI disk"),
     "media_eject_needs_off": (_BOOL, "a medium is taken away only while the machine is off"),
     "media_eject_retry": (_SECONDS, "seconds after which an eject that seems to have failed is looked at, or sent, again"),
@@ -122,6 +126,10 @@ def check(found, path):
 
     :raises BaremetalError: naming the first thing that is wrong.
     """
+    try:
+        import jsonschema  # Not above: it takes 30 ms, and few have a file of their own.
+    except ImportError as error:
+        raise missing_library("jsonschema", error) from error
     problem = next(jsonschema.Draft202012Validator(SCHEMA).iter_errors(found), None)
     message = problem and f"{'.'.join(map(str, problem.absolute_path))}: {problem.message}"
     for rule in [] if problem else found:
@@ -138,7 +146,7 @@ def check(found, path):
 @functools.lru_cache(maxsize=None)
 def _site(path):
     if yaml is None:
-        raise missing_library("PyYAML jsonschema", IMPORT_ERROR)
+        raise missing_library("PyYAML", IMPORT_ERROR)
     found = _read(path)
     check(found, path)
     return tuple({**rule, "file": path} for rule in found)

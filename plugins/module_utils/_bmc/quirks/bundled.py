@@ -31,7 +31,7 @@ RULES = (
     },
     {
         'name': 'dell-media-boot-old',
-        'match': {'driver': 'redfish', 'vendor': '^Dell', 'firmware': '<6.00'},
+        'match': {'driver': 'redfish', 'vendor': '^Dell', 'manager': '^(?!17G)', 'firmware': '<6.00'},
         'behaviours': {
             'boot_cd_attributes': {
                 'paths': ['Oem/Dell/DellAttributes/{id}', 'Attributes'],
@@ -114,8 +114,11 @@ RULES = (
     {
         'name': 'dell-bios-apply',
         'match': {'driver': 'redfish', 'vendor': '^Dell'},
-        'behaviours': {'bios_apply_time': 'OnReset'},
-        'why': 'A BIOS change needs ApplyTime OnReset, which makes the job by itself; a second job is refused.',
+        'behaviours': {'bios_apply_time': 'OnReset', 'bios_job_holds': True},
+        'why': (
+            'A BIOS change needs ApplyTime OnReset, which makes the job by itself; a second job is refused, and '
+            'so is it to take back what a job holds.'
+        ),
         'source': 'R27; OpenStack story 2008163, redhat-performance/quads issue 726',
         'file': 'dell.yml',
     },
@@ -258,6 +261,22 @@ RULES = (
         'file': 'others.yml',
     },
     {
+        'name': 'openbmc-account-roles',
+        'match': {'driver': 'redfish', 'manager': '^OpenBmc'},
+        'behaviours': {'account_roles': {'ReadOnly': 'User'}},
+        'why': 'Old releases call the role ReadOnly User.',
+        'source': 'R59; openbmc issue 3547',
+        'file': 'others.yml',
+    },
+    {
+        'name': 'huawei-account-roles',
+        'match': {'driver': 'redfish', 'vendor': '^Huawei'},
+        'behaviours': {'account_roles': {'ReadOnly': 'Commonuser'}},
+        'why': 'The role ReadOnly is called Commonuser.',
+        'source': 'R59; Huawei, FusionServer Tools uREST User Guide, Setting a User Role',
+        'file': 'others.yml',
+    },
+    {
         'name': 'supermicro-boot-enabled',
         'match': {'driver': 'redfish', 'vendor': '^Super ?micro'},
         'behaviours': {'boot_enabled': 'always', 'boot_mode_resync': True},
@@ -344,6 +363,14 @@ RULES = (
         'behaviours': {'ipmi_uefi_disk_selector': 36},
         'why': 'A UEFI disk is the boot selector 0x24.',
         'source': 'I1; Ironic drivers/modules/ipmitool.py, Supermicro FAQ 25559',
+        'file': 'supermicro.yml',
+    },
+    {
+        'name': 'supermicro-ipmi-guid',
+        'match': {'driver': 'ipmi', 'vendor': '^Super ?micro'},
+        'behaviours': {'ipmi_guid_unrelated': True},
+        'why': 'The BMC tells a system GUID of its own, also where the machine has another UUID or none.',
+        'source': 'I19; Travis Paul, Trying to Shake UUIDs out of a Lunch Box (A1SRI-2758F, A1SAI-2750F)',
         'file': 'supermicro.yml',
     },
 )

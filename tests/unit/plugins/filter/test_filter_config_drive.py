@@ -26,3 +26,11 @@ def test_a_drive():
 def test_bad_input_is_a_filter_error():
     with pytest.raises(AnsibleFilterError, match="config drive: uuid is missing"):
         FILTER({"hostname": "node1"})
+
+
+def test_a_ready_drive_comes_back_whichever_way_it_is_given(tmp_path):
+    packed = FILTER({"hostname": "node1", "uuid": UUID})
+    (tmp_path / "drive.iso").write_bytes(gzip.decompress(base64.b64decode(packed)))
+    assert FILTER({"iso": packed, "hostname": "other"}) == packed
+    assert FILTER({"iso": str(tmp_path / "drive.iso")}) == packed
+    assert FILTER({"iso": "preserve"}) == "preserve"

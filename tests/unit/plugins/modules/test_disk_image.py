@@ -10,6 +10,7 @@ import base64
 import functools
 import gzip
 import hashlib
+import json
 import os
 import pathlib
 import shutil
@@ -17,15 +18,17 @@ import subprocess
 import time
 
 import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._boot.config_drive import build
 from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.devices import list_disks
 from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.interlock import verify
+from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.late import find_disk
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.plugins.module_utils._image import publish, writer
 from ansible_collections.rackwright.baremetal.plugins.module_utils._image.deploy import present
 from ansible_collections.rackwright.baremetal.plugins.module_utils._image.job import Job
-from ansible_collections.rackwright.baremetal.plugins.modules.disk_image import TOOLS
+from ansible_collections.rackwright.baremetal.plugins.modules.disk_image import TOOLS, guarded
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._image.conftest import root, server  # noqa: F401
-from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._image.image_builders import MIB, make_raw, sha256
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._image.image_builders import MIB, make_raw, mbr, sha256
 
 PROGRAMS = ("losetup", "sgdisk", "sfdisk", "partx", "wipefs", "blkid", "lsblk")
 MISSING = [program for program in PROGRAMS if not shutil.which(program, path="/usr/sbin:/sbin:/usr/bin:/bin")]
@@ -90,7 +93,7 @@ def machine(tmp_path, disks):
     (tmp_path / "cmdline").write_text("quiet rackwright.nonce=n1\n")
     mine = {disk.device for disk in disks}
     return TOOLS._replace(
-        list_disks=lambda: [disk for disk in list_disks(loop=True) if disk["name"] in mine],
+        find_disk=functools.partial(find_disk, list_disks=lambda: [disk for disk in list_disks(loop=True) if disk["name"] in mine], patience=0),
         verify=functools.partial(verify, sysfs=str(tmp_path / "sys"), cmdline=str(tmp_path / "cmdline")),
     )
 
@@ -98,22 +101,25 @@ def machine(tmp_path, disks):
 @pytest.fixture
 def call(server, record, machine, tmp_path):  # noqa: F811
     """Call the module's work with good options, or with some of them changed."""
-    job = Job(str(tmp_path / "run"))
+    jobs = {}
 
-    def present_with(check_mode=False, **changes):
+    def present_with(check_mode=False, boot="run", **changes):
+        # What is in /run of the machine is gone with the next boot.
+        job = jobs.setdefault(boot, Job(str(tmp_path / boot)))
         options = {
             "url": server.url + record["path"], "digest": record["digest"], "manifest_digest": record["manifest_digest"],
             "root_device": {"size": SIZE / 1024**3}, "interlock": {"nonce": "n1", "serial": "M1", "macs": [MAC]}, "config_drive": None, "wait": True,
-            "timeout": 300,
+            "timeout": 300, "pin_datasource": False,
         }
         return present(dict(options, **changes), machine, check_mode=check_mode, job=job)
 
     yield present_with
-    if job.status():
-        try:
-            job.join()
-        except BaremetalError:
-            pass
+    for job in jobs.values():
+        if job.status():
+            try:
+                job.join()
+            except BaremetalError:
+                pass
 
 
 def iso():
@@ -148,6 +154,52 @@ def test_image_and_config_drive_are_on_the_disk(call, disks, record):
     again = call()
     assert again["changed"] is False
     assert again["device"] == target.device
+
+
+def test_image_that_was_deployed_before(call, disks, record, tmp_path):
+    drive = base64.b64encode(iso()).decode()
+    call(config_drive=drive)
+    # The system ran and wrote, and then the machine boots into the ramdisk again.
+    with open(disks[0].device, "r+b") as file:
+        for offset in (2 * MIB, 30 * MIB):
+            file.seek(offset)
+            file.write(PATTERN * 10_000)
+    (tmp_path / "cmdline").write_text("quiet rackwright.nonce=n2\n")
+    again = call(config_drive=drive, interlock={"nonce": "n2", "serial": "M1", "macs": [MAC]})
+    assert again["changed"] is True
+    assert 0 < again["bytes_unchanged"] < again["bytes_mapped"]
+    assert again["bytes_written"] < again["bytes_mapped"] // 2
+    content = disks[0].content()
+    assert content[34 * 512:IMAGE_SIZE - 33 * 512] == record["raw"][34 * 512:IMAGE_SIZE - 33 * 512]
+    assert "No problems found" in run("sgdisk", "--verify", disks[0].device)
+    assert run("blkid", "-p", "-o", "value", "-s", "LABEL", again["config_drive"]) == "config-2"
+
+
+def test_raw_image_from_a_plain_server(call, disks, record, root, server):  # noqa: F811
+    (root / "plain.raw").write_bytes(record["raw"])
+    result = call(url=server.url + "plain.raw", manifest_digest=None, config_drive=base64.b64encode(iso()).decode())
+    assert (result["changed"], result["bytes_mapped"]) == (True, IMAGE_SIZE)
+    content = disks[0].content()
+    assert content[34 * 512:IMAGE_SIZE - 33 * 512] == record["raw"][34 * 512:IMAGE_SIZE - 33 * 512]
+    assert "No problems found" in run("sgdisk", "--verify", disks[0].device)
+    assert run("blkid", "-p", "-o", "value", "-s", "LABEL", result["config_drive"]) == "config-2"
+
+
+def test_mbr_on_a_disk_of_more_than_2_tib(call, disks, machine, root, server, tmp_path):  # noqa: F811
+    """All that an MBR can tell of lies below 2 TiB, the config drive too."""
+    raw = make_raw(tmp_path / "mbr.raw", 16 * MIB, [(MIB, 700_000)], head=mbr(16 * MIB))
+    image = publish.publish("mbr", str(raw), sha256(raw), str(root))[1]
+    with open(disks[0].path, "r+b") as file:
+        file.truncate(3 * 1024 ** 4)
+    run("losetup", "--set-capacity", disks[0].device)
+    result = call(url=server.url + image["path"], digest=image["digest"], manifest_digest=image["manifest_digest"],
+                  config_drive=base64.b64encode(iso()).decode(), root_device={"size": 3072})
+    first, length = next((part["start"], part["size"]) for part in json.loads(run("sfdisk", "--json", disks[0].device))["partitiontable"]["partitions"]
+                         if part["node"] == result["config_drive"])
+    assert 2 ** 32 - 2 ** 19 < first < first + length <= 2 ** 32
+    with open(disks[0].device, "rb") as file:
+        file.seek(MIB)
+        assert file.read(15 * MIB) == raw.read_bytes()[MIB:]
 
 
 def test_start_then_join(call, disks, record):
@@ -230,17 +282,29 @@ def test_bit_flip_leaves_a_disk_that_does_not_boot(call, disks, record, root):  
 
 
 def test_writing_that_takes_too_long_is_stopped_and_leaves_a_disk_that_does_not_boot(call, disks, monkeypatch):
-    def stuck(stream, size, digest):
+    def stuck(image):
         time.sleep(60)
 
     with monkeypatch.context() as patch:
-        patch.setattr(writer._Writing, "_read", staticmethod(stuck))
+        patch.setattr(writer, "seek_table", stuck)
         assert call(wait=False)["changed"] is True
-    with pytest.raises(BaremetalError, match="not written within 2 s.*the writer has been stopped"):
+    with pytest.raises(BaremetalError, match="not written within 2 s.*its process has been stopped"):
         call(timeout=2)
     content = disks[0].content()
     assert not any(content[:MIB]) and not any(content[-MIB:])
     assert call()["changed"] is True
+
+
+def test_a_config_drive_that_is_preserved_comes_back_behind_the_image(call, disks):
+    before = disks[0].content()
+    with pytest.raises(BaremetalError, match="has no config drive that could be preserved"):
+        call(config_drive="preserve")
+    assert disks[0].content() == before
+    drive = build({"hostname": "node1", "uuid": "7f1f2d0a-1f53-4d1b-9c3b-2f0f3d1f6a10"})
+    call(config_drive=base64.b64encode(drive).decode())
+    result = call(config_drive="preserve", boot="next")
+    assert result["changed"] is True
+    assert pathlib.Path(result["config_drive"]).read_bytes()[:len(drive)] == drive
 
 
 def test_config_drive_that_cannot_be_written_leaves_a_disk_that_does_not_boot(call, disks):
@@ -250,3 +314,14 @@ def test_config_drive_that_cannot_be_written_leaves_a_disk_that_does_not_boot(ca
         call(config_drive=base64.b64encode(too_large).decode())
     content = disks[0].content()
     assert not any(content[:MIB]) and not any(content[-MIB:])
+
+
+def test_what_must_never_be_written_is_known_to_those_that_choose_and_look_last():
+    disk = {"name": "/dev/sda", "type": "disk", "size": 1 << 30, "serial": "S1", "wwn": None, "model": None, "tran": "sata", "read_only": False,
+            "removable": False, "mountpoints": [], "holders": []}
+    hints = {"serial": "S1"}
+    tools = guarded({"interlock": {"skip_block_devices": [{"tran": "sata"}], "wipe_special_filesystems": False}, "root_device": hints})
+    with pytest.raises(BaremetalError, match="no disk matches.*in skip_block_devices"):
+        tools.find_disk(hints, list_disks=lambda: [disk], patience=0)
+    with pytest.raises(BaremetalError, match="is protected, nothing was written. Seen: it is in skip_block_devices"):
+        tools.refuse_if_protected(disk, reader=lambda name, **_options: disk)

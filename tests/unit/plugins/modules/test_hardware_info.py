@@ -6,26 +6,72 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import platform
 import shutil
+from pathlib import Path
 
+import jsonschema
 import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._disk import smbios
 from ansible_collections.rackwright.baremetal.plugins.modules import hardware_info
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._disk import test_disk_smbios
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.modules.inband import start
 
 pytestmark = pytest.mark.skipif(shutil.which("lsblk") is None, reason="lsblk is not installed")
 INTERLOCK = {"nonce": "n1", "system_uuid": "4c4c4544-0042-4810-8054-b4c04f4b3532", "macs": ["52:54:00:12:34:56"]}
-DISK = {"name": "/dev/vda", "size": 10 ** 10, "serial": "S1", "model": None}
+DISK = {"name": "/dev/vda", "size": 10 ** 10, "serial": "S1", "model": None, "partitions": []}
+KEYS = {"hostname", "nonce", "system", "bios", "boot", "cpu", "memory", "disks", "interfaces"}
+EXTENDED = {"dmi", "pci_devices", "usb_devices", "numa_topology", "tpm", "raid_members", "bmc"}
+SCHEMA = json.loads((Path(__file__).parents[4] / "docs/hardware.schema.json").read_text(encoding="utf-8"))
+
+
+def test_the_schema_is_one():
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    assert set(SCHEMA["properties"]) == KEYS | EXTENDED
+
+
+@pytest.mark.parametrize("extended", [True, False])
+def test_what_this_machine_answers_fits_the_schema(capsys, monkeypatch, extended):
+    neighbour = {"switch_chassis_id": "52:54:00:00:00:99", "switch_port_id": "7", "switch_port_vlans": [{"id": 1, "name": ""}]}
+    monkeypatch.setattr(hardware_info.lldp, "listen", lambda names, seconds: {name: [neighbour] for name in names})
+    # This machine may have no SMBIOS tables that can be read.
+    table = test_disk_smbios.dimm(16384) + test_disk_smbios.structure(4, {0x18: ("B", 0x41)}, length=0x30)
+    monkeypatch.setattr(hardware_info.smbios, "read", lambda: smbios.decode(table))
+    hardware = start(hardware_info, capsys, extended=extended, lldp_timeout=1)["hardware"]
+    jsonschema.validate(hardware, SCHEMA, jsonschema.Draft202012Validator)
+    assert hardware["memory"]["physical_mb"] == 16384
+    for path in (("cpu", "count"), ("disks",), ("boot", "current_boot_mode")):
+        broken = copy.deepcopy(hardware)
+        place = broken
+        for key in path[:-1]:
+            place = place[key]
+        place[path[-1]] = "nonsense"
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(broken, SCHEMA, jsonschema.Draft202012Validator)
 
 
 def test_everything_documented_is_there(capsys):
     result = start(hardware_info, capsys)
     assert result["changed"] is False
-    keys = {"hostname", "nonce", "system", "bios", "boot", "cpu", "memory", "disks", "interfaces"}
-    assert set(result["hardware"]) == keys
+    assert set(result["hardware"]) == KEYS | EXTENDED
     assert result["hardware"]["hostname"] == platform.node()
     assert result["hardware"]["cpu"]["count"] > 0
     assert "interlock" not in result and "root_disk" not in result
+
+
+def test_the_short_form(capsys):
+    result = start(hardware_info, capsys, extended=False)
+    assert set(result["hardware"]) == KEYS
+    assert all("lldp" not in interface for interface in result["hardware"]["interfaces"])
+
+
+def test_neighbours_are_listened_for_when_asked(capsys, monkeypatch):
+    monkeypatch.setattr(hardware_info, "interfaces", lambda: [{"name": "eth0"}])
+    monkeypatch.setattr(hardware_info.lldp, "listen", lambda names, seconds: {name: [{"switch_port_id": str(seconds)}] for name in names})
+    result = start(hardware_info, capsys, extended=False, lldp_timeout=35)
+    assert result["hardware"]["interfaces"] == [{"name": "eth0", "lldp": [{"switch_port_id": "35"}]}]
 
 
 def test_another_machine_is_refused(capsys):

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import http.server
 import json
 import os
@@ -13,6 +14,7 @@ import pathlib
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 import yaml
@@ -28,6 +30,7 @@ IMAGE = {
     "name": "debian-12", "digest": f"sha256:{'1' * 64}", "manifest_digest": f"sha256:{'2' * 64}", "path": "images/debian-12/1",
     "virtual_size": 1024 ** 3, "published_at": "2026-01-31T12:00:00+00:00",
 }
+INSTANCE = {"uuid": "8f0c1a52-4a0c-4a3b-9b6e-2f4e4c1f0a11", "image": "i", "image_digest": "d"}
 
 
 class Board(http.server.BaseHTTPRequestHandler):
@@ -75,7 +78,7 @@ class Site:
             "start_time": process_start_time(os.getpid()), "user": "alice"}
         self.variables = {
             "boot_server_root": str(folder / "boot"), "boot_server_address": "192.0.2.1",
-            "ramdisk_boot_ssh_private_key_file": str(folder / "key")}
+            "ramdisk_boot_ssh_private_key_file": str(folder / "key"), "ramdisk_boot_evidence_directory": str(folder / "evidence")}
         (folder / "key.pub").write_text(KEY + "\n")
         (folder / "ansible.cfg").write_text("[defaults]\ninventory = inventory\n")
         (folder / "inventory").mkdir()
@@ -91,8 +94,8 @@ class Site:
         with self.engine.begin() as connection:
             nodes.upsert(connection, node, credential, same_credential=lambda old, new: True)
         for word in words:
-            if word in ("manage", "provide", "deploy", "undeploy"):
-                transitions.begin(self.engine, "node1", word, self.controller, instance={"uuid": "u", "image": "i", "image_digest": "d"})
+            if word in ("manage", "provide", "deploy", "undeploy", "adopt", "rebuild"):
+                transitions.begin(self.engine, "node1", word, self.controller, instance={**INSTANCE} if word == "deploy" else None)
             else:
                 transitions.advance(self.engine, "node1", word, self.controller, error="it broke")
 
@@ -106,7 +109,10 @@ class Site:
         (root / "http/ramdisk/current.json").write_text(
             json.dumps({"digest": "1", "kernel": "ramdisk/vmlinuz", "initrd": "ramdisk/initrd"}))
         for name in ("dnsmasq", "nginx"):
-            daemon = subprocess.Popen(["sh", "-c", "read end", "sh", f"{root}/{name}/{name}.conf"], stdin=subprocess.PIPE)
+            daemon = subprocess.Popen(
+                ["sh", "-c", "echo; read end", "sh", f"{root}/{name}/{name}.conf"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            # Popen returns in the middle of execve(2), before the process has its command line.
+            daemon.stdout.readline()
             self.daemons.append(daemon)
             (root / f"run/{name}.pid").write_text(f"{daemon.pid}\n")
 
@@ -204,7 +210,11 @@ def test_the_plan_goes_as_far_as_the_bmc(site):
     ({}, {"ramdisk_boot_timeouts": 7}, "ramdisk_boot_timeouts: these are no time-outs. Seen: 7"),
     ({}, {"ramdisk_boot_kernel_arguments": "BOOTIF=x"}, "ramdisk_boot_kernel_arguments: the kernel argument BOOTIF is set by the module"),
     ({}, {"deploy_hostname": "node_1"}, "the config drive cannot be made: hostname 'node_1' is no host name"),
-    ({}, {"deploy_network_data": {"links": []}}, "network_data has no list networks"),
+    ({}, {"deploy_network_data": {"links": []}}, "network_data: 'networks' is a required property"),
+    ({}, {"deploy_config_drive": {"meta_data": {"hostname": "other"}}}, "hostname is 'node1', and 'other' in meta_data"),
+    ({}, {"deploy_config_drive": "/nowhere/drive.iso"}, "/nowhere/drive.iso cannot be read"),
+    ({}, {"deploy_config_drive": "preserve"}, "there is none on the disk that could be preserved. Seen: the node is available"),
+    ({}, {"deploy_config_drive": "AAAA", "deploy_user_data": "x"}, "so user_data would be lost"),
     ({}, {"deploy_ssh_public_keys": ["-----BEGIN OPENSSH PRIVATE KEY-----"]}, "not an SSH public key, but a private one"),
 ])
 def test_what_is_wrong_in_the_settings_is_told_before_the_node_is_locked(site, set_there, given, said):
@@ -252,6 +262,12 @@ def test_undeploy_of_a_machine_without_bmc_that_is_not_cleaned(site):
     assert site.node["provision_state"] == "available" and site.node["instance"] is None
 
 
+def test_undeploy_of_a_machine_that_must_stay_on(site, board):
+    site.enrol(*ACTIVE, automated_clean=False, driver="redfish", bmc=board.bmc, disable_power_off=True)
+    assert "because it must stay on (disable_power_off)" in site.play("undeploy", fails=False)
+    assert site.node["provision_state"] == "available" and board.system["PowerState"] == "On"
+
+
 def test_undeploy_switches_a_machine_off_that_is_not_cleaned(site, board):
     site.enrol(*ACTIVE, automated_clean=False, driver="redfish", bmc={**board.bmc, "address": "http://127.0.0.1:1"})
     output = site.play("undeploy")
@@ -273,6 +289,163 @@ def test_the_ramdisk_is_booted_in_the_boot_mode_of_the_node(site, board, boot_mo
     if verb == "deploy":
         site.play(verb, "--check", fails=False)
         assert not board.patches
-    assert "no call from the ramdisk" in site.play(verb, ramdisk_boot_timeouts={"callback": 0})
+    assert "no call from the ramdisk" in site.play(verb, ramdisk_boot_timeouts={"callback": 1})
     assert [patch.get("BootSourceOverrideMode") for patch in board.patches] == [sent]
     assert board.system["PowerState"] == "On" and board.system["Boot"]["BootSourceOverrideTarget"] == "Pxe"
+
+
+def test_manage_there_and_back(site, board):
+    site.enrol(driver="redfish", bmc={**board.bmc, "address": "http://127.0.0.1:1"})
+    last = site.play("manage").rpartition("fatal: [node1]")[2]
+    assert site.node["provision_state"] == "enroll" and site.node["lock"] is None
+    assert "127.0.0.1" in site.node["last_error"] and "run the same command again" in last
+    site.enrol(driver="redfish", bmc=board.bmc)
+    assert "changed=1" in site.play("manage", "--check", fails=False) and site.node["provision_state"] == "enroll"
+    site.play("manage", fails=False)
+    assert (site.node["provision_state"], site.node["power_state"]) == ("manageable", "on")
+    assert "changed=0" in site.play("manage", fails=False)
+    site.enrol("provide", "done", driver="redfish", bmc=board.bmc)
+    site.play("manage", fails=False)
+    assert site.node["provision_state"] == "manageable"
+    site.enrol("provide", "done", "deploy", "done", driver="redfish", bmc=board.bmc)
+    assert "the verb manage is not possible in state active. To do: possible from here: rebuild, rescue, service, undeploy" in site.play("manage")
+    assert not board.patches
+
+
+def test_adoption_leaves_the_machine_alone(site, board):
+    site.enrol(driver="redfish", bmc=board.bmc)
+    board.system["SerialNumber"] = "S2"
+    assert "the provision state is now" in site.play("adopt") and site.node["provision_state"] == "enroll"
+    board.system["SerialNumber"] = "S1"
+    assert "there is no image debian-99" in site.play("adopt", image="debian-99") and site.node["provision_state"] == "manageable"
+    before = dict(board.system)
+    site.play("adopt", fails=False)
+    node = site.node
+    assert (node["provision_state"], node["power_state"], node["lock"]) == ("active", "on", None)
+    assert node["instance"]["image_digest"] == IMAGE["digest"] and node["instance"]["deployed_at"] == node["provision_updated_at"]
+    assert board.system == before and not board.patches
+    for verb in ("adopt", "deploy"):
+        assert "changed=0" in site.play(verb, fails=False)
+
+
+def test_adoption_that_fails(site, board):
+    site.enrol("manage", "done", driver="redfish", bmc={**board.bmc, "address": "http://127.0.0.1:1"})
+    last = site.play("adopt", image="").rpartition("fatal: [node1]")[2]
+    assert site.node["provision_state"] == "adopt failed" and "127.0.0.1" in site.node["last_error"] and "same command again" in last
+    site.enrol(driver="redfish", bmc=board.bmc)
+    site.play("adopt", image="", fails=False)
+    assert (site.node["provision_state"], site.node["instance"]["image"]) == ("active", None)
+    assert "the node runs another image, of which nothing is known" in site.play("deploy")
+    assert "no image is named" in site.play("rebuild", image="")
+
+
+def test_rebuild_keeps_the_instance(site, board):
+    site.serve()
+    images.record(site.engine, {**IMAGE, "name": "i"})
+    site.enrol(*ACTIVE, driver="redfish", bmc=board.bmc)
+    assert "changed=3" in site.play("rebuild", "--check", image="", fails=False) and site.node["provision_state"] == "active"
+    for image in ("", "debian-12"):
+        assert "no call from the ramdisk" in site.play("rebuild", image=image, ramdisk_boot_timeouts={"callback": 1})
+        node = site.node
+        assert (node["provision_state"], node["instance"]["uuid"], node["instance"]["image"]) == (
+            "deploy failed", INSTANCE["uuid"], image or "i")
+    assert board.system["Boot"]["BootSourceOverrideTarget"] == "Pxe"
+
+
+def begin(site, *words):
+    """Leave the node where a run that died has brought it."""
+    site.controller["pid"], site.controller["start_time"] = 2 ** 22 + 1, 1
+    for word in words:
+        if word in ("wait", "clean"):
+            transitions.advance(site.engine, "node1", word, site.controller)
+        else:
+            transitions.begin(site.engine, "node1", word, site.controller)
+
+
+def test_abort_of_a_wait_withdraws_the_boot_files(site):
+    site.enrol(*AVAILABLE, "deploy", "wait")
+    site.serve()
+    files = site.folder / "boot/http/node/52-54-00-00-02-11"
+    files.mkdir()
+    (files / "boot.ipxe").write_text("#!ipxe")
+    assert "changed=1" in site.play("abort", "--check", fails=False) and site.node["provision_state"] == "wait call-back"
+    site.play("abort", fails=False)
+    assert (site.node["provision_state"], site.node["lock"]) == ("deploy failed", None) and not files.exists()
+    assert "was ended by request of" in site.node["last_error"]
+    assert "changed=0" in site.play("abort", fails=False)
+
+
+def test_abort_of_a_run_that_lives_says_how_to_end_it(site):
+    site.enrol(*AVAILABLE, "deploy")
+    before = site.node
+    output = " ".join(site.play("abort", fails=False).split())
+    assert f"run run-1 of alice@controller (pid {os.getpid()}) holds it since" in output and f"kill {os.getpid()} on controller" in output
+    # That run ends it; until then nothing but the mark has changed.
+    assert site.node == {**before, "work": {**before["work"], "step": {"step": "deploying", "abort_after": True}} if before["work"]
+                         else {"step": {"step": "deploying", "abort_after": True}}}
+
+
+@pytest.mark.parametrize(("words", "dead", "verb", "state"), [
+    (AVAILABLE, ("deploy",), "deploy", "deploy failed"),
+    (AVAILABLE, ("deploy", "wait"), "deploy", "deploy failed"),
+    (ACTIVE, ("rebuild",), "rebuild", "deploy failed"),
+    ((), ("manage",), "provide", "clean failed"),
+    (("manage", "done"), ("provide",), "provide", "clean failed"),
+    (("manage", "done"), ("provide", "wait"), "provide", "clean failed"),
+    (ACTIVE, ("undeploy",), "undeploy", "clean failed"),
+    (ACTIVE, ("undeploy", "clean"), "undeploy", "clean failed"),
+    (ACTIVE, ("undeploy", "clean", "wait"), "undeploy", "clean failed"),
+    (("manage", "done"), ("adopt",), "adopt", "active"),
+    (("manage", "done"), ("provide", "wait"), "abort", "clean failed"),
+])
+def test_the_same_command_goes_on_after_a_run_that_died(site, board, words, dead, verb, state):
+    """As far as a machine goes that never calls back: it is booted into the ramdisk, under a new nonce."""
+    site.serve()
+    images.record(site.engine, {**IMAGE, "name": "i"})
+    site.enrol(*words, driver="redfish", bmc=board.bmc)
+    begin(site, *dead)
+    output = site.play(verb, fails=verb not in ("adopt", "abort"), ramdisk_boot_timeouts={"callback": 1})
+    assert (site.node["provision_state"], site.node["lock"]) == (state, None), output
+    if verb not in ("adopt", "abort"):
+        assert "no call from the ramdisk" in output and board.patches[-1]["BootSourceOverrideTarget"] == "Pxe"
+        assert site.node["maintenance"] == (state == "clean failed")
+    entries = transitions.history(site.engine, "node1")
+    assert all(entry["who"] and entry["run_id"] and entry["duration"] >= 0 for entry in entries)
+    assert any("died in state" in (entry["error"] or "") or entry["event"] == "abort" for entry in entries)
+
+
+def other_run(site):
+    """Who works on the node by another way than the site's plays."""
+    return {**site.controller, "run_id": "run-2", "user": "carol"}
+
+
+def in_the_middle_of(site, verb, state, act, **more):
+    """Run a play and do something once the node is in a state; gives what the play printed."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        playing = pool.submit(site.play, verb, **more)
+        deadline = time.monotonic() + 60
+        while site.node["provision_state"] != state and time.monotonic() < deadline and not playing.done():
+            time.sleep(0.1)
+        act()
+        return playing.result()
+
+
+def test_run_that_waits_for_a_node_which_is_aborted_does_nothing_more_to_it(site, board):
+    site.serve()
+    site.enrol("manage", "done", driver="redfish", bmc=board.bmc)
+    output = in_the_middle_of(site, "provide", "clean wait", lambda: transitions.abort(site.engine, "node1", other_run(site)),
+                              ramdisk_boot_timeouts={"callback": 8})
+    assert "this run does not hold the node, so it cannot report fail. Seen: abort by carol@controller led to state clean failed" in output
+    node = site.node
+    assert (node["provision_state"], node["lock"], board.system["PowerState"]) == ("clean failed", None, "On")
+    assert "was ended by request of carol@controller" in node["last_error"]
+
+
+def test_maintenance_by_an_operator(site):
+    site.enrol(*AVAILABLE)
+    assert "changed=1" in site.play("maintenance", "--check", fails=False) and not site.node["maintenance"]
+    site.play("maintenance", maintenance_reason="fan 3 is broken", fails=False)
+    assert "the node is in maintenance. Seen: fan 3 is broken. To do: end the maintenance with ansible node1 -m" in site.play("deploy")
+    site.play("maintenance", maintenance_enabled=False, fails=False)
+    assert (site.node["maintenance"], site.node["maintenance_reason"]) == (False, None)
+    assert "changed=0" in site.play("maintenance", maintenance_enabled=False, fails=False)

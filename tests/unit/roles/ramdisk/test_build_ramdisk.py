@@ -110,3 +110,13 @@ def test_write_replaces_a_link_and_not_its_target(tmp_path):
 
 def test_defaults_and_argument_spec_agree(defaults, specification):
     assert {name: option["default"] for name, option in specification.items()} == defaults
+
+
+def test_the_code_page_of_mtools_is_kept_and_no_other(tmp_path):
+    conversions = tmp_path / "usr/lib/x86_64-linux-gnu/gconv"
+    (conversions / "gconv-modules.d").mkdir(parents=True)
+    kept = ["IBM850.so", "gconv-modules", "gconv-modules.cache", "gconv-modules.d"]
+    for name in [*kept[:-1], "ANSI_X3.110.so", "IBM037.so", "IBM855.so", "IBM866.so", "ISO8859-1.so", "UTF-7.so", "libCNS.so"]:
+        (conversions / name).touch()
+    build_ramdisk.prune(tmp_path, build_ramdisk.PRUNE)
+    assert sorted(path.name for path in conversions.iterdir()) == kept

@@ -66,6 +66,9 @@ class Board:
     def get_boot(self):
         return dict(self.boot)
 
+    def boot_offer(self, device, persistent):
+        return persistent
+
     def set_boot(self, device, persistent, mode, uri=None):
         self.done.append(("boot", device, persistent, mode, self.power))
         wanted = {"device": device, "persistent": persistent, "mode": mode or self.boot["mode"]}

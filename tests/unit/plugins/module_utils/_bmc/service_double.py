@@ -40,6 +40,17 @@ def merge(old, new):
     return {**old, **{key: merge(old.get(key), value) for key, value in new.items()}}
 
 
+def wait_in_task(tree, method, path, body):
+    """The answer of a board that makes a task of a request, which waits for the next boot and shows nowhere else."""
+    service, tasks, task = (f"/redfish/v1/TaskService{rest}" for rest in ("", "/Tasks", "/Tasks/1"))
+    tree.resources.setdefault("/redfish/v1/", {})["Tasks"] = {"@odata.id": service}
+    tree.resources[service] = {"Tasks": {"@odata.id": tasks}}
+    tree.resources[tasks] = {"Members": [{"@odata.id": task}]}
+    tree.resources[task] = {"@odata.type": "#Task.v1_7_1.Task", "Name": "Task", "TaskState": "Pending",
+                            "Payload": {"HttpOperation": method, "TargetUri": path, "JsonBody": json.dumps(body)}}
+    return 202, None, {"Location": task}
+
+
 class Tree:
     """The BMC: its resources by path, and the requests that it got."""
 

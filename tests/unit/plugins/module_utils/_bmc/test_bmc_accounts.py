@@ -43,17 +43,21 @@ class Board(Tree):
     :param keeps: what it makes of a password that it is given; None for the old one.
     :param slots: accounts that are there without a name; a POST is refused.
     :param sessions_end: a session ends when the password of its account changes.
+    :param maker: manufacturer of the system and model of the manager.
+    :param read_only: name of the role ReadOnly.
     """
 
-    def __init__(self, keeps=lambda password: password, slots=0, sessions_end=False, sessions=True):
+    def __init__(self, keeps=lambda password: password, slots=0, sessions_end=False, sessions=True, maker="anyone", read_only="ReadOnly"):
         accounts = {"1": {"UserName": "" if slots else "factory", "RoleId": "Administrator", "Enabled": True},
                     "2": {"UserName": OWN, "RoleId": "Administrator", "Enabled": True}}
         accounts.update({str(number): {"UserName": "", "RoleId": "None", "Enabled": False} for number in range(3, 3 + slots)})
         super().__init__({
             "/redfish/v1/": {"AccountService": link(SERVICE), "Links": {"Sessions": link(SESSIONS)}},
-            "/redfish/v1/Systems": {"Members": []},
+            "/redfish/v1/Systems": {"Members": [link("/redfish/v1/Systems/1")]},
+            "/redfish/v1/Systems/1": {"Manufacturer": maker, "Links": {"ManagedBy": [link("/redfish/v1/Managers/1")]}},
+            "/redfish/v1/Managers/1": {"Model": maker},
             SERVICE: {"Accounts": link(ACCOUNTS), "Roles": link(f"{SERVICE}/Roles"), "MinPasswordLength": 8, "MaxPasswordLength": "20"},
-            f"{SERVICE}/Roles": {"Members": [link(f"{SERVICE}/Roles/{role}") for role in ("Administrator", "Operator", "ReadOnly")]},
+            f"{SERVICE}/Roles": {"Members": [link(f"{SERVICE}/Roles/{role}") for role in ("Administrator", "Operator", read_only)]},
             ACCOUNTS: {"Members": [link(f"{ACCOUNTS}/{number}") for number in accounts]},
             **{f"{ACCOUNTS}/{number}": {"Id": number, **account} for number, account in accounts.items()},
         })
@@ -62,7 +66,7 @@ class Board(Tree):
         self.slots = slots
         self.sessions_end = sessions_end
         self.sessions = {} if sessions else None
-        self.failed_logins = 0
+        self.failed_logins = self.wrong_passwords = 0
 
     def _who(self, headers):
         token = (headers or {}).get("X-Auth-Token")
@@ -81,6 +85,7 @@ class Board(Tree):
         known = self._place(body["UserName"], body["Password"]) if path == SESSIONS else path == "/redfish/v1/" or self._who(headers)
         if not known:
             self.failed_logins += 1
+            self.wrong_passwords += "X-Auth-Token" not in (headers or {})
             self.on("NONE", "", lambda tree, body: 401)
             return super().request("NONE", "", None, headers)
         return super().request(method, path, body, headers)
@@ -216,6 +221,58 @@ def test_answer_that_is_lost_is_found_out_by_logging_in(done):
     assert not board.sessions
 
 
+@pytest.mark.parametrize("sessions_end", [False, True])
+@pytest.mark.parametrize("answer", [BmcUnreachable("the BMC does not answer"), (500, {}), 401])
+@pytest.mark.parametrize("kept", [NEW, OLD, "something else"])
+def test_change_whose_answer_is_lost_costs_one_login_with_each_password(answer, sessions_end, kept):
+    board = Board(sessions_end=sessions_end, keeps=lambda password: kept)
+
+    def lose(tree, body):
+        tree._put(f"{ACCOUNTS}/2", body)
+        return answer
+
+    board.on("PATCH", f"{ACCOUNTS}/2", lose)
+    attempts = []
+    accounts = RedfishAccounts(service_on(board, username=OWN, password=OLD), lambda user, secret: service_on(board, username=user, password=secret))
+    accepts = accounts.accepts
+    accounts.accepts = lambda account, password: attempts.append(password) or accepts(account, password)
+    with contextlib.closing(accounts):
+        if kept == NEW:
+            result = ensure_account(accounts, (OWN, OLD), OWN, password=NEW, sleep=lambda seconds: None)
+            assert result["changed"] and result["outdated_credential"]
+        else:
+            with pytest.raises(BaremetalError, match="the old one is still good" if kept == OLD else "neither with the new nor with the old password"):
+                ensure_account(accounts, (OWN, OLD), OWN, password=NEW, sleep=lambda seconds: None)
+    assert attempts == ([NEW] if kept == NEW else [NEW, OLD])
+    assert board.wrong_passwords == {NEW: 0, OLD: 1}.get(kept, 2)
+
+
+def test_which_password_is_good_is_not_known_of_a_board_that_is_gone():
+    board = Board()
+
+    def vanish(tree, body):
+        for method, path in (("GET", "/redfish/v1/"), ("GET", "/redfish/v1/Systems")):
+            board.on(method, path, lambda tree, body: BmcUnreachable("the BMC does not answer"))
+        return BmcUnreachable("the BMC does not answer")
+
+    board.on("PATCH", f"{ACCOUNTS}/2", vanish)
+    with pytest.raises(BaremetalError, match="which one is good now, the old or the new, is not known.*keep both"):
+        board.ensure(OWN, password=NEW)
+
+
+def test_rotation_that_was_proved_is_told_although_the_account_cannot_be_read_again():
+    board = Board()
+
+    def change(tree, body):
+        tree._put(f"{ACCOUNTS}/2", body)
+        tree.on("GET", ACCOUNTS, lambda tree, body: BmcUnreachable("the BMC does not answer"))
+        return 200
+
+    board.on("PATCH", f"{ACCOUNTS}/2", change)
+    result = board.ensure(OWN, password=NEW)
+    assert result["outdated_credential"] and result["after"]["name"] == OWN
+
+
 def test_board_that_keeps_neither_password_is_told_plainly():
     board = Board(keeps=lambda password: "something else", sessions_end=True)
     with pytest.raises(BaremetalError, match="neither with the new nor with the old password"):
@@ -299,6 +356,34 @@ def test_role_that_is_not_taken_is_an_error():
         board.ensure("factory", role="ReadOnly")
 
 
+@pytest.mark.parametrize(("maker", "offered", "asked"), [
+    ("anyone", "ReadOnly", "readonly"), ("anyone", "READONLY", "ReadOnly"), ("Huawei", "Commonuser", "ReadOnly"), ("Huawei", "Commonuser", "commonUser"),
+    ("OpenBmc", "User", "ReadOnly"), ("OpenBmc", "ReadOnly", "ReadOnly")])
+def test_role_is_sent_as_the_board_calls_it_r59(maker, offered, asked):
+    board = Board(maker=maker, read_only=offered)
+    wanted = {"password": "monitor-password", "role": asked}
+    assert board.ensure("monitor", **wanted)["after"]["role"] == offered
+    assert not board.ensure("monitor", **wanted)["changed"]
+    assert board.ensure("factory", role="OPERATOR")["after"]["role"] == "Operator"
+    assert board.ensure("factory", role=asked, check_mode=True)["after"]["role"] == offered
+    board.ensure("factory", role=asked)
+    assert [body["RoleId"] for method, path, body in board.changes if body and "RoleId" in body] == [offered, "Operator", offered]
+
+
+def test_role_that_another_maker_offers_is_refused_with_what_there_is():
+    board = Board(read_only="Commonuser")
+    with pytest.raises(BaremetalError, match="no role ReadOnly. Seen: roles: Administrator, Operator, Commonuser"):
+        board.ensure("factory", role="ReadOnly")
+    assert not board.changes
+
+
+def test_board_that_lists_no_roles_gets_the_standard_s_name_or_what_was_asked_for():
+    board = Board()
+    del board.resources[SERVICE]["Roles"]
+    assert board.ensure("factory", role="operator")["after"]["role"] == "Operator"
+    assert board.ensure("factory", role="CustomRole1")["after"]["role"] == "CustomRole1"
+
+
 @given(trees("UserName", "RoleId", "Enabled", "Locked"))
 def test_random_accounts_are_read_without_an_error(entry):
     found = account_of("/redfish/v1/AccountService/Accounts/1", entry)
@@ -327,6 +412,10 @@ class Users:
         self.table[2] = {"name": OWN, "password": OLD, "privilege": 4, "enabled": True}
         self.keeps = keeps
         self.done = []
+        self.is_open = True
+
+    def change_password(self, password):
+        self.done.append("moved on")
 
     @contextlib.contextmanager
     def command(self):
@@ -380,7 +469,9 @@ def test_ipmi_user_comes_changes_and_goes():
     # Name and password before the user is enabled, the privilege before the messages (quirk I15).
     assert users.done == ["name", "set_password", "access user False", "access user True", "enable"]
     assert not users.ensure("monitor", **wanted)["changed"]
-    assert users.ensure("monitor", role="Operator")["after"]["role"] == "Operator"
+    assert users.ensure("monitor", role="OPERATOR")["after"]["role"] == "Operator"
+    assert users.ensure("monitor", role="user")["after"]["role"] == "ReadOnly"
+    assert not users.ensure("monitor", role="readonly")["changed"]
     assert users.ensure("monitor", enabled=False)["after"]["enabled"] is False
     assert users.ensure("monitor", state="absent")["changed"]
     assert users.table[3]["name"] == "" and users.table[3]["privilege"] == 0x0F
@@ -390,7 +481,7 @@ def test_ipmi_user_comes_changes_and_goes():
 def test_ipmi_own_password_is_rotated_or_taken_back():
     users = Users()
     assert users.ensure(OWN, password="n3w-s3cr3t")["outdated_credential"]
-    assert users.table[2]["password"] == "n3w-s3cr3t"
+    assert users.table[2]["password"] == "n3w-s3cr3t" and users.done[-1] == "moved on"
     spoils = [lambda password: password[:4]]
     users = Users(keeps=lambda password: spoils.pop()(password) if spoils else password)
     with pytest.raises(BaremetalError, match="the old one is good again"):

@@ -15,7 +15,7 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.bios_set
 )
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.random_json import anything, trees
-from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.service_double import Tree, error_body, service_on
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.service_double import Tree, error_body, service_on, wait_in_task
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -180,6 +180,25 @@ def test_board_that_drops_settings_is_an_error_and_one_with_a_job_a_warning():
     assert result["changed"] and result["reboot_required"] and TASK in warnings[0]
 
 
+def test_values_that_only_a_job_holds_are_pending_and_sent_once():
+    board = Board("nothing")
+    board.tree.on("PATCH", SETTINGS, lambda tree, body: wait_in_task(tree, "PATCH", SETTINGS, body))
+    warnings = []
+    first = board.ensure(wanted={"Cores": 8}, warn=warnings.append)
+    assert first["changed"] and first["reboot_required"] and first["pending"] == {"Cores": 8} and not warnings
+    again = board.ensure(wanted={"Cores": 8})
+    assert not again["changed"] and again["reboot_required"] and len(board.tree.changes) == 1
+    # What is in effect now will not be after the next boot.
+    assert board.ensure(wanted={"Cores": 16}, check_mode=True)["changed"]
+    board.tree.on("PATCH", SETTINGS, lambda tree, body: 200)
+    with pytest.raises(BaremetalError, match="does not show Cores.*Seen: Cores is 8"):
+        board.ensure(wanted={"Cores": 16})
+    with pytest.raises(BaremetalError, match="still shows pending BIOS settings. Seen: Cores"):
+        ensure_nothing_pending(board.service, sleep=lambda seconds: None)
+    board.tree.resources[TASK]["TaskState"] = "Completed"
+    assert not board.ensure(wanted={"Cores": 16})["changed"]
+
+
 @pytest.mark.parametrize("action", [None, "#DellManager.ClearPending"])
 def test_nothing_pending(action):
     board = Board()
@@ -209,6 +228,38 @@ def test_nothing_pending_where_the_board_keeps_it():
     board.tree.on("PATCH", SETTINGS, lambda tree, body: (200, None))
     with pytest.raises(BaremetalError, match="still shows pending BIOS settings. Seen: Cores"):
         ensure_nothing_pending(board.service, sleep=lambda seconds: None)
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_nothing_pending_where_the_board_is_known_to_keep_it(monkeypatch, check_mode):
+    board = Board()
+    board.ensure(wanted={"Cores": 8})
+    sent = len(board.tree.changes)
+    monkeypatch.setattr(board.service, "quirk", lambda name, default=None: False if name == "bios_pending_clear" else default)
+    with pytest.raises(BaremetalError, match="cannot take back pending BIOS settings. Seen: pending: Cores"):
+        ensure_nothing_pending(board.service, check_mode=check_mode, sleep=lambda seconds: None)
+    assert len(board.tree.changes) == sent
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize("is_told", [False, True])
+def test_job_that_holds_the_settings_is_told_before_anything_is_sent(monkeypatch, is_told, check_mode):
+    board = Board()
+    board.ensure(wanted={"Cores": 8})
+    wait_in_task(board.tree, "PATCH", SETTINGS, {"Attributes": {"Cores": 8}})
+    if not is_told:
+        board.tree.resources[TASK].update(Name="Configure: BIOS.Setup.1-1", Payload=None)
+    sent = len(board.tree.changes)
+    # Boards that are not known to do so are asked.
+    assert board.ensure(wanted={"Cores": 16}, check_mode=True)["changed"]
+    monkeypatch.setattr(board.service, "quirk", lambda name, default=None: True if name == "bios_job_holds" else default)
+    with pytest.raises(BaremetalError, match="takes none back until then. Seen: .*Tasks/1.* is Pending; pending: Cores"):
+        ensure_nothing_pending(board.service, check_mode=check_mode, sleep=lambda seconds: None)
+    with pytest.raises(BaremetalError, match="takes no others"):
+        board.ensure(wanted={"Cores": 16}, check_mode=check_mode)
+    assert not board.ensure(wanted={"Cores": 8}, check_mode=check_mode)["changed"] and len(board.tree.changes) == sent
+    board.tree.resources[TASK]["TaskState"] = "Completed"
+    assert ensure_nothing_pending(board.service, check_mode=check_mode, sleep=lambda seconds: None)["changed"]
 
 
 def reset(board, **options):

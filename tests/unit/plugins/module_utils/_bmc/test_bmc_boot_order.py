@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.boot_order import choose, ensure_boot_order, view
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.random_json import trees
-from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.service_double import Tree, error_body, service_on
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.service_double import Tree, error_body, service_on, wait_in_task
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -124,6 +124,16 @@ def test_job_is_a_warning():
     warnings = []
     result = board.ensure("disk", warn=warnings.append)
     assert result["changed"] and result["reboot_required"] and TASK in warnings[0]
+
+
+def test_order_that_only_a_job_holds_is_sent_once():
+    board = Board(has_settings=True)
+    board.tree.on("PATCH", SETTINGS, lambda tree, body: wait_in_task(tree, "PATCH", SETTINGS, body))
+    assert board.ensure("disk")["changed"]
+    again = board.ensure("disk")
+    assert not again["changed"] and again["reboot_required"] and again["boot_order"][0]["reference"] == "Boot0002"
+    assert len(board.tree.changes) == 1
+    assert board.ensure("http", check_mode=True)["changed"]
 
 
 def test_board_without_options_knows_references_only():

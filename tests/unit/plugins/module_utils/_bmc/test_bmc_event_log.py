@@ -178,6 +178,13 @@ def test_ipmi():
         event_log.open_log(driver, "Lclog")
 
 
+def test_ipmi_bmc_that_says_yes_and_clears_nothing():
+    driver = Sel([{"record_id": 1, "event": "Lower critical"}, {"record_id": 2, "event": "Upper critical"}])
+    driver.get_event_log = lambda clear=False: list(driver.events)
+    with pytest.raises(BaremetalError, match="did not clear its log SEL. Seen: 2 of 2 entries are still there"):
+        ensure(driver)
+
+
 @given(event=st.fixed_dictionaries({}, optional={name: anything for name in (
     "record_id", "timestamp", "component", "component_type", "event", "event_data", "deassertion", "event_id")}))
 def test_ipmi_any_event(event):

@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import firmware, upload
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import BmcUnreachable
-from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.reset_watch import ResetWatch
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.reset_watch import HostWatch, ResetWatch, whose_reset
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.board import Clock
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.random_json import trees
@@ -308,10 +309,176 @@ def test_apply_time_on_reset_is_not_waited_for(tree, clock):
         ensure(tree, clock, "NIC", apply_time="OnReset")
 
 
-def test_bios_shows_its_version_after_a_reset_only(tree, clock):
-    tree.resources[TASK] = {"TaskState": "Completed", "@odata.type": "#Task.v1_0_0.Task"}
+def completed(tree, task=None):
+    """A board whose task ends well and that changes nothing."""
+    tree.resources[TASK] = {"TaskState": "Completed", "@odata.type": "#Task.v1_0_0.Task", **(task or {})}
     tree.on("POST", SIMPLE, lambda tree, body: (202, {}, {"Location": TASK}))
-    assert ensure(tree, clock, "bios")["reboot_required"]
+
+
+@pytest.mark.parametrize("timeout", [1, 30, 59, 60, 61])
+def test_short_timeout_is_no_reason_not_to_reboot(tree, clock, timeout):
+    completed(tree)
+    begin = clock()
+    result = ensure(tree, clock, "bios", timeout=timeout, reboot=lambda: tree.resources[SYSTEM].update(BiosVersion="2.0"))
+    assert result["after"]["version"] == "2.0" and not result["reboot_required"]
+    assert clock() - begin <= timeout + 1
+
+
+def test_update_whose_end_nobody_saw_is_not_cut_off_by_a_reboot(tree, clock):
+    tree.on("POST", SIMPLE, lambda tree, body: 204)
+    rebooted = []
+    with pytest.raises(BaremetalError, match="timeout is over before it could be told whether bios.*nothing was rebooted.*longer timeout: 300 s"):
+        ensure(tree, clock, "bios", timeout=40, reboot=lambda: rebooted.append(True))
+    assert not rebooted
+
+
+def test_bios_update_that_nothing_is_told_of_is_never_called_waiting(tree, clock):
+    completed(tree)
+    tree.resources[SYSTEM]["PowerState"] = "On"
+    with pytest.raises(BaremetalError, match="it cannot be told whether bios becomes version 2.0.*the machine is on.*set reboot to true"):
+        ensure(tree, clock, "bios")
+    assert clock() < 120
+
+
+def test_bios_update_waits_where_the_board_says_so(tree, clock):
+    completed(tree)
+    staged = f"{INVENTORY}/BIOS_staged"
+    tree.resources[INVENTORY]["Members"].append(link(staged))
+    tree.resources[staged] = {"Id": "BIOS_staged", "Version": "2.0", "Status": {"State": "StandbyOffline"}, "RelatedItem": [link(SYSTEM)]}
+    result = ensure(tree, clock, "bios")
+    assert result["reboot_required"] and result["pending"]["seen"] == "the firmware inventory has it as BIOS_staged, state StandbyOffline"
+    # What lies in store for another component, or runs, says nothing.
+    for told in ({"Id": "X", "RelatedItem": [link(MANAGER)]}, {"Status": {"State": "Enabled"}}, {"Version": "1.9"}):
+        resource = tree.resources[staged]
+        tree.resources[staged] = {**resource, **told}
+        with pytest.raises(BaremetalError, match="cannot be told"):
+            ensure(tree, clock, "bios")
+        tree.resources[staged] = resource
+
+
+def test_apply_time_of_a_reset_as_the_only_one_tells_that_the_update_waits(tree, clock):
+    completed(tree)
+    tree.resources[UPDATE]["Actions"]["#UpdateService.SimpleUpdate"]["@Redfish.OperationApplyTimeSupport"] = {"SupportedValues": ["OnReset"]}
+    assert ensure(tree, clock, "bios")["pending"]["seen"] == "the BMC offers no other apply time than OnReset"
+
+
+@pytest.mark.parametrize("task", [{}, {"Messages": [{"Message": "A server reboot is required"}]}])
+def test_reboot_that_is_allowed_brings_the_judgement(tree, clock, task):
+    completed(tree, task)
+    reboots = []
+
+    def reboot():
+        reboots.append(clock())
+        tree.resources[SYSTEM]["BiosVersion"] = "2.0"
+
+    result = ensure(tree, clock, "bios", reboot=reboot)
+    assert result["after"]["version"] == "2.0" and not result["reboot_required"] and result["pending"] is None and len(reboots) == 1
+    tree.resources[SYSTEM]["BiosVersion"] = "1.0"
+    with pytest.raises(BaremetalError, match="bios has not become version 2.0. Seen: the BMC tells version 1.0, and the machine has been reset"):
+        tree.resources[SYSTEM]["LastResetTime"] = "2026-01-01T00:00:00Z"
+        ensure(tree, clock, "bios", reboot=lambda: tree.resources[SYSTEM].update(LastResetTime="2026-01-01T01:00:00Z"))
+
+
+def test_machine_that_the_board_resets_by_itself_is_waited_for(tree, clock):
+    completed(tree)
+    tree.resources[SYSTEM].update(LastResetTime="2026-01-01T00:00:00Z", PowerState="On")
+    looks = []
+
+    def system(tree, body):
+        if tree.changes:
+            looks.append(clock())
+            tree.resources[SYSTEM]["LastResetTime"] = "2026-01-01T01:00:00Z"
+            if clock() > 300:
+                tree.resources[SYSTEM]["BiosVersion"] = "2.0"
+
+    tree.on("GET", SYSTEM, system)
+    assert ensure(tree, clock, "bios")["after"]["version"] == "2.0" and len(looks) > 20
+
+
+def test_machine_that_was_reset_and_tells_the_old_version_has_it(tree, clock):
+    completed(tree)
+    tree.resources[SYSTEM].update(PowerState="On")
+    tree.on("GET", SYSTEM, lambda tree, body: tree.resources[SYSTEM].update(PowerState="Off") if 20 < clock() < 40 else
+            tree.resources[SYSTEM].update(PowerState="On"))
+    with pytest.raises(BaremetalError, match="bios has not become version 2.0. Seen: .*the machine has been reset since"):
+        ensure(tree, clock, "bios")
+    assert clock() < 1000
+
+
+@pytest.mark.parametrize(("message", "is_bmc", "whose"), [
+    ({"Message": "After the update the BMC will reset"}, False, "bmc"), ({"Message": "A BMC reset is required."}, True, "bmc"),
+    ({"Message": "Reset of the iDRAC is pending"}, True, "bmc"), ({"Message": "A system reset is required"}, True, "host"),
+    ({"Message": "Completed, server reboot pending"}, True, "host"), ({"Message": "Reset required"}, True, "either"),
+    ({"Message": "Reset required"}, False, "host"), ({"Message": "A reset of the BMC and a host reboot are required"}, False, "either"),
+    ({"MessageId": "Base.1.13.ResetRequired", "MessageArgs": ["/redfish/v1/Managers/1/Actions/Manager.Reset", "GracefulRestart"]}, False, "bmc"),
+    ({"MessageId": "Base.1.13.ResetRequired", "MessageArgs": ["/redfish/v1/Systems/1/Actions/ComputerSystem.Reset"]}, True, "host"),
+    ({"Message": "The update was verified"}, True, None)])
+def test_reset_of_the_bmc_is_told_from_that_of_the_machine(message, is_bmc, whose):
+    assert whose_reset(message, is_bmc) == whose
+
+
+@pytest.mark.parametrize("said", ["After the update the BMC will reset", "Reset required"])
+def test_bmc_that_announces_its_own_reset_is_judged_when_it_is_back(tree, clock, said):
+    completed(tree, {"Messages": [{"Message": said}]})
+    gone = [BmcUnreachable("the BMC does not answer")] * 3
+
+    def manager(tree, body):
+        if tree.changes and gone:
+            return gone.pop()
+        if tree.changes:
+            tree.resources[MANAGER]["FirmwareVersion"] = "2.0"
+        return None
+
+    tree.on("GET", MANAGER, manager)
+    result = ensure(tree, clock, "bmc")
+    assert result["after"]["version"] == "2.0" and not result["reboot_required"]
+
+
+def test_bmc_that_wants_a_reset_of_its_own_says_which(tree, clock):
+    completed(tree, {"Messages": [{"Message": "A BMC reset is required."}]})
+    with pytest.raises(BaremetalError, match="it said: A BMC reset is required.*bmc_reset"):
+        ensure(tree, clock, "bmc")
+    completed(tree, {"Messages": [{"Message": "Reset required"}]})
+    assert ensure(tree, clock, "bmc")["pending"]["seen"] == "Reset required"
+
+
+def plain_push(tree, told="Immediate"):
+    del tree.resources[UPDATE]["MultipartHttpPushUri"]
+    tree.resources[UPDATE]["HttpPushUriOptions"] = {"HttpPushUriApplyTime": {"ApplyTime": told}}
+
+
+def push_times(tree):
+    return [body["HttpPushUriOptions"]["HttpPushUriApplyTime"]["ApplyTime"] for path, body, headers in tree.sent("PATCH")]
+
+
+@pytest.mark.parametrize("answer", [204, (400, error_body("Base.1.0.GeneralError", "bad image")), BmcUnreachable("gone")])
+def test_apply_time_of_pushes_is_put_back_whatever_happens(tree, clock, tmp_path, answer):
+    (tmp_path / "image").write_bytes(b"1")
+    plain_push(tree)
+    seen = []
+    tree.on("POST", f"{UPDATE}/push", lambda tree, body: seen.extend(push_times(tree)) or answer)
+    with contextlib.suppress(BaremetalError):
+        ensure(tree, clock, "NIC", src=str(tmp_path / "image"), apply_time="OnReset")
+    assert seen == ["OnReset"] and push_times(tree) == ["OnReset", "Immediate"]
+    assert tree.resources[UPDATE]["HttpPushUriOptions"]["HttpPushUriApplyTime"]["ApplyTime"] == "Immediate"
+
+
+def test_apply_time_that_the_board_does_not_keep_is_an_error_and_nothing_is_pushed(tree, clock, tmp_path):
+    (tmp_path / "image").write_bytes(b"1")
+    plain_push(tree)
+    tree.on("PATCH", UPDATE, lambda tree, body: 200)
+    with pytest.raises(BaremetalError, match="does not keep the apply time"):
+        ensure(tree, clock, "NIC", src=str(tmp_path / "image"), apply_time="OnReset")
+    assert not tree.sent("POST")
+
+
+def test_apply_time_that_cannot_be_put_back_is_a_warning(tree, clock, tmp_path):
+    (tmp_path / "image").write_bytes(b"1")
+    plain_push(tree)
+    warnings = []
+    tree.on("PATCH", UPDATE, lambda tree, body: 403 if len(tree.sent("PATCH")) > 1 else None)
+    assert ensure(tree, clock, "NIC", src=str(tmp_path / "image"), apply_time="OnReset", warn=warnings.append)["reboot_required"]
+    assert len(warnings) == 1 and "was Immediate and could not be put back" in warnings[0]
 
 
 @given(st.lists(st.tuples(st.just(f"{INVENTORY}/1"), trees("Id", "Name", "Version", "Updateable")), max_size=3), st.text(max_size=5))
@@ -324,13 +491,20 @@ def test_random_inventories_give_a_component_or_an_error(entries, name):
         assert found["path"] and isinstance(found["id"], str)
 
 
-@given(trees("Messages", "Message", "MessageId", "TaskState", "@Message.ExtendedInfo"))
+@given(trees("Messages", "Message", "MessageId", "MessageArgs", "TaskState", "@Message.ExtendedInfo"))
 def test_random_tasks_are_looked_at_without_an_error(task):
     assert ResetWatch()(task) in (True, False)
 
 
+@given(trees("PowerState", "LastResetTime", "BootProgress", "LastState"), trees("PowerState", "LastResetTime", "BootProgress", "LastState"))
+def test_random_systems_are_watched_without_an_error(first, second):
+    watch = HostWatch(first)
+    watch.look(second)
+    assert watch.is_reset in (True, False) and HostWatch.is_starting(second) in (True, False)
+
+
 @given(trees("Actions", "#UpdateService.SimpleUpdate", "MaxImageSizeBytes", "HttpPushUri", "FirmwareInventory", "MultipartHttpPushUri",
-             "ServiceEnabled"))
+             "ServiceEnabled", "HttpPushUriOptions", "HttpPushUriApplyTime", "ApplyTime", "@Redfish.OperationApplyTimeSupport", "SupportedValues"))
 def test_random_services_end_in_a_result_or_an_error(resource):
     clock = Clock()
     tree = Tree({
@@ -341,3 +515,18 @@ def test_random_services_end_in_a_result_or_an_error(resource):
             ensure(tree, clock, name, timeout=30)
         except BaremetalError:
             pass
+
+
+@given(trees("Version", "Status", "State", "RelatedItem", "SoftwareId"), st.sampled_from(["bios", "Adapter"]))
+def test_random_inventory_entries_end_in_a_result_or_an_error(entry, name):
+    clock = Clock()
+    tree = Tree({
+        "/redfish/v1/": {"UpdateService": link(UPDATE)}, "/redfish/v1/Systems": {"Members": [link(SYSTEM)]}, SYSTEM: {"BiosVersion": "1.0"},
+        UPDATE: {"FirmwareInventory": link(INVENTORY), "Actions": {"#UpdateService.SimpleUpdate": {"target": SIMPLE}}},
+        INVENTORY: {"Members": [link(f"{INVENTORY}/NIC"), link(f"{INVENTORY}/X")]}, f"{INVENTORY}/NIC": {"Name": "Adapter", "Version": "1.0"},
+        f"{INVENTORY}/X": {**entry, "Version": "2.0"}})
+    completed(tree)
+    try:
+        assert ensure(tree, clock, name, timeout=100)["reboot_required"]
+    except BaremetalError as error:
+        json.dumps(str(error))

@@ -7,13 +7,17 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.identity import refuse_other_machine
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.identity import refuse_other_machine, says_something
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from hypothesis import given
 from hypothesis import strategies as st
 
 UUID = "7f1f2d0a-1f53-4d1b-9c3b-2f0f3d1f6a10"
 OTHER = "00000000-1111-4222-8333-444444444444"
+
+
+def refuse(evidence, system_uuid, serial):
+    return refuse_other_machine(lambda names: evidence if isinstance(evidence, list) else [evidence], system_uuid, serial)
 
 
 def told(system_uuid=None, serial=None, sku=None):
@@ -30,7 +34,7 @@ def told(system_uuid=None, serial=None, sku=None):
     (told(OTHER, "S2"), (None, None)),
 ])
 def test_machine_that_is_meant_or_cannot_be_told(bmc, wanted):
-    assert refuse_other_machine(bmc, *wanted) is None
+    assert refuse(bmc, *wanted) is None
 
 
 @pytest.mark.parametrize("bmc, wanted, said", [
@@ -40,13 +44,60 @@ def test_machine_that_is_meant_or_cannot_be_told(bmc, wanted):
 ])
 def test_another_machine(bmc, wanted, said):
     with pytest.raises(BaremetalError, match="belongs to another machine.*" + said):
-        refuse_other_machine(bmc, *wanted)
+        refuse(bmc, *wanted)
+
+
+FILLERS = [None, "", " ", "0123456789", "To be filled by O.E.M.", "To Be Filled By O.E.M", "Default string", "N/A", "None", "xxxxxxx", "0000000", "....",
+           "Not Specified", "System Serial Number", 0]
+
+
+@pytest.mark.parametrize("filler", FILLERS)
+def test_what_nobody_filled_in_proves_nothing(filler):
+    assert not says_something(filler)
+    assert refuse(told(None, filler, filler), None, "S1") is None
+    with pytest.raises(BaremetalError, match="UUID"):
+        refuse(told(OTHER, filler), UUID, filler)
+
+
+@pytest.mark.parametrize("none", [str(uuid.UUID(int=0)), str(uuid.UUID(int=2 ** 128 - 1)), "03000200-0400-0500-0006-000700080009"])
+def test_uuid_of_no_machine_proves_nothing(none):
+    assert refuse(told(none), UUID, None) is None and refuse(told(OTHER), none, None) is None
+    with pytest.raises(BaremetalError, match="serial number S2"):
+        refuse(told(none, "S2"), none, "S1")
+
+
+@given(st.uuids(), st.sampled_from([lambda raw: raw, lambda raw: uuid.UUID(bytes_le=raw).bytes]),
+       st.sampled_from([lambda raw: raw, lambda raw: raw[::-1], lambda raw: uuid.UUID(bytes=raw).bytes_le]))
+def test_every_order_of_bytes_agrees(machine, noted, sent):
+    """However the record and the BMC write it; the BMC's bytes are read in the order that most boards have."""
+    assert refuse(told(str(uuid.UUID(bytes_le=sent(machine.bytes)))), str(uuid.UUID(bytes=noted(machine.bytes))), None) is None
+
+
+def test_nothing_is_asked_for_once_one_fact_agrees_or_where_nothing_is_known():
+    asked = []
+
+    def evidence(names):
+        for piece in ({"system_uuid": OTHER}, {"system_uuid": UUID}, {"serial": "S2"}):
+            asked.append((names, piece))
+            yield piece
+
+    refuse_other_machine(evidence, None, "To be filled by O.E.M.")
+    assert not asked
+    refuse_other_machine(evidence, UUID, "S1")
+    assert asked == [(frozenset({"system_uuid", "serial"}), {"system_uuid": value}) for value in (OTHER, UUID)]
+
+
+def test_later_evidence_takes_the_place_and_parts_only_agree():
+    assert refuse([{"system_uuid": OTHER}, {"system_uuid": None}, {"serial": None}, {"parts": ["CHASSIS", None]}], UUID, "S1") is None
+    assert refuse([{"system_uuid": OTHER}, {"serial": "S2"}, {"parts": ["CHASSIS", "S1 "]}], UUID, "s1") is None
+    with pytest.raises(BaremetalError, match="UUID.*serial number S2, expected S1"):
+        refuse([{"system_uuid": OTHER}, {"serial": "S2"}, {"parts": ["CHASSIS"]}], UUID, "S1")
 
 
 @given(st.uuids(), st.text(), st.one_of(st.none(), st.text()))
 def test_whatever_a_bmc_tells(wanted, text, serial):
     try:
-        refuse_other_machine(told(text, serial), str(wanted), "S1")
+        refuse(told(text, serial), str(wanted), "S1")
     except BaremetalError:
         assert str(wanted) != text and serial != "S1"
-    assert refuse_other_machine(told(str(uuid.UUID(bytes=wanted.bytes_le))), str(wanted), None) is None
+    assert refuse(told(str(uuid.UUID(bytes=wanted.bytes_le))), str(wanted), None) is None

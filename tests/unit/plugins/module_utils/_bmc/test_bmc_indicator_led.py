@@ -94,6 +94,16 @@ def test_ipmi():
     assert (0, 4, (60,)) in driver.asked
 
 
+def test_bmc_that_says_yes_and_keeps_the_led():
+    lamp = Lamp()
+    lamp.answers[(0, 4)] = lambda data: b""
+    driver = board({"IndicatorLED": "Off"})
+    driver.tree.on("PATCH", SYSTEM, lambda tree, body: 200)
+    for each in (lamp, driver):
+        with pytest.raises(BaremetalError, match="did not take the indicator LED on. Seen: the BMC kept off"):
+            ensure(each, "on")
+
+
 def test_ipmi_bmc_that_does_not_tell():
     warnings = []
     assert ensure(Lamp(tells=False), "on", warn=warnings.append)["changed"]

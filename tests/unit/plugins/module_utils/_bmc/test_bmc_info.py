@@ -149,7 +149,8 @@ def test_any_resource_is_read_or_missing(first, second):
 
 @given(documents=st.fixed_dictionaries({path: trees("EthernetInterfaces", "NetworkAdapters", "Links", "ManagedBy", "Chassis",
                                                     "UpdateService", "PowerState",
-                                                    "FirmwareInventory", "LicenseService", "Licenses", "SessionService", "Sessions")
+                                                    "FirmwareInventory", "LicenseService", "Licenses", "SessionService", "Sessions",
+                                                    "Processors", "Memory", "Storage", "Drives", "SimpleStorage", "Devices", "TrustedModules")
                                         for path in ("/redfish/v1/", SYSTEM, MANAGER, CHASSIS)}))
 def test_any_tree_is_read_or_missing(documents):
     json.dumps(read(documents, *(part for part in bmc_info.PARTS if part != "boot"))).encode()

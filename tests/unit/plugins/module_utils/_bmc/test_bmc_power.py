@@ -62,11 +62,27 @@ def test_rebooted_sets_the_boot_device_while_off():
     assert board.done == [("power", "off"), ("boot", "pxe", False, "bios", "off"), ("power", "on")]
 
 
+@pytest.mark.parametrize("state", ["off", "rebooted"])
+@pytest.mark.parametrize("method", ["hard", "soft"])
+def test_boot_device_that_is_not_offered_leaves_the_machine_on(state, method):
+    def boot_offer(device, persistent):
+        raise BaremetalError(f"the BMC does not offer the boot device {device}")
+
+    board = make(power="on")
+    board.boot_offer = boot_offer
+    with pytest.raises(BaremetalError, match="does not offer the boot device usb") as caught:
+        ensure(board, state, method=method, boot={"device": "usb"})
+    assert not board.done and not caught.value.seen
+
+
 def test_machine_that_would_boot_from_elsewhere_stays_off():
     board = make(power="on", keeps=lambda boot: {**boot, "device": "disk"})
-    with pytest.raises(BaremetalError, match="did not take the boot device pxe. Seen: the BMC kept disk"):
+    with pytest.raises(BaremetalError, match="did not take the boot device pxe. Seen: the BMC kept disk.*; the machine was powered off before that and is off"):
         ensure(board, "rebooted", boot={"device": "pxe"})
     assert board.done[-1][0] == "boot" and board.power == "off"
+    with pytest.raises(BaremetalError) as caught:
+        ensure(board, "on", boot={"device": "pxe"})
+    assert "powered off" not in caught.value.seen
 
 
 def test_transition_under_way_is_waited_for():
@@ -219,3 +235,22 @@ def test_reset_that_leaves_the_machine_off_is_an_error():
     board = make(power="on", faults=[None] + [BmcLost("gone")] * 200)
     with pytest.raises(BaremetalError, match="was reset and is not on. Seen: gone after"):
         ensure(board, "rebooted", method="reset", timeout=30)
+
+
+@pytest.mark.parametrize("method", ["hard", "soft", "reset"])
+@pytest.mark.parametrize("boot", [None, {"device": "pxe"}])
+def test_machine_that_must_stay_on_is_reset(method, boot):
+    board = make(power="on", delay=3)
+    board.reset_hangs = True
+    assert ensure(board, "rebooted", method=method, boot=boot, stays_on=True)["changed"]
+    assert [entry for entry in board.done if entry[0] == "power"] == [("power", "reset")]
+
+
+def test_machine_that_must_stay_on_is_not_powered_off():
+    for check_mode in (True, False):
+        board = make(power="on")
+        with pytest.raises(BaremetalError, match=r"must not be powered off \(disable_power_off\). Seen: power state on. To do: reboot it"):
+            ensure(board, "off", stays_on=True, check_mode=check_mode)
+        assert not board.done
+    assert not ensure(make(power="off"), "off", stays_on=True)["changed"]
+    assert ensure(make(power="off"), "rebooted", stays_on=True)["power_state"] == "on"

@@ -48,7 +48,7 @@ def of(vendor, **facts):
     return {"vendor": vendor, "model": "X", **facts}
 
 
-@pytest.mark.parametrize(("row", "name", "value", "facts"), [
+CASES = [
     ("R01", "boot_enabled", "always", supermicro()),
     ("R02", "boot_enabled", None, dell()),
     ("R03", "boot_mode_resync", True, supermicro()),
@@ -75,7 +75,7 @@ def of(vendor, **facts):
     ("R23", "media_eject_retry", 3, dell()),
     ("R24", "media_eject_needs_off", True, dell()),
     ("R25", "transient_pause", 20, dell()),
-    ("R27", "bios_apply_time", "OnReset", dell()),
+    ("R27", "bios_apply_time", "OnReset", dell()), ("R27", "bios_job_holds", True, dell()),
     ("R32", "serial_property", "SKU", dell()),
     ("R43", "boot_disable_keeps_target", True, hpe()),
     ("R44", "media_insert_omit", ["Inserted", "WriteProtected"], hpe(model="ProLiant DL360 Gen9")),
@@ -95,13 +95,32 @@ def of(vendor, **facts):
     ("R55", "boot_settings", True, of("ASRockRack")),
     ("R55", "boot_full_request", True, of("NVIDIA", model="DGX H100")),
     ("R56", "media_insert_extra", {"TransferProtocolType": "HTTP", "TransferMethod": "Stream"}, of("Nokia")),
+    ("R56", "media_insert_extra", {"TransferProtocolType": "HTTP", "TransferMethod": "Stream", "UserName": "none", "Password": "none"},
+     of("NVIDIA", model="DGX H100")),
     ("R58", "connection_close", True, of("Huawei")),
+    ("R59", "account_roles", {"ReadOnly": "User"}, of("Any", manager="OpenBmc")),
+    ("R59", "account_roles", {"ReadOnly": "Commonuser"}, of("Huawei")),
     ("U21", "reset_method", "off_on", hpe(model="ProLiant DL385 Gen10")),
+    ("U21", "reset_method", "off_on", of("Cisco Systems Inc")),
     ("I01", "ipmi_uefi_disk_selector", 0x24, {"driver": "ipmi", **supermicro()}),
     ("I01", "ipmi_uefi_disk_selector", None, {"driver": "ipmi", **dell()}),
-])
+    ("I19", "ipmi_guid_unrelated", True, {"driver": "ipmi", **supermicro()}),
+]
+
+
+@pytest.mark.parametrize(("row", "name", "value", "facts"), CASES)
 def test_what_the_rules_say(row, name, value, facts):
     assert ask(name, **facts) == value
+
+
+def test_every_rule_has_the_last_word_in_a_case_of_its_row():
+    decided = set()
+    for row, name, value, facts in CASES:
+        matching = quirks.Quirks(facts.get("driver", "redfish"), facts.get).report()["matching"]
+        deciding = [rule for rule in matching if name in rule["behaviours"]][-1:]
+        assert [rule["behaviours"][name] for rule in deciding] == ([] if value is None else [value])
+        decided |= {rule["name"] for rule in deciding if f"{row[0]}{int(row[1:])}" in re.findall(r"\b[RIU]\d+\b", rule["source"])}
+    assert [rule["name"] for rule in quirks.rules() if rule["name"] not in decided] == []
 
 
 def test_rules_are_in_order():
@@ -120,6 +139,13 @@ def test_bundled_rules_are_those_of_the_yaml_files():
 def test_every_behaviour_is_asked_for_somewhere():
     code = "".join(path.read_text() for path in bundle_quirks.FOLDER.parent.glob("*.py"))
     assert [name for name in quirks.BEHAVIOURS if f'quirk("{name}"' not in code] == []
+
+
+def test_reason_is_that_of_the_board():
+    """The firmware of an iDRAC10 counts from 1 again: what is said of an iDRAC9 before 6.00 does not hold for it, nor nearly."""
+    report = quirks.Quirks("redfish", dell(manager="17G Monolithic", firmware="1.20.25.00").get).report()
+    named = [rule["name"] for rule in report["matching"] + report["near"]]
+    assert "dell-media-boot-idrac10" in named and "dell-media-boot-old" not in named
 
 
 def test_rule_that_only_the_firmware_keeps_from_holding_is_near():
@@ -235,7 +261,7 @@ ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in DOCUME
 
 
 def test_all_rows_of_the_catalogue_are_in_the_document_and_most_are_dealt_with():
-    assert [row[0] for row in ROWS] == [*(f"R{number}" for number in range(1, 59)), *(f"I{number}" for number in range(1, 19)), "U21"]
+    assert [row[0] for row in ROWS] == [*(f"R{number}" for number in range(1, 60)), *(f"I{number}" for number in range(1, 21)), "U21"]
     assert len([row for row in ROWS if row[5]]) >= 60
     assert all(bool(row[4]) == bool(row[5]) for row in ROWS)
 

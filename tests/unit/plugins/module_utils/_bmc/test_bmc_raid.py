@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import raid_storage
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import raid_storage, waiting_tasks
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.raid import ensure_raid
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.board import Clock
@@ -40,6 +41,8 @@ class Board(Tree):
     def __init__(self, volumes=(), on_reset=False):
         drives = [f"{STORAGE}/Drives/{number}" for number in range(6)]
         super().__init__({
+            "/redfish/v1/": {"Tasks": link("/redfish/v1/TaskService")}, "/redfish/v1/TaskService": {"Tasks": link(TASK.rpartition("/")[0])},
+            TASK.rpartition("/")[0]: {"Members": []},
             "/redfish/v1/Systems": {"Members": [link(SYSTEM)]}, SYSTEM: {"Storage": link(f"{SYSTEM}/Storage")},
             f"{SYSTEM}/Storage": {"Members": [link(f"{SYSTEM}/Storage/nvme"), link(STORAGE)]},
             f"{SYSTEM}/Storage/nvme": {"Id": "nvme", "Drives": []},
@@ -53,7 +56,7 @@ class Board(Tree):
         self.on_reset = on_reset
         self.waiting = []
         self.made = 0
-        self.task = False
+        self.tells = "payload"
         for numbers in volumes:
             self._make({"RAIDType": "RAID1", "Links": {"Drives": [link(drives[number]) for number in numbers]}, "Name": "old"})
 
@@ -71,14 +74,21 @@ class Board(Tree):
         self.resources.pop(path)
         self.resources[VOLUMES]["Members"].remove(link(path))
 
-    def _do(self, work):
+    def _do(self, work, told=None):
         if not self.on_reset:
             work()
             return 204, None
         self.waiting.append(work)
         self.resources[TASK] = {"@odata.type": "#Task.v1_0_0.Task", "TaskState": "Starting",
-                                "Messages": [{"Message": "Task successfully scheduled."}]}
+                                "Messages": [{"Message": "Task successfully scheduled."}], **(told or {})}
+        self.resources[TASK.rpartition("/")[0]]["Members"] = [link(TASK)]
         return 202, {}, {"Location": TASK}
+
+    def _told(self, method, path, body):
+        """What the task tells of the request."""
+        if self.tells == "name":
+            return {"Name": "Configure: RAID.Integrated.1-1"}
+        return {"Payload": {"HttpOperation": method, "TargetUri": path, "JsonBody": json.dumps(body or {})}}
 
     def reset(self):
         self.resources[TASK] = {"@odata.type": "#Task.v1_0_0.Task", "TaskState": "Completed"}
@@ -87,9 +97,9 @@ class Board(Tree):
 
     def _usual(self, method, path, body):
         if method == "POST" and path == VOLUMES:
-            return self._do(lambda: self._make(body))
+            return self._do(lambda: self._make(body), self._told(method, path, body))
         if method == "DELETE" and path in self.resources:
-            return self._do(lambda: self._drop(path))
+            return self._do(lambda: self._drop(path), self._told(method, path, body))
         return super()._usual(method, path, body)
 
     def ensure(self, target, **options):
@@ -142,6 +152,22 @@ def test_what_is_there_is_deleted_only_when_that_is_allowed_and_before_anything_
     assert not board.ensure(target)["changed"]
 
 
+@pytest.mark.parametrize("on_reset", [False, True])
+def test_all_volumes_are_deleted_for_an_empty_list_and_only_when_that_is_allowed(on_reset):
+    board = Board(volumes=[(0, 1), (2, 3)], on_reset=on_reset)
+    none = {"logical_disks": []}
+    with pytest.raises(BaremetalError, match="not in the target configuration, and nothing was changed"):
+        board.ensure(none)
+    predicted = board.ensure(none, delete_existing=True, check_mode=True)
+    assert predicted["changed"] and predicted["volumes"] == [] and len(predicted["before"]) == 2 and not board.changes
+    result = board.ensure(none, delete_existing=True)
+    assert result["changed"] and result["volumes"] == [] and result["reboot_required"] is on_reset
+    assert [change[0] for change in board.changes] == ["DELETE", "DELETE"]
+    if on_reset:
+        board.reset()
+    assert not board.ensure(none)["changed"] and not board.ensure(none, delete_existing=True)["reboot_required"]
+
+
 def test_plan_that_does_not_fit_deletes_nothing():
     board = Board(volumes=[(0, 1)])
     with pytest.raises(BaremetalError, match="does not fit"):
@@ -190,6 +216,67 @@ def test_controller_that_works_at_the_next_boot_takes_two_of_them_and_the_same_t
     board.reset()
     result = board.ensure(MIRROR)
     assert not result["changed"] and not result["reboot_required"]
+
+
+@pytest.mark.parametrize("tells", ["payload", "name"])
+def test_second_run_before_the_boot_sends_nothing_and_says_what_waits(tells):
+    board = Board(volumes=[(0, 1)], on_reset=True)
+    board.tells = tells
+    for changes in (1, 2):
+        assert board.ensure(MIRROR, delete_existing=True)["changed"] and len(board.changes) == changes
+        for options in ({}, {"check_mode": True}):
+            again = board.ensure(MIRROR, delete_existing=True, **options)
+            assert not again["changed"] and again["reboot_required"] and "is Starting" in again["pending"][0]
+            assert len(board.changes) == changes
+        board.reset()
+    result = board.ensure(MIRROR)
+    assert not result["changed"] and not result["reboot_required"] and result["pending"] == []
+    assert result["volumes"][0]["name"] == "system" and board.made == 2
+
+
+def test_volume_that_waits_to_be_made_for_all_space_is_known_again():
+    board = Board(on_reset=True)
+    target = {"logical_disks": [{"size_gb": "MAX", "raid_level": "1"}]}
+    assert board.ensure(target)["changed"]
+    again = board.ensure(target)
+    assert not again["changed"] and len(again["pending"]) == 1
+    assert len(board.changes) == 1
+
+
+def test_volume_that_waits_to_be_made_and_is_not_wanted_is_an_error():
+    board = Board(on_reset=True)
+    board.ensure(MIRROR)
+    with pytest.raises(BaremetalError, match="a volume waits to be made that is not in the target configuration, and nothing was changed"):
+        board.ensure({"logical_disks": [{"size_gb": "MAX", "raid_level": "5"}]}, delete_existing=True)
+    assert len(board.changes) == 1
+
+
+@pytest.mark.parametrize(("task", "waits"), [
+    ({"TaskState": "Completed", "Name": "Configure: RAID"}, False), ({"TaskState": "Running", "Name": "Rebuild of RAID"}, False),
+    ({"JobState": "Scheduled", "JobType": "RAIDConfiguration"}, True), ({"TaskState": "Pending", "Name": "BIOS configuration"}, False),
+    ({"TaskState": "Pending", "Name": "volume", "Payload": {"HttpOperation": "POST", "TargetUri": "/other"}}, False)])
+def test_only_what_is_to_be_done_to_volumes_waits(task, waits):
+    board = Board()
+    board.resources[TASK] = task
+    board.resources[TASK.rpartition("/")[0]]["Members"] = [link(TASK)]
+    result = board.ensure(MIRROR)
+    assert result["changed"] is not waits and bool(board.changes) is not waits and bool(result["pending"]) is waits
+
+
+@pytest.mark.parametrize("told", [{"Status": {"State": "StandbyOffline"}},
+                                  {"Oem": {"Dell": {"DellVirtualDisk": {"PendingOperations": "PendingCreate"}}}}])
+def test_volume_that_is_shown_before_it_is_made_is_pending_in_both_runs(told):
+    board = Board()
+
+    def make(tree, body):
+        tree._make(body)
+        tree.resources[f"{VOLUMES}/1"].update(told)
+        return 201
+
+    board.on("POST", VOLUMES, make)
+    first, second = board.ensure(MIRROR), board.ensure(MIRROR)
+    assert first["changed"] and not second["changed"] and len(board.changes) == 1
+    assert first["reboot_required"] and second["reboot_required"] and first["pending"] == second["pending"] != []
 
 
 def test_board_that_says_yes_and_does_nothing_is_an_error():
@@ -265,9 +352,20 @@ def test_random_drives_are_read(drive):
     raid_storage.drive_of("/d/1", drive)
 
 
-@given(trees("CapacityBytes", "RAIDType", "VolumeType", "Links", "Drives", "Identifiers", "DurableName", "DurableNameFormat"))
+@given(trees("CapacityBytes", "RAIDType", "VolumeType", "Links", "Drives", "Identifiers", "DurableName", "DurableNameFormat",
+             "State", "Oem", "PendingOperations"))
 def test_random_volumes_are_read(volume):
     raid_storage.root_device(raid_storage.volume_of("/v/1", volume))
+
+
+@given(trees("Payload", "HttpOperation", "TargetUri", "JsonBody", "TaskState", "Name", "JobType"))
+def test_random_tasks_are_read(task):
+    waiting_tasks.request_of(task)
+    board = Board()
+    board.resources[TASK] = task
+    board.resources[TASK.rpartition("/")[0]]["Members"] = [link(TASK)]
+    with contextlib.suppress(BaremetalError):
+        board.ensure(MIRROR)
 
 
 @given(st.data())

@@ -46,7 +46,7 @@ class Bmc:
             "/redfish/v1/Systems": {"Members": [{"@odata.id": SYSTEM}]},
             SYSTEM: {"PowerState": "Off", "Boot": boot, "Actions": {"#ComputerSystem.Reset": {"target": RESET}}, **system}})
         self.rule(SYSTEM, takes)
-        monkeypatch.setattr(redfish, "RedfishService", lambda connection, log: service_double.service_on(self.tree, clock=self.clock))
+        monkeypatch.setattr(redfish, "RedfishService", lambda connection, log, facts=None: service_double.service_on(self.tree, clock=self.clock))
         self.driver = redfish.RedfishDriver({}, lambda text: None)
 
     def rule(self, path, takes):
@@ -195,6 +195,18 @@ def test_persistence_that_is_not_offered_or_not_taken_is_told(monkeypatch, verdi
     assert len(bmc.warnings) == 1 and "the next boot only" in bmc.warnings[0]
 
 
+def test_persistence_that_is_not_offered_is_foreseen_and_asked_for_once(monkeypatch):
+    """Lenovo XCC tells that it takes no Continuous."""
+    bmc = Bmc(monkeypatch, override(**{"BootSourceOverrideEnabled@Redfish.AllowableValues": ["Disabled", "Once"]}))
+    prediction = bmc.ensure("disk", persistent=True, check_mode=True)
+    assert not bmc.sent and prediction == bmc.ensure("disk", persistent=True)
+    sent = len(bmc.sent)
+    for check_mode in (True, False):
+        assert not bmc.ensure("disk", persistent=True, check_mode=check_mode)["changed"]
+    assert len(bmc.sent) == sent
+    assert len(bmc.warnings) == 4 and len(set(bmc.warnings)) == 1
+
+
 def settings_bmc(monkeypatch, takes, boot=None, **system):
     bmc = Bmc(monkeypatch, boot or override(), takes=takes,
               **{"@Redfish.Settings": {"SettingsObject": {"@odata.id": SETTINGS}}}, **system)
@@ -234,10 +246,11 @@ def test_post_under_way_is_waited_over(monkeypatch):
     assert bmc.clock() == 30
 
 
-def test_device_that_is_not_offered(monkeypatch):
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_device_that_is_not_offered(monkeypatch, check_mode):
     bmc = Bmc(monkeypatch, override(offered=["None", "Pxe", "UsbCd"]))
     with pytest.raises(BaremetalError, match="does not offer the boot device disk. Seen: boot devices offered: cdrom, none, pxe"):
-        bmc.ensure("disk")
+        bmc.ensure("disk", check_mode=check_mode)
     assert not bmc.sent
 
 

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import BmcLost
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.redfish_errors import message_list
@@ -423,6 +425,7 @@ def test_a_board_without_basic_authentication_gets_one_session(challenge, messag
     assert bmc.opened == 1 and bmc.valid
     service.close()
     service.close()
+    service.close()
     assert bmc.valid is None
     assert [path for path, body, headers in bmc.tree.sent("DELETE")] == [ONE]
 
@@ -449,7 +452,8 @@ def test_a_wrong_password_of_a_board_without_basic_authentication():
 @pytest.mark.parametrize("root", [401, 404, 503, (200, b"<html>")])
 def test_sessions_are_where_they_usually_are_when_the_root_does_not_tell(root):
     bmc = Tokens(root=root)
-    assert bmc.service().system()["@odata.id"] == SYSTEM
+    with contextlib.closing(bmc.service()) as service:
+        assert service.system()["@odata.id"] == SYSTEM
 
 
 def test_a_session_that_the_board_has_ended_is_opened_again_once():
@@ -511,3 +515,4 @@ def test_a_session_on_demand_is_the_one_that_is_open():
     with service.session(stage="account"):
         service.system()
     assert bmc.opened == 1 and bmc.valid
+    service.close()

@@ -89,6 +89,12 @@ def test_later_start_is_proof_enough():
     assert result["proof"] == "uptime" and result["seconds"] >= 30
 
 
+def test_bmc_that_was_away_and_started_no_later_than_before_is_doubted():
+    bmc, told = board(manager(OFFERED, LastResetTime="2026-01-31T12:00:00Z")), []
+    assert bmc.reset(warn=told.append)["proof"] == "away"
+    assert len(told) == 1 and "last started at 2026-01-31T12:00:00Z, as before" in told[0]
+
+
 def test_check_mode_sends_nothing():
     bmc = board(manager(OFFERED))
     assert bmc.reset(check_mode=True) == {"kind": "graceful", "seconds": 0, "proof": None}
@@ -119,6 +125,11 @@ def test_password_that_is_not_known_yet_is_waited_over_and_not_tried_often():
 def test_what_does_not_happen_is_said(options, message):
     with pytest.raises(BaremetalError, match=message):
         board(manager(OFFERED), **options).reset()
+
+
+def test_time_out_before_a_restart_was_seen():
+    with pytest.raises(BaremetalError, match="was not seen to restart within 60 s. Seen: it answered all the time.*larger timeout"):
+        board(manager(OFFERED), away=None).reset(timeout=60)
 
 
 @pytest.mark.parametrize("document", [{}, manager(["On"])])

@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.secure_boot import ensure_secure_boot
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.random_json import trees
-from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.service_double import Tree, error_body, service_on
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.service_double import Tree, error_body, service_on, wait_in_task
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -114,11 +114,16 @@ def test_on_without_a_platform_key_is_refused():
         assert not board.tree.requests
 
 
-def test_reset_that_is_not_offered():
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_reset_that_is_not_offered(check_mode):
     board = Board()
     board.tree.resources[SECURE]["Actions"]["#SecureBoot.ResetKeys"]["ResetKeysType@Redfish.AllowableValues"] = ["ResetAllKeysToDefault"]
     with pytest.raises(BaremetalError, match="does not offer DeletePK. Seen: offered: ResetAllKeysToDefault"):
-        board.ensure(keys="no_platform_key")
+        board.ensure(keys="no_platform_key", check_mode=check_mode)
+    board.tree.resources[SECURE]["Actions"].clear()
+    with pytest.raises(BaremetalError, match="does not offer SecureBoot.ResetKeys"):
+        board.ensure(keys="no_platform_key", check_mode=check_mode)
+    assert not board.tree.changes
 
 
 def test_missing_licence_is_unknown_when_read_and_an_error_when_changed():
@@ -141,6 +146,55 @@ def test_order_that_does_not_show_is_an_error_and_a_job_a_warning():
     warnings = []
     result = board.ensure(True, warn=warnings.append)
     assert result["changed"] and result["reboot_required"] and TASK in warnings[0]
+
+
+def test_what_waits_in_a_job_is_asked_for_once():
+    board = Board()
+    board.tree.on("PATCH", SECURE, lambda tree, body: wait_in_task(tree, "PATCH", SECURE, body))
+    assert board.ensure(True)["changed"]
+    for options in ({}, {"check_mode": True}):
+        again = board.ensure(True, **options)
+        assert not again["changed"] and again["reboot_required"] and len(board.tree.changes) == 1
+    # It is off now and will not be after the next boot.
+    assert board.ensure(False, check_mode=True)["changed"]
+    board.tree.on("PATCH", SECURE, lambda tree, body: 200)
+    with pytest.raises(BaremetalError, match="a job of the BMC is going to switch secure boot on at the next boot"):
+        board.ensure(False)
+    board = Board(mode="SetupMode")
+    board.tree.on("POST", RESET, lambda tree, body: wait_in_task(tree, "POST", RESET, body))
+    assert board.ensure(keys="default")["changed"]
+    again = board.ensure(keys="default")
+    assert not again["changed"] and again["reboot_required"] and len(board.tree.changes) == 1
+
+
+@pytest.mark.parametrize(("name", "kind", "is_ours"), [
+    ("Secure boot", None, True), ("Configure: BIOS.Setup.1-1", "BIOSConfiguration", True), ("Firmware Update: BIOS", "FirmwareUpdate", False)])
+@pytest.mark.parametrize("options", [{}, {"check_mode": True}])
+def test_job_that_does_not_tell_what_it_does(name, kind, is_ours, options):
+    board = Board()
+    wait_in_task(board.tree, "PATCH", SECURE, {})
+    board.tree.resources[TASK].update(Name=name, JobType=kind, TaskState="Scheduled")
+    del board.tree.resources[TASK]["Payload"]
+    warnings = []
+    result = board.ensure(True, warn=warnings.append, **options)
+    if not is_ours:
+        assert result["changed"] and not warnings
+        return
+    assert not result["changed"] and result["reboot_required"] and not board.tree.changes
+    assert result["secure_boot"]["enabled"] is False and name in warnings[0] and "nothing was sent" in warnings[0]
+    # It may be about to undo what holds now.
+    assert board.ensure(False, **options)["reboot_required"]
+
+
+def test_job_of_pending_bios_settings_is_theirs():
+    board = Board()
+    wait_in_task(board.tree, "PATCH", SECURE, {})
+    board.tree.resources[TASK].update(Name="Configure: BIOS.Setup.1-1", Payload=None)
+    board.tree.resources[SYSTEM]["Bios"] = {"@odata.id": f"{SYSTEM}/Bios"}
+    board.tree.resources[f"{SYSTEM}/Bios"] = {
+        "Attributes": {"NumLock": "On"}, "@Redfish.Settings": {"SettingsObject": {"@odata.id": f"{SYSTEM}/Bios/Settings"}}}
+    board.tree.resources[f"{SYSTEM}/Bios/Settings"] = {"Attributes": {"NumLock": "Off"}}
+    assert board.ensure(True)["changed"]
 
 
 def test_keys_that_show_only_after_a_reboot_are_a_warning():

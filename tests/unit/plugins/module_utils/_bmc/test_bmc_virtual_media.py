@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import virtual_media
-from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.virtual_media import ensure_ejected, ensure_inserted
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.virtual_media import check_image, ensure_ejected, ensure_inserted
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.random_json import trees
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.service_double import Tree, error_body, service_on
@@ -341,3 +341,16 @@ def test_random_boards_end_in_a_result_or_a_paragraph(system, slot, insert):
         board.insert() if insert else board.eject()
     except BaremetalError as error:
         assert error.what
+
+
+@pytest.mark.parametrize("image", [IMAGE, "https://[2001:db8::1]/a.iso", "nfs://192.0.2.1/export/a b.iso", "//192.0.2.1/share/a.iso", "192.0.2.1:/export/a.iso",
+                                   "http://user:secret@192.0.2.1/a.iso", "HTTP://boot/a.iso?x=1"])
+def test_what_passes_for_the_place_of_an_image(image):
+    assert check_image(image) is None
+
+
+@pytest.mark.parametrize("image", ["", " ", "a.iso", "/srv/images/a.iso", "http:///a.iso", "http://", "user:secret@192.0.2.1/a.iso"])
+def test_what_is_no_place_of_an_image(image):
+    with pytest.raises(BaremetalError, match="the image is no URL") as caught:
+        check_image(image)
+    assert "secret" not in str(caught.value)

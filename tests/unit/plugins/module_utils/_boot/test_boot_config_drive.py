@@ -15,7 +15,7 @@ import subprocess
 import time
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import config_drive
+from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import config_drive, iso9660
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,7 +24,14 @@ pycdlib = pytest.importorskip("pycdlib")
 
 UUID = "7f1f2d0a-1f53-4d1b-9c3b-2f0f3d1f6a10"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl operator@example.com"
-NETWORK = {"links": [{"id": "eth0"}], "networks": [], "services": []}
+NETWORK = {
+    "links": [{"id": "eth0", "type": "phy", "ethernet_mac_address": "52:54:00:00:02:11", "mtu": None}],
+    "networks": [
+        {"id": "n1", "type": "ipv4", "link": "eth0", "ip_address": "192.0.2.11", "netmask": "255.255.255.0",
+         "routes": [{"network": "0.0.0.0", "netmask": "0.0.0.0", "gateway": "192.0.2.1"}]},
+    ],
+    "services": [{"type": "dns", "address": "192.0.2.53"}],
+}
 LEAST = {"hostname": "node1", "uuid": UUID}
 FULL = dict(
     LEAST,
@@ -72,6 +79,34 @@ def test_all_files_in_both_name_spaces():
     assert json.loads(files[base + "vendor_data.json"]) == {"a": 1}
 
 
+def test_the_layout_of_nocloud():
+    vendor = {"cloud-init": "#cloud-config\n{}"}
+    image = config_drive.build(dict(FULL, layout="nocloud", vendor_data=vendor, meta_data={"site": "fra-1"}))
+    assert iso9660.read(image)[0] == "cidata"
+    files = read(image)
+    assert set(files) == {"/meta-data", "/user-data", "/vendor-data", "/network-config"}
+    assert json.loads(files["/meta-data"]) == {
+        "instance-id": UUID, "uuid": UUID, "local-hostname": "node1", "public-keys": [KEY], "meta": FULL["meta"], "site": "fra-1"}
+    assert (files["/user-data"], files["/vendor-data"]) == (FULL["user_data"].encode(), vendor["cloud-init"].encode())
+    assert json.loads(files["/network-config"])["ethernets"]["eth0"]["addresses"] == ["192.0.2.11/24"]
+
+
+def test_nocloud_has_user_data_always_and_network_data_only_if_given():
+    assert read(config_drive.build(dict(LEAST, layout="nocloud", network_data={})))["/user-data"] == b""
+    with pytest.raises(BaremetalError, match="has no key cloud-init"):
+        config_drive.build(dict(LEAST, layout="nocloud", vendor_data={"a": 1}))
+    with pytest.raises(BaremetalError, match="value of cloud-init is not a text"):
+        config_drive.build(dict(LEAST, layout="nocloud", vendor_data={"cloud-init": {}}))
+
+
+def test_further_metadata():
+    further = {"site": "fra-1", "hostname": "node1", "public_keys": {"other": KEY}, "meta": {"rack": "r1"}}
+    found = json.loads(config_drive.contents(dict(LEAST, public_keys=[KEY], meta={"a": "b"}, meta_data=further))["openstack/latest/meta_data.json"])
+    assert found == {"site": "fra-1", "hostname": "node1", "name": "node1", "uuid": UUID, "public_keys": {"key-0": KEY, "other": KEY},
+                     "meta": {"rack": "r1", "a": "b"}}
+    assert config_drive.contents({"meta_data": {"hostname": "node2", "uuid": UUID}})
+
+
 def test_what_is_not_given_is_not_there():
     files = read(config_drive.build(LEAST))
     assert sorted(name.rpartition("/")[2] for name in files) == ["meta_data.json", "vendor_data.json"]
@@ -106,7 +141,7 @@ def test_the_same_at_any_time_in_any_zone(monkeypatch):
 
 
 def test_a_mapping_of_user_data_becomes_cloud_config():
-    (content,) = [data for name, data in config_drive.contents(dict(LEAST, user_data={"packages": ["x"]})).items() if name == "user_data"]
+    (content,) = [data for name, data in config_drive.contents(dict(LEAST, user_data={"packages": ["x"]})).items() if name.endswith("/user_data")]
     first, _newline, rest = content.partition(b"\n")
     assert first == b"#cloud-config"
     assert json.loads(rest) == {"packages": ["x"]}
@@ -131,8 +166,17 @@ def test_a_mapping_of_user_data_becomes_cloud_config():
         ({"public_keys": [None]}, "is not an SSH public key"),
         ({"meta": ["a"]}, "meta must be a mapping"),
         ({"meta": {"a": 1}}, "the value of a is not a text"),
-        ({"network_data": {"links": []}}, "network_data has no list networks, services"),
-        ({"network_data": "x"}, "network_data must be a mapping"),
+        ({"network_data": {"links": []}}, "network_data: 'networks' is a required property; network_data: 'services' is a"),
+        ({"network_data": "x"}, "network_data: 'x' is not of type 'object', 'null'"),
+        ({"network_data": dict(NETWORK, links=[])}, "names the link eth0, which it does not have"),
+        ({"network_data": dict(NETWORK, services=[{"type": "dns", "address": "192.0.2"}])}, "192.0.2 is no address"),
+        ({"layout": "vfat"}, "layout 'vfat' is none"),
+        ({"meta_data": {"hostname": "node2"}}, "hostname is 'node1', and 'node2' in meta_data"),
+        ({"meta_data": {"uuid": UUID[::-1]}}, "uuid is .* in meta_data"),
+        ({"meta": {"a": "1"}, "meta_data": {"meta": {"a": "2"}}}, "meta.a is '1', and '2' in meta_data"),
+        ({"meta_data": {"public_keys": ["x"]}}, "more-0 is not an SSH public key"),
+        ({"meta_data": []}, "meta_data must be a mapping"),
+        ({"iso": "preserve", "user_data": "x"}, "so user_data would be lost"),
         ({"vendor_data": 5}, "vendor_data must be a mapping"),
         ({"vendor_data": {"a": b"x"}}, "vendor_data cannot be written as JSON"),
         ({"user_data": 5}, "user_data must be a text"),
@@ -142,7 +186,7 @@ def test_a_mapping_of_user_data_becomes_cloud_config():
 )
 def test_bad_input(change, text):
     with pytest.raises(BaremetalError, match=text) as caught:
-        config_drive.build(dict(LEAST, **change))
+        config_drive.obtain(dict(LEAST, **change))
     assert str(caught.value).startswith("config drive: ")
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 1000
 
@@ -154,8 +198,8 @@ def test_not_even_a_mapping(data):
 
 
 def test_a_missing_library_is_named(monkeypatch):
-    monkeypatch.setattr(config_drive, "pycdlib", None)
-    monkeypatch.setattr(config_drive, "PYCDLIB_IMPORT_ERROR", ImportError("No module named 'pycdlib'"))
+    monkeypatch.setattr(iso9660, "pycdlib", None)
+    monkeypatch.setattr(iso9660, "PYCDLIB_IMPORT_ERROR", ImportError("No module named 'pycdlib'"))
     with pytest.raises(BaremetalError, match="pip install 'pycdlib'"):
         config_drive.build(LEAST)
 
@@ -176,4 +220,4 @@ label = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
 
 @given(st.lists(label, min_size=1, max_size=4).map(".".join))
 def test_every_host_name_is_taken(name):
-    assert json.loads(config_drive.contents(dict(LEAST, hostname=name))["meta_data.json"])["hostname"] == name
+    assert json.loads(config_drive.contents(dict(LEAST, hostname=name))["openstack/latest/meta_data.json"])["hostname"] == name

@@ -58,7 +58,8 @@ def test_present(root, reloads):
     assert script in after and KEY in after and "192.0.2.11" in after
     assert (
         f"{URL}/ramdisk/abc/vmlinuz?mac={MAC} initrd=initrd.img rackwright.url={URL}/node/{MAC}/nonce-0001/ "
-        f"rackwright.beacon={URL}/beacon/{MAC}/nonce-0001/ rackwright.nonce=nonce-0001 BOOTIF=01-{MAC} console=ttyS0,115200 ||"
+        f"rackwright.beacon={URL}/beacon/{MAC}/nonce-0001/ rackwright.journal={URL}/journal/{MAC}/nonce-0001/ "
+        f"rackwright.nonce=nonce-0001 BOOTIF=01-{MAC} console=ttyS0,115200 ||"
     ) in script
     assert (root / HOST).read_text() == "# node node1\n52:54:00:00:02:11,192.0.2.11,node1\n"
     assert (root / FOLDER / "nonce-0001/authorized_keys").read_text() == KEY + "\n"

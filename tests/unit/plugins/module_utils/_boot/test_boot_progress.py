@@ -172,6 +172,21 @@ def test_garbage_in_the_http_log(line):
     assert state.host_key in (None, KEY)
 
 
+OTHERS = [line.replace(MAC, "52-54-00-00-02-12").replace(MAC.replace("-", ":"), "52:54:00:00:02:12").replace("192.0.2.11", "192.0.2.12")
+          for line in DHCP + HTTP]
+
+
+@pytest.mark.parametrize("address", [None, "192.0.2.11"])
+def test_lines_of_other_nodes_need_not_be_understood(address):
+    state = progress.Progress(mac=MAC, nonce=NONCE, since=START, address=address)
+    for line in filter(state.concerns, DHCP + OTHERS):
+        state.take(progress.dnsmasq_event(line, START))
+    for line in filter(state.concerns, [line for pair in zip(OTHERS[len(DHCP):], HTTP) for line in pair]):
+        state.take(progress.http_event(line))
+    assert state.stages() == follow(DHCP, HTTP, address=address).stages()
+    assert not list(filter(state.concerns, OTHERS))
+
+
 @given(st.permutations(HTTP), st.lists(st.text(alphabet=st.characters(codec="ascii"), max_size=40), max_size=5))
 def test_garbage_between_the_lines_changes_nothing(lines, garbage):
     mixed = [text for pair in zip(lines, [*garbage, *[""] * len(lines)]) for text in pair]

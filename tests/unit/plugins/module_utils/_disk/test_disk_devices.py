@@ -55,6 +55,19 @@ def test_udev_fills_what_lsblk_leaves_empty(machine, tmp_path):
     assert disk["serial"] == "Z1"
     assert (disk["wwn"], disk["wwn_with_extension"], disk["wwn_vendor_extension"]) == ("0x5", "0x5a", "0xa")
     assert (disk["vendor"], disk["model"], disk["hctl"], disk["tran"]) == ("ACME", "Disk", "0:0:0:0", "sata")
+    assert disk["serial_long"] is None
+
+
+def test_the_long_serial_number_stands_beside_the_short_one(machine, tmp_path):
+    udev = {str(tmp_path / "dev" / "sda"): {"ID_SERIAL": "ACME_Disk_Z1", "ID_SERIAL_SHORT": "Z1"}}
+    (disk,) = listing(machine, [row("sda")], udev=udev)
+    assert (disk["serial"], disk["serial_long"]) == ("Z1", "ACME_Disk_Z1")
+
+
+@pytest.mark.parametrize("transport, tran", [("tcp", "nvme-tcp"), ("fc", "nvme-fc"), ("pcie", "nvme")])
+def test_nvme_over_a_network_is_told_from_nvme_on_pci(machine, transport, tran):
+    (disk,) = listing(machine, [row("nvme0n1", tran="nvme")], {"sys/block/nvme0n1/device/transport": transport + "\n"})
+    assert disk["tran"] == tran
 
 
 def test_old_lsblk_writes_booleans_as_text(machine):

@@ -2,37 +2,62 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""disk_erase: the target and nothing but the target, on loop devices."""
+"""disk_erase: the disks that are meant and nothing but them, on loop devices."""
 
 from __future__ import annotations
 
 import os
 import pathlib
+import random
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.devices import GIB, read_disk
-from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.erase import erase
+from ansible_collections.rackwright.baremetal.plugins.module_utils._disk import erase_disk, surface
+from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.devices import GIB, list_disks, read_disk
+from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.erase import choose_disks, erase
 from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.partitions import reread, signatures
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
+from ansible_collections.rackwright.baremetal.plugins.module_utils._image.job import Job
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._disk.tools import run
 
 # Sizes that nothing else on the machine has: loop devices have no serial numbers to hint at.
-TARGET, OTHER = 61, 67
+TARGET, OTHER = 11, 13
 HINTS = {"size": str(TARGET * 1024 ** 2 / GIB)}
 
 
+SECTORS = pytest.mark.parametrize("sector", [512, 4096])
+
+
 @pytest.fixture
-def disks(loops):
-    pair = loops(TARGET), loops(OTHER)
+def sector():
+    return 512
+
+
+@pytest.fixture
+def disks(loops, sector):
+    pair = loops(TARGET, sector), loops(OTHER, sector)
     for device in pair:
-        run("sfdisk", "--no-reread", "--no-tell-kernel", device, input="label: gpt\nsize=+\n")
+        # A pattern everywhere, so that whatever is left of it is seen.
+        pathlib.Path(device).write_bytes(random.Random(device).randbytes(TARGET * 1024 ** 2))
+        run("sfdisk", "--no-reread", "--no-tell-kernel", "--wipe=always", device, input="label: gpt\nsize=+\n")
         reread(device)
-        run("mkfs.ext4", "-q", device + "p1")
+        run("mkfs.ext4", "-q", "-F", "-E", "nodiscard", device + "p1")
     return pair
 
 
-def call(**options):
-    return erase({}, HINTS, loop=True, verifier=lambda data: data, **options)
+@pytest.fixture
+def call(disks, tmp_path):
+    """Erase, with no disk of this machine in sight but the two."""
+    job = Job(str(tmp_path / "job"))
+
+    def mine():
+        return [disk for disk in list_disks(loop=True) if disk["name"] in disks]
+
+    def call(check_mode=False, **options):
+        options = {"interlock": {}, "disks": "root", "root_device": HINTS, "skip_block_devices": [], "grade": "metadata", "methods": [],
+                   "fallback": None, "wipe_special_filesystems": False, "wait": True, "timeout": 0, **options}
+        return erase(options, job, check_mode=check_mode, lister=mine, verifier=lambda data: data)
+
+    return call
 
 
 def content(device):
@@ -41,19 +66,21 @@ def content(device):
     return pathlib.Path(device).read_bytes()
 
 
-def test_check_then_erase_then_nothing_left(disks):
+@SECTORS
+def test_check_then_erase_then_nothing_left(disks, call):
     target, other = disks
     before, untouched = content(target), content(other)
     predicted = call(check_mode=True)
     assert predicted["changed"] is True
     assert content(target) == before
     done = call()
-    assert done == predicted
+    assert (done["plan"], done["diff"], done["failures"]) == (predicted["plan"], predicted["diff"], [])
+    assert [predicted["erased"][0].items() <= one.items() for one in done["erased"]] == [True]
     assert done["erased"][0]["device"] == target
     assert done["erased"][0]["method"] == "metadata"
     assert {entry["type"] for entry in done["erased"][0]["signatures"]} == {"gpt", "PMBR", "ext4"}
-    assert any("ext4 on %sp1" % target in line for line in done["diff"]["before"]["metadata"])
-    assert done["diff"]["after"]["metadata"] == []
+    assert any("ext4 on %sp1" % target in line for line in done["diff"]["before"][target]["metadata"])
+    assert done["diff"]["after"][target]["metadata"] == []
     assert signatures(target) == []
     again = call()
     assert (again["changed"], again["erased"]) == (False, [])
@@ -61,27 +88,166 @@ def test_check_then_erase_then_nothing_left(disks):
     assert content(other) == untouched
 
 
+@SECTORS
+@pytest.mark.parametrize("method", ["overwrite", "discard"])
+def test_clear_leaves_zeroes_and_a_certificate(disks, call, method):
+    target, other = disks
+    before, untouched = content(target), content(other)
+    predicted = call(check_mode=True, grade="clear", methods=[method])
+    assert (content(target), predicted["plan"][0]["method"]) == (before, method)
+    assert "grade clear, about" in predicted["plan"][0]["text"]
+    done = call(grade="clear", methods=[method])
+    assert content(target) == bytes(len(before))
+    assert content(other) == untouched
+    [certificate] = done["erased"]
+    assert (certificate["method"], certificate["grade"], certificate["result"], certificate["fallback"]) == (method, "clear", "erased", None)
+    assert certificate["samples"]["taken"] == certificate["samples"]["passed"] > 900
+    # What mkfs made zero says nothing.
+    assert certificate["samples"]["telling"] > 500
+    assert (done["job"]["state"], done["job"]["done"], done["job"]["total"]) == ("finished", TARGET * 1024 ** 2, TARGET * 1024 ** 2)
+    # The same command again in this boot finds the same result.
+    again = call(grade="clear", methods=[method])
+    assert (again["changed"], again["erased"]) == (False, done["erased"])
+
+
+def test_started_then_joined(disks, call):
+    started = call(grade="clear", methods=["overwrite"], wait=False)
+    assert (started["changed"], started["erased"], started["plan"][0]["device"]) == (True, [], disks[0])
+    joined = call(grade="clear", methods=["overwrite"])
+    assert (joined["changed"], joined["erased"][0]["result"], joined["plan"]) == (False, "erased", started["plan"])
+
+
+@pytest.mark.parametrize("where", [{"skip_block_devices": [HINTS]}, {"interlock": {"skip_block_devices": [HINTS]}}])
+def test_all_disks_but_those_of_the_skip_list(disks, call, where):
+    target, other = disks
+    untouched = content(target)
+    done = call(disks="all", root_device=None, grade="clear", **where)
+    assert [one["device"] for one in done["erased"]] == [other]
+    assert [(one["device"], one["reason"]) for one in done["skipped"]] == [(target, "it is in skip_block_devices")]
+    assert content(target) == untouched
+    assert not content(other).strip(b"\0")
+
+
+def test_several_disks_at_once(disks, call):
+    done = call(disks="all", root_device=None, grade="clear", methods=["overwrite"])
+    assert [(one["device"], one["result"]) for one in done["erased"]] == [(device, "erased") for device in disks]
+    assert not any(content(device).strip(b"\0") for device in disks)
+
+
+def test_an_erase_that_does_not_erase_is_found(disks, call, monkeypatch):
+    def idle(device, size, *, timeout, report):
+        report(1.0)
+
+    monkeypatch.setattr(surface, "overwrite", idle)
+    done = call(grade="clear", methods=["overwrite"])
+    assert "is not erased, although overwrite reported success" in done["failures"][0]
+    assert (done["erased"][0]["result"], done["erased"][0]["method"]) == ("failed", None)
+
+
+@pytest.mark.parametrize("fallback,method,grade", [("clear", "discard", "clear"), (None, None, None)])
+def test_no_silent_fallback(disks, call, monkeypatch, fallback, method, grade):
+    def broken(device, size, *, timeout, report):
+        raise BaremetalError("the drive gives up")
+
+    monkeypatch.setattr(surface, "overwrite", broken)
+    [certificate] = call(grade="clear", fallback=fallback)["erased"]
+    assert (certificate["method"], certificate["grade"]) == (method, grade)
+    assert "the drive gives up" in (certificate["fallback"] or certificate["error"])
+
+
+def test_a_grade_that_cannot_be_reached_is_refused_or_told(disks, call):
+    before = content(disks[0])
+    with pytest.raises(BaremetalError, match="cannot be erased to the grade purge"):
+        call(grade="purge")
+    assert content(disks[0]) == before
+    plan = call(grade="purge", fallback="metadata", check_mode=True)["plan"][0]
+    assert (plan["method"], plan["grade"]) == ("overwrite", "clear")
+    assert plan["weaker"] and "weaker than wanted" in plan["text"]
+
+
+@pytest.mark.parametrize("grade", ["metadata", "clear"])
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_a_mounted_disk_is_refused(disks, tmp_path, check_mode):
-    target, _other = disks
-    run("mount", "-o", "ro", target + "p1", tmp_path)
+def test_a_mounted_disk_is_refused(disks, call, tmp_path, check_mode, grade):
+    target, other = disks
+    before = content(other)
+    folder = tmp_path / "mounted"
+    folder.mkdir()
+    run("mount", "-o", "ro", target + "p1", folder)
     try:
-        before = content(target)
-        with pytest.raises(BaremetalError, match="is protected, nothing was written.*in use at %s" % tmp_path):
-            call(check_mode=check_mode)
-        assert content(target) == before
+        # Also where another disk could be erased: all or nothing begins.
+        for which in ("root", "all"):
+            with pytest.raises(BaremetalError, match="is protected, nothing was written.*in use at %s" % folder):
+                call(check_mode=check_mode, grade=grade, disks=which)
+        assert content(other) == before
+        assert signatures(target)
     finally:
-        run("umount", tmp_path)
+        run("umount", folder)
 
 
-def test_the_interlock_comes_first(disks):
+def test_a_disk_that_is_mounted_meanwhile_is_not_written(disks, call, tmp_path, monkeypatch):
+    target, _other = disks
+    folder = tmp_path / "mounted"
+    folder.mkdir()
+    seen = []
+
+    def mount_and_check(disk, found, allowed):
+        seen.append(disk["name"])
+        if len(seen) == 1:
+            run("mount", "-o", "ro", target + "p1", folder)
+
+    monkeypatch.setattr(erase_disk, "refuse_special_filesystems", mount_and_check)
+    try:
+        done = call()
+        assert "in use at %s" % folder in done["failures"][0]
+    finally:
+        run("umount", folder)
+    assert signatures(target)
+
+
+def test_a_cluster_file_system_is_refused(disks, call):
+    target, _other = disks
+    # VMFS's magic number at 2 MiB.
+    with open(target + "p1", "r+b") as stream:
+        stream.seek(2 * 1024 ** 2)
+        stream.write(bytes.fromhex("5ef1ab2f"))
+        stream.flush()
+        os.fsync(stream.fileno())
+    with pytest.raises(BaremetalError, match="a file system of a cluster.*VMFS"):
+        call()
+    assert signatures(target)
+    assert call(wipe_special_filesystems=True)["changed"] is True
+    assert signatures(target) == []
+
+
+def test_the_interlock_comes_first(disks, tmp_path):
     target, _other = disks
     with pytest.raises(BaremetalError, match="no interlock is given"):
-        erase({}, HINTS, loop=True)
+        erase({"interlock": {}}, Job(str(tmp_path)))
     assert signatures(target)
 
 
 def test_loop_devices_are_no_targets_outside_tests(disks):
     assert read_disk(disks[0]) is None
-    with pytest.raises(BaremetalError, match="no disk matches"):
-        erase({}, HINTS, verifier=lambda data: data)
+    assert not set(disks) & {disk["name"] for disk in list_disks()}
+
+
+def disk(name, **values):
+    return {"name": name, "size": 10 ** 9, "serial": name, "wwn": None, "model": None, "removable": False, "tran": "sata", **values}
+
+
+def test_what_all_disks_are():
+    known = [disk("/dev/sda", wwn="w1", serial="s1"), disk("/dev/sdb", wwn="w1", serial="s1"), disk("/dev/sdc", removable=True),
+             disk("/dev/sdd", tran="fc"), disk("/dev/sde", model="Keep me")]
+    chosen, skipped = choose_disks(known, {"disks": "all", "skip_block_devices": [{"model": "<in> keep"}]})
+    assert [one["name"] for one in chosen] == ["/dev/sda"]
+    assert [(one["device"], one["reason"]) for one in skipped] == [
+        ("/dev/sdb", "it is another path to /dev/sda"), ("/dev/sdc", "it is removable"), ("/dev/sdd", "it is in a network (fc)"),
+        ("/dev/sde", "it is in skip_block_devices")]
+    with pytest.raises(BaremetalError, match="no disk is to be erased"):
+        choose_disks(known[2:4], {"disks": "all", "skip_block_devices": []})
+
+
+def test_a_root_device_of_the_skip_list_is_refused():
+    known = [disk("/dev/sda"), disk("/dev/sdb")]
+    with pytest.raises(BaremetalError, match="the root device and in skip_block_devices"):
+        choose_disks(known, {"disks": "root", "root_device": {"serial": "/dev/sda"}, "skip_block_devices": [{"tran": "sata"}]})

@@ -110,12 +110,35 @@ def test_bad_hints_are_refused(bad, text):
     assert caught.value.cure
 
 
-def test_no_match_lists_all_disks():
-    with pytest.raises(BaremetalError) as caught:
-        hints.select([disk(), disk("/dev/sdb", serial=None)], {"serial": "S9"}, node="node1")
+def test_no_match_tells_what_speaks_against_each_disk():
+    disks = [disk(wwn="0x5", tran="sata"), disk("/dev/sdb", serial=None), disk("/dev/sdc", serial="S9", size=5 * GIB)]
+    with pytest.raises(hints.NoMatch) as caught:
+        hints.select(disks, {"serial": "S9", "size": 100}, [{"tran": "sata"}], node="node1")
     text = str(caught.value)
-    assert "no disk matches the root device hints {serial: S9}" in text
-    assert "/dev/sda (100.0 GiB, serial S1, model ACME Fast 100); /dev/sdb (100.0 GiB, serial none" in text
+    assert "no disk matches the root device hints {serial: S9, size: 100}" in text
+    assert ("/dev/sda (100.0 GiB, serial S1, model ACME Fast 100, wwn 0x5, by sata): another serial, in skip_block_devices; "
+            "/dev/sdb (100.0 GiB, serial none, model ACME Fast 100): another serial; "
+            "/dev/sdc (5.0 GiB, serial S9, model ACME Fast 100): another size") in text
+
+
+def test_disks_to_skip_are_not_candidates():
+    disks = [disk(), disk("/dev/sdb", serial="S2"), disk("/dev/sdc", serial="S3")]
+    assert hints.select(disks, {"size": 100}, [{"serial": "S1"}, {"serial": "s3"}]) is disks[1]
+    with pytest.raises(BaremetalError, match="in skip_block_devices"):
+        hints.select(disks, {"serial": "S1"}, [{"size": 100}])
+    with pytest.raises(BaremetalError, match="unknown root device hint volume_name"):
+        hints.select(disks, {"serial": "S1"}, [{"volume_name": "data"}])
+
+
+def test_a_kernel_name_is_taken_by_force_alone():
+    disks = [disk(), disk("/dev/sdb")]
+    assert hints.select(disks, {"name": "/dev/sdb", "force_name": True}) is disks[1]
+    assert hints.select(disks, {"name": "/dev/sdb", "force_name": "yes", "size": 100}) is disks[1]
+    for refused in ({"name": "/dev/sdb"}, {"name": "/dev/sdb", "force_name": False}, {"name": "/dev/sdb", "force_name": None}):
+        with pytest.raises(BaremetalError, match="kernel names"):
+            hints.select(disks, refused)
+    with pytest.raises(BaremetalError, match="force_name is no hint by itself"):
+        hints.select(disks, {"force_name": True})
 
 
 def test_two_matches_list_only_those():

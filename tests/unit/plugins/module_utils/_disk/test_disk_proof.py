@@ -25,6 +25,7 @@ EXPECTED = {
     "instance_uuid": INSTANCE,
     "image_digest": DIGEST,
     "root_device": {"serial": "S1"},
+    "datasource": "ConfigDrive",
 }
 SEEN = {
     "hostname": "node1",
@@ -37,6 +38,8 @@ SEEN = {
     "root_size": 10 * GIB,
     "root_free_behind": 1024 ** 2,
     "root_file_system_size": int(9.7 * GIB),
+    "datasource": "ConfigDrive",
+    "datasource_detail": "DataSourceConfigDrive [net,ver=2][source=/dev/vda3]",
 }
 DISKS = [
     {"name": "/dev/vda", "size": 10 * GIB, "serial": "S1", "model": "M"},
@@ -56,6 +59,8 @@ def test_the_right_system():
         ({"serial": None}, {"serial": "SN9"}),
         ({"root_device": None}, {"root_disk": "/dev/vdb"}),
         ({"system_uuid": UUID.upper()}, {}),
+        ({"datasource": None}, {"datasource": "NoCloud"}),
+        ({}, {"datasource": None}),
     ],
 )
 def test_what_means_the_same(expected, seen):
@@ -75,6 +80,11 @@ def test_what_means_the_same(expected, seen):
         (
             {"root_free_behind": 7 * GIB, "root_size": 3 * GIB, "root_file_system_size": 3 * GIB},
             "root partition expected to be grown, seen 3.0 GiB with 7.0 GiB free behind it",
+        ),
+        (
+            {"datasource": "NoCloud", "datasource_detail": "DataSourceNoCloud [seed=/dev/sdb1]"},
+            "datasource of cloud-init expected ConfigDrive, seen NoCloud (DataSourceNoCloud [seed=/dev/sdb1]), so the config drive of this deploy "
+            "was not read",
         ),
         ({"root_file_system_size": 2 * GIB}, "root file system expected to fill its partition of 10.0 GiB, seen 2.0 GiB"),
     ],
@@ -104,6 +114,13 @@ def test_every_mismatch_is_in_the_one_paragraph():
     assert text.startswith("proof: the installed system is not what was asked for. Seen: ")
     assert all(word in text for word in ("localhost", "SN2", "cloud-init ended with an error: status: error detail: boom"))
     assert "\n" not in text
+
+
+@pytest.mark.parametrize("seen, advised", [({"datasource": "None", "datasource_detail": "DataSourceNone"}, True), ({"hostname": "x"}, False)])
+def test_pinning_is_advised_where_it_helps(seen, advised):
+    with pytest.raises(BaremetalError) as caught:
+        prove(dict(SEEN, **seen))
+    assert ("deploy_pin_datasource" in caught.value.cure) is advised
 
 
 def test_cloud_init_is_waited_for(monkeypatch):
@@ -162,6 +179,18 @@ def test_metadata_from_the_config_drive(machine, monkeypatch, text):
     monkeypatch.setattr("os.path.exists", lambda path: path == "/dev/disk/by-label/config-2")
     assert proof.instance_metadata(str(root / "data.json"), runner=runner) == {"uuid": INSTANCE}
     assert calls == ["mount", "umount"]
+
+
+@pytest.mark.parametrize("text, seen", [(json.dumps({"instance-id": INSTANCE}), {"instance-id": INSTANCE}), ("instance-id: i-1\n", {}), ("[]", {})])
+def test_metadata_of_the_layout_nocloud(tmp_path, monkeypatch, text, seen):
+    def runner(argv, **_options):
+        if argv[0] == "mount":
+            assert argv[3] == "/dev/disk/by-label/CIDATA"
+            pathlib.Path(argv[-1], "meta-data").write_text(text)
+        return b""
+
+    monkeypatch.setattr("os.path.exists", lambda path: path == "/dev/disk/by-label/CIDATA")
+    assert proof.instance_metadata(str(tmp_path / "none"), runner=runner) == seen
 
 
 def test_no_config_drive_at_all(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.protect import refuse_if_protected
+from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.protect import refuse_if_protected, refuse_to_write
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,6 +49,38 @@ def test_each_protection(change, text):
         check(FREE, dict(FREE, **change))
     assert text in caught.value.seen
     assert str(caught.value).startswith("node1: disk protection: /dev/sda (0.0 GiB, serial S1, model M) is protected")
+
+
+@pytest.mark.parametrize("tran", ["fc", "fcoe", "iscsi", "nvme-tcp", "nvme-rdma"])
+def test_a_disk_in_a_network_is_written_only_where_the_hints_say_so(tran):
+    disk = dict(FREE, tran=tran)
+    for hints in (None, {"serial": "S1"}):
+        with pytest.raises(BaremetalError) as caught:
+            check(disk, disk, hints=hints)
+        assert "it is reached over a network (%s)" % tran in caught.value.seen
+    assert check(disk, disk, hints={"serial": "S1", "tran": tran}) is disk
+
+
+def test_the_skip_list_is_looked_at_last():
+    assert check(FREE, FREE, skip=[{"serial": "S2"}]) is FREE
+    with pytest.raises(BaremetalError) as caught:
+        check(FREE, FREE, skip=[{"serial": "S2"}, {"model": "<in> m"}])
+    assert caught.value.seen == "it is in skip_block_devices"
+
+
+def test_a_file_system_of_a_cluster_is_written_only_when_that_is_allowed():
+    def write(interlock, parttype=b"", marks=({"type": "VMFS_volume_member"},)):
+        return refuse_to_write(FREE, interlock, {"serial": "S1"}, reader=lambda name, **_options: FREE, marks=lambda device: list(marks),
+                               runner=lambda argv, **_options: parttype)
+
+    assert write({}, marks=[{"type": "ext4"}]) is FREE
+    with pytest.raises(BaremetalError, match="a file system of a cluster.*Seen: VMFS_volume_member"):
+        write({"wipe_special_filesystems": False})
+    with pytest.raises(BaremetalError, match="Seen: GPFS"):
+        write({}, parttype=b"37AFFC90-EF7D-4e96-91C3-2D7AE055B174\n", marks=[])
+    assert write({"wipe_special_filesystems": True}) is FREE
+    with pytest.raises(BaremetalError, match="is protected"):
+        write({"wipe_special_filesystems": True, "skip_block_devices": [{"serial": "S1"}]})
 
 
 def test_too_small():

@@ -7,19 +7,21 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import socket
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._door import Call
 from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import node as node_door
-from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import node_info, provision_state
+from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import registry_export
+from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import _registry_access, netboot, node_flags, node_info, power, provision_state
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.plugins.module_utils._lifecycle import heartbeat, transitions
 from ansible_collections.rackwright.baremetal.plugins.module_utils._process import place, process_start_time
-from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import images, nodes, schema
-from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import images, nodes, schema, store
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.tables import NODES
 from sqlalchemy import update
+from sqlalchemy.sql.compiler import SQLCompiler
 
 SECRET = "canary-s3cret"
 IMAGE = {
@@ -34,23 +36,18 @@ RUN = {"run_id": "own", "host": socket.gethostname(), "place": place(), "pid": o
 
 
 @pytest.fixture
-def url(tmp_path, monkeypatch):
+def url(url, monkeypatch):
     # The test's own process is the run: a heartbeat would live until pytest ends.
     monkeypatch.setattr(heartbeat, "start", lambda url, controller: None)
-    return f"sqlite:///{tmp_path}/registry.db"
-
-
-@pytest.fixture
-def engine(url):
-    return open_registry(url)
+    return url
 
 
 @pytest.fixture
 def do(url):
-    def do(door, check_mode=False, run=None, vault=True, **params):
+    def do(door, check_mode=False, run=None, vault=True, warn=lambda text: None, **params):
         defaults = {name: spec.get("default") for name, spec in door.DOOR.argument_spec.items()}
         return door.run(Call(
-            params={**defaults, "registry": url, **params}, check_mode=check_mode, node="node1", controller=run or RUN,
+            params={**defaults, "registry": url, **params}, check_mode=check_mode, node="node1", controller=run or RUN, warn=warn, holds=bool, evaluate=str,
             vault_encrypt=(lambda text: "$ANSIBLE_VAULT;" + text[::-1]) if vault else None,
             vault_decrypt=(lambda text: text.removeprefix("$ANSIBLE_VAULT;")[::-1]) if vault else None))
     return do
@@ -77,8 +74,11 @@ def test_password_never_leaves_and_is_compared(do):
     other = do(node_door, nodes=[bmc(SECRET + "2")])
     assert other["diff"][0]["after"] == {"bmc_password": "******** (new)"}
     assert SECRET not in repr(other) + repr(do(node_info))
-    with pytest.raises(BaremetalError, match="no vault secret"):
+    with pytest.raises(BaremetalError, match="node1: enrolment: .*no vault secret"):
         do(node_door, nodes=[bmc(SECRET)], vault=False)
+    with pytest.raises(BaremetalError, match="node1: enrolment: the reference env .* is no name") as refusal:
+        do(node_door, nodes=[bmc({"env": SECRET})])
+    assert SECRET not in str(refusal.value)
 
 
 def test_all_records_are_checked_before_one_is_written(do, engine):
@@ -111,10 +111,87 @@ def test_nothing_is_enrolled_when_one_node_is_refused_for_another(do, engine):
     assert nodes.list_nodes(engine) == []
 
 
+OTHER = {
+    "name": "node2", "driver": "redfish", "ports": [{"address": "52:54:00:00:00:02"}], "address": "192.0.2.2", "serial": "S2",
+    "system_uuid": "6695eb01-f6a4-8304-79aa-97f2502e193f", "bmc": {"address": "198.51.100.2"},
+}
+
+
+def test_nodes_of_one_file_swap_what_is_theirs(do, engine):
+    own = bmc(None)
+    do(node_door, nodes=[own, OTHER])
+    for keys in (["address"], ["serial", "system_uuid", "ports"], ["bmc"]):
+        first = {**own, **{key: OTHER.get(key) for key in keys}}
+        second = {**OTHER, **{key: own.get(key) for key in keys}}
+        swapped = do(node_door, True, nodes=[first, second])
+        assert do(node_door, nodes=[first, second]) == swapped
+        # What was there before is told as it was.
+        assert [entry["before"]["serial"] for entry in swapped["diff"] if "serial" in entry["before"]] == (["S1", "S2"] if "serial" in keys else [])
+        assert not do(node_door, nodes=[first, second])["changed"]
+        own, other = first, second
+        assert [nodes.get(engine, node["name"])[key] for node in (own, other) for key in ("address", "serial")] == [
+            node[key] for node in (own, other) for key in ("address", "serial")]
+        do(node_door, nodes=[bmc(None), OTHER])
+        own = bmc(None)
+    # Alone, one of them still takes what the other one has; the same where the other one is refused.
+    before = nodes.list_nodes(engine)
+    with pytest.raises(BaremetalError, match="node1: .*address 192.0.2.2 belongs to node node2"):
+        do(node_door, nodes=[{**own, "address": "192.0.2.2"}])
+    transitions.begin(engine, "node2", "manage", {**RUN, "run_id": "other"})
+    with pytest.raises(BaremetalError, match="node2: .*another run works on the node"):
+        do(node_door, nodes=[{**own, "address": "192.0.2.2"}, {**OTHER, "address": "192.0.2.1"}])
+    assert nodes.get(engine, "node1") == before[0] and nodes.get(engine, "node2")["address"] == "192.0.2.2"
+
+
+def test_names_that_differ_in_case_alone(do, engine):
+    with pytest.raises(BaremetalError, match="Node1: enrolment: the name differs from that of node node1 in the case .*To do: write it as node1"):
+        do(node_door, nodes=[NODE, {"name": "Node1", "driver": "manual"}])
+    assert nodes.list_nodes(engine) == []
+    do(node_door, nodes=[NODE])
+    for check_mode in (True, False):
+        with pytest.raises(BaremetalError, match="NODE1: .*node1"):
+            do(node_door, check_mode, nodes=[{"name": "NODE1", "driver": "manual"}])
+    # Two that are there already are left alone.
+    with engine.begin() as connection:
+        nodes.upsert(connection, schema.normalise({"name": "NODE1", "driver": "manual"}), None, same_credential=lambda old, new: True)
+    assert not do(node_door, nodes=[NODE])["changed"]
+
+
 def test_check_mode_makes_no_registry(do, tmp_path):
     result = do(node_door, nodes=[{"name": "node1", "driver": "manual"}], check_mode=True)
     assert result["changed"] and result["nodes"] == [{"name": "node1", "changed": True}]
     assert not list(tmp_path.glob("*.db"))
+
+
+def schema_of(url):
+    with store.sqlalchemy.create_engine(url, poolclass=store.NullPool).begin() as connection:
+        tables = store.sqlalchemy.inspect(connection)
+        version = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() if tables.has_table("alembic_version") else None
+        return version, sorted(tables.get_table_names())
+
+
+def test_check_mode_changes_no_registry_of_an_older_release(do, url, monkeypatch):
+    monkeypatch.setattr(store, "_engines", {})
+    with monkeypatch.context() as released:
+        released.setattr(store.migrations, "MIGRATIONS", store.migrations.MIGRATIONS[:1])
+        store.open_registry(url)
+        before = schema_of(url)
+    store._engines.clear()
+    for door, params in ((node_door, {"nodes": [NODE]}), (node_info, {}), (provision_state, {"verb": "manage"}), (registry_export, {"path": "/nowhere"})):
+        with pytest.raises(BaremetalError, match="registry: the registry has schema 0001 of an older release, and check mode does not change it. To do: "):
+            do(door, True, **params)
+    assert schema_of(url) == before
+    assert do(node_info)["nodes"] == [] and schema_of(url)[0] == store.migrations.MIGRATIONS[-1][0]
+
+
+def test_check_mode_makes_no_tables(do, url):
+    if url.startswith("sqlite"):
+        pathlib.Path(url.removeprefix("sqlite:///")).touch()
+    assert do(node_door, True, nodes=[NODE])["changed"]
+    for check_mode in (True, False):
+        with pytest.raises(BaremetalError, match="there is no registry"):
+            do(node_info, check_mode)
+    assert schema_of(url) == (None, [])
 
 
 @pytest.mark.parametrize("wrong", [
@@ -147,10 +224,66 @@ def test_record_that_cannot_work_is_refused(do, engine, more, said):
     assert nodes.list_nodes(engine) == []
 
 
-def test_root_device_of_an_active_node_stays(do, put):
-    put("active")
+@pytest.mark.parametrize("state", [None, "present", "absent"])
+def test_check_mode_of_enrolment_refuses_and_tells_the_same(do, put, engine, state):
+    put("manageable")
+    other = {"name": "node2", "driver": "manual", "serial": "S2"}
+    before = nodes.list_nodes(engine)
+    if state is None:
+        for check_mode in (True, False):
+            with pytest.raises(BaremetalError, match="node3: .*serial number S2 belongs to node node2"):
+                do(node_door, check_mode, nodes=[other, {**other, "name": "node3"}])
+        assert nodes.list_nodes(engine) == before
+        return
+    arguments = {"nodes": [{**NODE, "rack": "rack9"}, other], "state": state}
+    foreseen = do(node_door, True, **arguments)
+    assert foreseen["changed"] and nodes.list_nodes(engine) == before
+    assert do(node_door, **arguments) == foreseen
+
+
+@pytest.mark.parametrize("state", ["active", "service failed", "service hold"])
+def test_root_device_of_a_node_with_an_instance_stays(do, put, engine, state):
+    put(state)
+    with engine.begin() as connection:
+        connection.execute(update(NODES).values(instance={"uuid": "u", "image": "debian-12"}))
     with pytest.raises(BaremetalError, match="root device of a node that carries an instance cannot change.*undeploy"):
         do(node_door, nodes=[{**NODE, "root_device": {"serial": "D2"}}])
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_root_device_after_a_rebuild_that_failed(do, put, engine, killed):
+    put("available")
+    dead = {**RUN, "run_id": "dead", "pid": 2 ** 22 + 1, "start_time": 1}
+    other_disk = {**NODE, "root_device": {"serial": "D2"}}
+    for verb in ("deploy", "rebuild"):
+        do(provision_state, verb=verb, image="debian-12")
+        do(provision_state, event="done")
+    do(provision_state, verb="rebuild", run=dead if killed else None)
+    if not killed:
+        do(provision_state, event="fail", error="no call back")
+    # The same command, or a deploy: what was there before is there until the new system is.
+    do(provision_state, verb="deploy", image="debian-12")
+    do(provision_state, event="fail", error="no call back")
+    with pytest.raises(BaremetalError, match="node1: .*carries an instance cannot change. Seen: state deploy failed, and deployed before. To do: undeploy"):
+        do(node_door, nodes=[other_disk])
+    do(provision_state, verb="undeploy")
+    do(provision_state, event="clean")
+    do(provision_state, event="fail", error="the disk is gone")
+    assert do(node_door, nodes=[other_disk])["changed"]
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_root_device_after_a_first_deploy_that_failed(put, do, engine, url, check_mode):
+    """The hints may be what was wrong, so they may change; what the deploy wrote is told of."""
+    put("available")
+    do(provision_state, verb="deploy", image="debian-12")
+    do(provision_state, event="fail", error="it does not boot")
+    warnings = []
+    record = {**NODE, "root_device": {"serial": "D2"}}
+    call = Call(params={"registry": url, "nodes": [record], "state": "present"}, check_mode=check_mode, controller=RUN, warn=warnings.append)
+    assert node_door.DOOR.run(call)["changed"]
+    (warning,) = warnings
+    assert warning.startswith("node1: the deploy that failed may have written")
 
 
 def test_enrolment_does_not_touch_what_another_run_works_on(do, put, engine):
@@ -189,7 +322,8 @@ def test_deploy_and_the_same_again(do, put, engine):
     assert begun["image"] == IMAGE
     assert begun["instance"]["image_digest"] == IMAGE["digest"]
     assert begun["interlock"] == {
-        "nonce": begun["interlock"]["nonce"], "system_uuid": None, "serial": "S1", "macs": ["52:54:00:00:00:01"]}
+        "nonce": begun["interlock"]["nonce"], "system_uuid": None, "serial": "S1", "macs": ["52:54:00:00:00:01"],
+        "skip_block_devices": [], "wipe_special_filesystems": False}
     assert begun["diff"] == {"before": {"provision_state": "available"}, "after": {"provision_state": "deploying"}}
     do(provision_state, event="done")
     again = do(provision_state, verb="deploy", image="debian-12")
@@ -240,6 +374,158 @@ def test_cleaning_that_cannot_end_well_is_not_begun(do, put, engine, node, said,
     assert do(provision_state, verb=verb, check_mode=check_mode)["changed"]
 
 
+@pytest.mark.parametrize(("verb", "state", "work", "begun"), [
+    ("rescue", "active", "rescue", "rescuing"), ("inspect", "manageable", "inspection", "inspecting")])
+@pytest.mark.parametrize(("node", "said"), LACKING)
+def test_rescue_and_inspection_need_no_disk(do, put, engine, node, said, verb, state, work, begun):
+    put(state, **node)
+    if said == "root_device hints":
+        assert do(provision_state, verb=verb)["provision_state"] == begun
+        return
+    with pytest.raises(BaremetalError, match=f"the registry lacks what a.* {work} needs. Seen: missing: {said}"):
+        do(provision_state, verb=verb)
+    assert nodes.get(engine, "node1")["provision_state"] == state
+
+
+HARDWARE = {
+    "cpu": {"architecture": "x86_64", "count": 8}, "memory": {"total": 1, "physical_mb": None},
+    "disks": [{"name": "/dev/sda", "size": (9 << 30) - 1, "serial": "D1"}, {"name": "/dev/sdb", "size": 1 << 40, "serial": "D2"}],
+}
+
+
+def test_end_of_an_inspection(do, put, engine):
+    put("manageable")
+    do(provision_state, verb="inspect")
+    with pytest.raises(BaremetalError, match="not the hardware that an inspection finds. Seen: keys: cpu"):
+        do(provision_state, event="done", inventory={"cpu": {}})
+    assert nodes.get(engine, "node1")["provision_state"] == "inspecting"
+    done = do(provision_state, event="done", inventory=HARDWARE)
+    # No memory: the kernel did not tell what the machine has.
+    assert done["diff"] == {"before": {"provision_state": "inspecting", "properties": {}},
+                            "after": {"provision_state": "manageable", "properties": {"cpus": 8, "cpu_arch": "x86_64", "local_gb": 8}}}
+    assert "inventory" not in done["node"] and "inventory" not in do(node_info)["nodes"][0]
+    assert do(node_info, inventory=True)["nodes"][0]["inventory"] == HARDWARE
+
+
+def test_another_inspection_tells_what_has_changed(do, put, engine):
+    put("manageable")
+    warnings = []
+    for hardware in (HARDWARE, {**HARDWARE, "disks": [{**HARDWARE["disks"][0], "size": 5}]}):
+        do(provision_state, verb="inspect")
+        done = do(provision_state, event="done", inventory=hardware, warn=warnings.append)
+    assert done["drift"] == [
+        {"field": "disks[D1].size", "before": (9 << 30) - 1, "after": 5}, {"field": "disks[D2]", "before": str(1 << 40), "after": None}]
+    assert done["diff"]["before"]["hardware"] == {"disks[D1].size": (9 << 30) - 1, "disks[D2]": str(1 << 40)}
+    assert done["diff"]["after"]["hardware"] == {"disks[D1].size": 5, "disks[D2]": None}
+    told, = warnings
+    assert "disks[D1].size: 9663676415 -> 5; disks[D2]: 1099511627776 -> nothing" in told
+    look = do(node_info, inventory=True)["nodes"][0]["inspections"]["in-band"]
+    assert look["drift"] == done["drift"] and look["previous"] < look["at"]
+
+
+def test_what_follows_by_rules_counts_beside_the_hardware_file(do, put, engine):
+    put("manageable", traits=["A"], properties={"capabilities": {"a": "file"}}, description="file")
+    rules = [{"name": "r", "when": True, "traits": ["A", "B"], "resource_class": "big", "description": "rule", "properties": {"tier": 2},
+              "capabilities": {"a": "rule", "b": "rule"}}, {"name": "no", "when": False, "fail": "never"}]
+
+    def inspect(inspection_rules):
+        do(provision_state, verb="inspect")
+        return do(provision_state, event="done", inventory=HARDWARE, inspection_rules=inspection_rules)
+
+    done = inspect(rules)
+    node = nodes.get(engine, "node1")
+    assert (done["rules"], node["traits"], node["resource_class"], node["description"]) == (["r"], ["A", "B"], "big", "file")
+    assert node["properties"] == {"cpus": 8, "cpu_arch": "x86_64", "local_gb": 8, "tier": 2, "capabilities": {"a": "file", "b": "rule"}}
+    assert done["diff"]["before"]["traits"] == ["A"] and done["diff"]["after"]["resource_class"] == "big" and "description" not in done["diff"]["after"]
+    # The hardware file goes on to say what it says, and takes nothing away.
+    again = do(node_door, nodes=[{**NODE, "traits": ["A"], "properties": {"capabilities": {"a": "file"}}, "description": "file"}])
+    assert not again["changed"] and nodes.get(engine, "node1")["traits"] == ["A", "B"]
+    # A rule that does not hold any more.
+    inspect([])
+    assert (nodes.get(engine, "node1")["traits"], nodes.get(engine, "node1")["resource_class"]) == (["A"], None)
+
+
+def test_what_belongs_to_another_node_is_told_and_nothing_is_guessed(do, put, engine):
+    put("manageable")
+    do(node_door, nodes=[{"name": "node2", "driver": "manual", "ports": [{"address": "52:54:00:00:00:02"}], "serial": "S2"}])
+    before, warnings = nodes.get(engine, "node2"), []
+    do(provision_state, verb="inspect")
+    nics = [{"mac_address": "52:54:00:00:00:01"}, {"mac_address": "52:54:00:00:00:02"}]
+    do(provision_state, event="done", inventory={**HARDWARE, "system": {"serial": "S1"}, "interfaces": nics}, warn=warnings.append)
+    assert ["node2 has MAC address 52:54:00:00:00:02. Nothing was changed" in told for told in warnings] == [True]
+    assert nodes.get(engine, "node2") == before
+    assert nodes.get(engine, "node1")["provision_state"] == "manageable"
+
+
+def test_disks_to_skip_go_where_disks_are_written(do, put, engine):
+    skip = [{"serial": "D2"}]
+    put("manageable", root_device={"size": "> 5"}, properties={"skip_block_devices": skip})
+    begun = do(provision_state, verb="inspect")
+    assert (begun["interlock"]["skip_block_devices"], begun["interlock"]["wipe_special_filesystems"]) == (skip, False)
+    do(provision_state, event="done", inventory=HARDWARE)
+    assert nodes.get(engine, "node1")["properties"]["local_gb"] == 8
+    with pytest.raises(BaremetalError, match="unknown root device hint serail"):
+        put("manageable", properties={"skip_block_devices": [{"serail": "D2"}]})
+
+
+def test_rules_that_are_none_are_refused_before_the_machine_is_touched(do, put, engine):
+    put("manageable")
+    with pytest.raises(BaremetalError, match="the rules of the inspection are not valid. Seen: x: 'trait' was unexpected|Additional properties"):
+        do(provision_state, verb="inspect", inspection_rules=[{"name": "x", "trait": "A"}])
+    assert nodes.get(engine, "node1")["provision_state"] == "manageable"
+
+
+def test_a_rule_that_fails_keeps_nothing(do, put, engine):
+    put("manageable")
+    do(provision_state, verb="inspect")
+    with pytest.raises(BaremetalError, match="half of the memory is missing"):
+        do(provision_state, event="done", inventory=HARDWARE, inspection_rules=[{"name": "x", "fail": "half of the memory is missing"}])
+    assert do(node_info, inventory=True)["nodes"][0]["inventory"] is None
+    assert nodes.get(engine, "node1")["provision_state"] == "inspecting"
+
+
+def test_what_the_bmc_tells_stands_beside_what_the_machine_saw(do, put, engine):
+    put("manageable", driver="redfish", bmc={"address": "198.51.100.1"})
+    outside = {"cpu": {"architecture": "x86_64", "count": 8}, "memory": {"total": None, "physical_mb": 65536},
+               "disks": [{"name": "Drive 0", "size": 7 << 30, "serial": "D1"}, {"name": "Drive 7", "size": 1, "serial": "D7"}]}
+    for interface, hardware in (("out-of-band", outside), ("in-band", HARDWARE)):
+        do(provision_state, verb="inspect", inspect_interface=interface)
+        done = do(provision_state, event="done", inspect_interface=interface, inventory=hardware)
+        # From another side it may look different; that is no change.
+        assert done["drift"] == []
+    node = do(node_info, inventory=True)["nodes"][0]
+    assert set(node["inspections"]) == {"in-band", "out-of-band"}
+    assert [disk["name"] for disk in node["inventory"]["disks"]] == ["/dev/sda", "/dev/sdb", "Drive 7"]
+    assert node["properties"] == {"cpus": 8, "cpu_arch": "x86_64", "memory_mb": 65536, "local_gb": 8}
+
+
+def test_out_of_band_inspection_needs_redfish_and_nothing_that_a_boot_needs(do, put, engine):
+    put("manageable", driver="redfish", bmc={"address": "198.51.100.1"}, ports=[], address=None, serial=None)
+    with pytest.raises(BaremetalError, match="the registry lacks what an inspection needs"):
+        do(provision_state, verb="inspect")
+    assert do(provision_state, verb="inspect", inspect_interface="out-of-band")["provision_state"] == "inspecting"
+    do(provision_state, event="fail", error="test")
+    put("manageable", driver="ipmi")
+    with pytest.raises(BaremetalError, match="the driver ipmi tells of no hardware. To do: inspect the node in-band"):
+        do(provision_state, verb="inspect", inspect_interface="out-of-band")
+
+
+def test_end_of_an_inspection_of_a_machine_with_other_disks(do, put, engine):
+    put("manageable", root_device={"serial": "D3"})
+    do(provision_state, verb="inspect")
+    do(provision_state, event="done", inventory=HARDWARE)
+    assert nodes.get(engine, "node1")["properties"] == {"cpus": 8, "cpu_arch": "x86_64"}
+
+
+def test_a_private_key_for_a_rescue_is_refused_and_not_shown(do, put, engine):
+    put("active")
+    with pytest.raises(BaremetalError) as refusal:
+        do(provision_state, verb="rescue", ssh_public_keys=["-----BEGIN OPENSSH PRIVATE KEY-----\ncanary"])
+    refusal.match("node1: plan: rescue_ssh_public_keys: an SSH public key is not valid. Seen: a private key")
+    assert "canary" not in str(refusal.value)
+    assert nodes.get(engine, "node1")["provision_state"] == "active"
+
+
 @pytest.mark.parametrize(("node", "said"), LACKING)
 def test_node_that_is_not_cleaned_needs_nothing_for_it(do, put, node, said):
     put("manageable", **node, automated_clean=False)
@@ -278,6 +564,28 @@ def test_node_without_automated_cleaning(do, put, engine, check_mode):
     assert (node["provision_state"], node["lock"]) == ("manageable" if check_mode else "available", None)
 
 
+@pytest.mark.parametrize("check_mode", [True, False])
+@pytest.mark.parametrize(("verb", "state", "requested"), [
+    ("provide", "manageable", None), ("undeploy", "active", None), ("clean", "manageable", [{"step": "own"}]), ("service", "active", [{"step": "own"}]),
+    ("deploy", "available", None), ("rebuild", "active", None)])
+def test_steps_whose_tasks_cannot_be_run_are_refused(put, engine, url, verb, state, requested, check_mode):
+    put(state)
+    asked = []
+    given = {"definitions": [{"name": "own", "role": "site", "tasks_from": "lost", "verbs": ["clean", "deploy", "service"], "priority": 10}],
+             "requested": requested, "runbook": None, "runbooks": None, "priorities": None, "templates": None, "traits": None}
+    params = {name: None for name in provision_state.DOOR.argument_spec}
+    call = Call(params={**params, "registry": url, "verb": verb, "steps": given, "image": "debian-12"}, check_mode=check_mode, node="node1", controller=RUN,
+                tasks_problem=lambda *tasks: asked.append(tasks) or "it is not there")
+    with pytest.raises(BaremetalError, match="the tasks of the step own cannot be run. Seen: role site, tasks lost: it is not there. To do: "):
+        provision_state.run(call)
+    assert nodes.get(engine, "node1")["provision_state"] == state
+    # Those of the collection are there.
+    assert asked == [("site", "lost")]
+    if verb in ("provide", "undeploy"):
+        put(state, automated_clean=False)
+        assert provision_state.run(call)["changed"]
+
+
 def test_undeploy_without_automated_cleaning_takes_the_instance_away(do, put, engine):
     put("available", automated_clean=False)
     do(provision_state, verb="deploy", image="debian-12")
@@ -289,7 +597,121 @@ def test_undeploy_without_automated_cleaning_takes_the_instance_away(do, put, en
 
 
 @pytest.mark.parametrize(("verb", "state"), [
-    ("manage", "manageable"), ("provide", "available"), ("undeploy", "available"), ("undeploy", "manageable"), ("undeploy", "enroll")])
+    ("unrescue", "active"), ("manage", "manageable"), ("provide", "available"), ("undeploy", "available"), ("undeploy", "manageable"), ("undeploy", "enroll")])
 def test_verb_whose_end_is_reached_changes_nothing(do, put, verb, state):
     put(state)
     assert not do(provision_state, verb=verb)["changed"]
+
+
+@pytest.mark.parametrize("door", [netboot, power])
+def test_run_that_slept_while_another_did_its_work_changes_nothing(put, engine, url, door):
+    put("available", **{key: value for key, value in bmc({"env": "X"}).items() if key != "name"})
+    slept = {**RUN, "run_id": "slept"}
+    call = Call(params={"registry": url, "state": "present", "bmc": None}, node="node1", controller=slept)
+    transitions.begin(engine, "node1", "deploy", slept)
+    with engine.begin() as connection:
+        transitions.locks.release(connection, "node1")
+    transitions.begin(engine, "node1", "deploy", RUN)
+    with pytest.raises(BaremetalError, match="another run works on the node"):
+        door.DOOR.before(call)
+    transitions.advance(engine, "node1", "done", RUN)
+    with pytest.raises(BaremetalError, match="this run does not hold the node, so it cannot change the machine. Seen: done by bob@.* led to state active"):
+        door.DOOR.before(call)
+
+
+def test_flags_of_the_record_reach_the_power_door(do, put, url, monkeypatch):
+    monkeypatch.setenv("X", "secret")
+    put("available", **{key: value for key, value in bmc({"env": "X"}).items() if key != "name"}, disable_power_off=True)
+    for told in (None, {"address": "198.51.100.2"}):
+        call = Call(params={"registry": url, "bmc": told, "driver": "redfish"}, node="node1", controller=RUN)
+        assert power.DOOR.before(call)["bmc"]["disable_power_off"] is True
+
+
+def test_rebuild_keeps_the_instance_and_takes_its_image(do, put, engine):
+    put("available")
+    first = do(provision_state, verb="deploy", image="debian-12")["instance"]
+    do(provision_state, event="done")
+    images.record(engine, {**IMAGE, "digest": "sha256:" + "f" * 64})
+    with pytest.raises(BaremetalError, match="runs another image.*rebuild.yml"):
+        do(provision_state, verb="deploy", image="debian-12")
+    planned = do(provision_state, verb="rebuild", check_mode=True)
+    assert planned["changed"] and nodes.get(engine, "node1")["instance"]["image_digest"] == IMAGE["digest"]
+    again = do(provision_state, verb="rebuild")
+    # When it was deployed stays known until the new system is there.
+    assert again["instance"] == {**first, "image_digest": "sha256:" + "f" * 64, "deployed_at": planned["instance"]["deployed_at"]}
+    assert again["instance"]["deployed_at"]
+    assert again["image"]["name"] == "debian-12" and again["provision_state"] == "deploying"
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_retired_node_ends_manageable_also_without_cleaning(do, put, engine, check_mode):
+    put("deleting", automated_clean=False)
+    transitions.begin(engine, "node1", "undeploy", RUN)
+    do(node_flags, retired=True)
+    assert do(provision_state, event="clean", check_mode=check_mode)["provision_state"] == "manageable"
+
+
+def test_abort_twice(do, put):
+    put("available")
+    do(provision_state, verb="deploy", image="debian-12")
+    do(provision_state, event="wait")
+    assert do(provision_state, verb="abort", check_mode=True)["changed"]
+    aborted = do(provision_state, verb="abort")
+    assert (aborted["changed"], aborted["previous_state"], aborted["provision_state"]) == (True, "wait call-back", "deploy failed")
+    assert not do(provision_state, verb="abort")["changed"]
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_abort_of_a_failed_service_tells_what_the_machine_may_run(put, engine, url, check_mode):
+    put("service failed")
+    warnings = []
+    params = {name: None for name in provision_state.DOOR.argument_spec}
+    call = Call(params={**params, "registry": url, "verb": "abort"}, check_mode=check_mode, node="node1", controller=RUN, warn=warnings.append)
+    assert provision_state.run(call)["provision_state"] == "active"
+    (warning,) = warnings
+    assert "may still run the ramdisk; ansible node1 -m rackwright.baremetal.power -a state=rebooted" in warning
+    if not check_mode:
+        assert not provision_state.run(call)["changed"] and len(warnings) == 1
+
+
+def test_flags_by_an_operator(do, put, engine):
+    put("active")
+    transitions.begin(engine, "node1", "service", {**RUN, "run_id": "other"})
+    # A flag forbids what has not begun, and may be set while a run works.
+    assert do(node_flags, maintenance=True, maintenance_reason="fan", check_mode=True)["changed"]
+    done = do(node_flags, maintenance=True, maintenance_reason="fan")
+    assert done["diff"] == {"before": {"maintenance": False, "maintenance_reason": None}, "after": {"maintenance": True, "maintenance_reason": "fan"}}
+    assert (done["flags"]["maintenance"], done["flags"]["fault"]) == (True, None)
+    assert not do(node_flags, maintenance=True)["changed"]
+    ended = do(node_flags, maintenance=False)
+    assert ended["changed"] and ended["flags"]["maintenance_reason"] is None
+    assert not do(node_flags, maintenance=False)["changed"]
+    with pytest.raises(BaremetalError, match="maintenance_reason is given without maintenance"):
+        do(node_flags, retired=True, maintenance_reason="fan")
+    with pytest.raises(BaremetalError, match="only a node in state active or rescue can be protected"):
+        do(node_flags, protected=True)
+    assert nodes.get(engine, "node1")["protected"] is False
+
+
+def test_fault_becomes_the_operators_when_an_operator_speaks(do, put, engine):
+    put("manageable")
+    do(provision_state, verb="provide")
+    do(provision_state, event="fail", error="disk on fire")
+    assert nodes.get(engine, "node1")["fault"] == "clean failure"
+    assert do(node_flags, maintenance=True)["diff"]["after"] == {"fault": None}
+    do(provision_state, verb="manage")
+    do(provision_state, verb="provide")
+    do(provision_state, event="done")
+    assert nodes.get(engine, "node1")["maintenance"] is True
+
+
+def test_statements_that_were_compiled_ahead_are_those_that_tasks_send(put, engine, monkeypatch):
+    _registry_access.warm_up()
+    put("available")
+    engine.clear_compiled_cache()
+    _registry_access.warm_up()
+    compile_statement, compiled = SQLCompiler.__init__, []
+    monkeypatch.setattr(SQLCompiler, "__init__", lambda self, *given, **more: compiled.append(given) or compile_statement(self, *given, **more))
+    assert nodes.get(engine, "node1")["provision_state"] == "available"
+    assert list(nodes.bmcs(engine, ["node1"])) == ["node1"]
+    assert not compiled

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import config_drive
 from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import _settings
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 
@@ -45,12 +46,36 @@ def test_settings_that_do_not_work(change, seen, cure):
     assert "ramdisk_boot_" in text and "\n" not in text
 
 
-def test_config_drive_is_checked_and_user_data_is_not_shown():
-    instance = {"uuid": str(uuid.uuid4())}
-    data = {"hostname": "node1", "public_keys": GOOD["ssh_public_keys"], "user_data": "#cloud-config\npassword: canary"}
-    _settings.check_config_drive(data, NODE, instance)
+INSTANCE = {"uuid": str(uuid.uuid4()), "image_digest": "sha256:1"}
+DATA = {"hostname": "node1", "public_keys": GOOD["ssh_public_keys"], "user_data": "#cloud-config\npassword: canary"}
+
+
+@pytest.mark.parametrize(("layout", "label"), [({}, "config-2"), ({"layout": "nocloud"}, "cidata")])
+def test_what_a_config_drive_will_say(layout, label):
+    assert _settings.look_at_config_drive({**DATA, **layout}, NODE, INSTANCE) == {
+        "label": label, "hostname": "node1", "instance_uuid": INSTANCE["uuid"], "image_digest": "sha256:1"}
+
+
+def test_what_a_ready_config_drive_says(tmp_path):
+    other = str(uuid.uuid4())
+    (tmp_path / "drive.iso").write_bytes(config_drive.build({"hostname": "node9", "uuid": other, "layout": "nocloud"}))
+    assert _settings.look_at_config_drive({"hostname": "node1", "iso": f"{tmp_path}/drive.iso"}, NODE, INSTANCE) == {
+        "label": "cidata", "hostname": "node9", "instance_uuid": other, "image_digest": None}
+
+
+def test_a_config_drive_is_preserved_where_there_is_one():
+    data = {"hostname": "node1", "iso": "preserve"}
+    assert _settings.look_at_config_drive(data, NODE, INSTANCE, keeps=True) == {
+        "label": None, "hostname": None, "instance_uuid": INSTANCE["uuid"], "image_digest": None}
+    with pytest.raises(BaremetalError, match="none on the disk that could be preserved. Seen: the node is available"):
+        _settings.look_at_config_drive(data, {**NODE, "provision_state": "available"}, INSTANCE)
+
+
+def test_a_config_drive_is_checked_and_user_data_is_not_shown():
     with pytest.raises(BaremetalError, match="^node1: plan: the config drive cannot be made: .*user_data.*deploy_user_data") as refusal:
-        _settings.check_config_drive({**data, "user_data": ["canary"]}, NODE, instance)
+        _settings.look_at_config_drive({**DATA, "user_data": ["canary"]}, NODE, INSTANCE)
     assert "canary" not in str(refusal.value)
     with pytest.raises(BaremetalError, match="64|limit"):
-        _settings.check_config_drive({**data, "user_data": "x" * (65 << 20)}, NODE, instance)
+        _settings.look_at_config_drive({**DATA, "user_data": "x" * (65 << 20)}, NODE, INSTANCE)
+    with pytest.raises(BaremetalError, match="/nowhere cannot be read.*deploy_config_drive"):
+        _settings.look_at_config_drive({"hostname": "node1", "iso": "/nowhere"}, NODE, INSTANCE)

@@ -154,12 +154,17 @@ def test_warnings_that_are_equal_are_told_once():
 
     def run(call):
         call.log(f"secret {SECRET}")
+        if call.node == "node1":
+            second_is_done.wait(10)
         call.warn(f"the BMC at {call.params['bmc']['address']} is odd")
+        second_is_done.set()
         return {}
 
+    second_is_done = threading.Event()
     do(run, ["node1", "node2"], warn=told.append, log=logged.append)
-    assert told in (["node1, node2: the BMC is odd"], ["node2, node1: the BMC is odd"])
+    assert told == ["node1, node2: the BMC is odd"]
     assert sorted(logged) == ["node1: secret ********", "node2: secret ********"]
+    assert not do(run, ["node1", "node2"], log=None).get("failed")
 
 
 def test_many_at_once_and_a_slow_one_delays_nobody():
@@ -208,11 +213,24 @@ def test_signal_that_ends_the_process_ends_the_sessions_first():
     ("192.0.2.1", "192.0.2.11 and 192.0.2.1", "192.0.2.11 and the BMC's address"),
     ("https://[2001:db8::1]:8443", "the BMC at https://[2001:db8::1]:8443 is odd", "the BMC is odd"),
     ("2001:db8::1", "the BMC at https://[2001:db8::1]:443 is odd", "the BMC is odd"),
-    ("bmc7.example.com", "the BMC at https://bmc7.example.com/ is odd, says node7, not node77", "the BMC is odd, says the node, not node77"),
+    ("bmc7.example.com", "the BMC at https://bmc7.example.com/ is odd, says node node7, not node77", "the BMC is odd, says the node, not node77"),
+    (None, "the node node7 and node node7.example.com. Host: node7.", "the node and node node7.example.com. Host: node7."),
+    ("console", "the BMC at console port 623 has no console", "the BMC has no console"),
     (None, "nothing", "nothing"),
 ])
 def test_text_without_what_differs(address, text, expected):
     assert causes.anonymous(text, Call(params={"bmc": {"address": address}}, node="node7")) == expected
+
+
+@pytest.mark.parametrize("name", ["power", "BMC", "a", "off", "state", "node", "To", "is"])
+def test_node_that_is_called_like_a_word(name):
+    def run(call):
+        if call.node == name:
+            raise BaremetalError("a machine is off and its BMC tells no power state", stage="power", cure="power it on")
+        return {}
+
+    assert do(run, [name, "node2"])["msg"] == (
+        f"1 of 2 nodes failed. (1) {name}: power: a machine is off and its BMC tells no power state. To do: power it on.")
 
 
 def test_long_lists_of_names_are_cut():
@@ -224,7 +242,7 @@ def test_module_door(monkeypatch):
     answer = {}
 
     class Module:
-        check_mode, _diff = True, False
+        check_mode, _diff, run_facts = True, False, None
         params = make_call(["node1"], bmcs=[{"name": "node1", "driver": "redfish", "address": "192.0.2.1"}]).params
 
         def __init__(self, argument_spec, **options):
@@ -235,6 +253,6 @@ def test_module_door(monkeypatch):
         def exit_json(self, **result):
             answer.update(result)
 
-    monkeypatch.setattr("ansible_collections.rackwright.baremetal.plugins.module_utils._door.AnsibleModule", Module)
+    monkeypatch.setattr("ansible_collections.rackwright.baremetal.plugins.module_utils._door._Module", Module)
     module_main(Door(argument_spec={}, run=lambda call: {"check": call.check_mode, "node": call.node}, fleet=True))
     assert answer["nodes"] == {"node1": {"check": True, "node": "node1", "changed": False}}

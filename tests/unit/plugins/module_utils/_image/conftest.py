@@ -80,13 +80,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not path.is_file():
             return self.answer(404, b"<html>no such file</html>")
         data = path.read_bytes()
-        match = re.fullmatch(r"bytes=(\d+)-", wanted or "")
+        match = re.fullmatch(r"bytes=(\d+)-(\d*)", wanted or "")
         if not match or not server.ranges:
             return self.answer(200, data)
         start = int(match[1])
         if start >= len(data):
             return self.answer(416, b"")
-        return self.answer(206, data[start:], {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"})
+        end = min(len(data), int(match[2] or len(data)) + 1)
+        return self.answer(206, data[start:end], {"Content-Range": f"bytes {start}-{end - 1}/{len(data)}"})
 
     def answer(self, status, body, headers=()):
         self.send_response(status)

@@ -105,7 +105,7 @@ def test_killed_job_is_noticed(job, gate):
 
 def test_another_job_is_refused(job, gate):
     job.start(ONE, gate)
-    with pytest.raises(BaremetalError, match="another image is being written"):
+    with pytest.raises(BaremetalError, match="other work is being done on the disks"):
         job.start(OTHER, gate)
     gate.open()
     job.join()

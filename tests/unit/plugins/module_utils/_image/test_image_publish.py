@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import gzip
 import hashlib
 import json
 import os
@@ -79,6 +80,37 @@ def test_qcow2_by_http(raw, root, server):
     assert (record["digest"], record["format"]) == (sha256(raw), "qcow2")
     assert "secret" not in json.dumps(record)
     assert publish.publish("some", url, "sha512:" + digits, str(root))[0] is False
+
+
+@needs_qemu_img
+@pytest.mark.parametrize("form, options, packer", [
+    ("raw", [], "xz"), ("raw", [], "zstd"), ("qcow2", ["-c"], "gzip"), ("qcow2", [], "bzip2"),
+    ("vmdk", [], None), ("vmdk", ["-o", "subformat=streamOptimized"], "gzip"), ("vpc", ["-o", "force_size=on"], None),
+    ("vpc", ["-o", "subformat=fixed,force_size=on"], "xz"), ("vhdx", [], None),
+])
+def test_every_form_of_source(root, tmp_path, form, options, packer):
+    # VHDX counts in MiB.
+    raw = make_raw(tmp_path / "a.raw", 24 * MIB, [(MIB, 300_000), (13 * MIB + 100, 2 * MIB)])
+    src = tmp_path / "a, b.img"
+    subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", form, *options, raw, src], check=True)
+    if packer:
+        packed = tmp_path / "packed"
+        packed.write_bytes(subprocess.run([packer, "-c", src], check=True, stdout=subprocess.PIPE).stdout)
+        src = packed
+    changed, record = publish.publish("some", str(src), sha256(src), str(root))
+    assert changed
+    assert record["digest"] == sha256(raw)
+    name = {"xz": "xz", "zstd": "zst", "gzip": "gz", "bzip2": "bz2"}.get(packer)
+    assert record["format"] == {"vpc": "vhd"}.get(form, form) + (f".{name}" if name else "")
+    assert record["manifest"]["sector_size"] == 512
+    assert publish.publish("some", str(src), sha256(src), str(root))[0] is False
+
+
+def test_packed_twice(root, raw):
+    src = raw.parent / "twice"
+    src.write_bytes(gzip.compress(gzip.compress(b"data")))
+    with pytest.raises(BaremetalError, match="packed twice.*gz inside gz"):
+        publish.publish("some", str(src), sha256(src), str(root))
 
 
 def test_another_algorithm_or_source_of_the_same_content(published, root, raw, monkeypatch):
@@ -176,14 +208,23 @@ def test_a_full_disk_leaves_nothing(raw, root, monkeypatch, place):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
-def test_a_really_full_disk_leaves_nothing(raw, tmp_path):
+@pytest.mark.parametrize("form", ["raw", "gz", pytest.param("qcow2", marks=needs_qemu_img)])
+def test_a_really_full_disk_leaves_nothing(raw, tmp_path, form):
+    """Full while compressing, while unpacking, and while converting."""
+    src = tmp_path / "src"
+    if form == "qcow2":
+        subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, src], check=True)
+    else:
+        src.write_bytes(gzip.compress(raw.read_bytes()) if form == "gz" else raw.read_bytes())
     small = tmp_path / "small"
     small.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", small], check=True)
     try:
-        with pytest.raises(BaremetalError, match="not enough space"):
-            publish.publish("some", str(raw), sha256(raw), str(small))
+        with pytest.raises(BaremetalError, match="not enough space.*nothing was left behind"):
+            publish.publish("some", str(src), sha256(src), str(small))
         assert tree(small) == ["images"]
+        subprocess.run(["mount", "-o", "remount,size=64m", small], check=True)
+        assert publish.publish("some", str(src), sha256(src), str(small))[1]["digest"] == sha256(raw)
     finally:
         subprocess.run(["umount", small], check=True)
 

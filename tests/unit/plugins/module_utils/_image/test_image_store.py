@@ -75,16 +75,22 @@ def test_a_cut_seek_table_is_refused(table, data):
         seekable.parse_table(text[:data.draw(st.integers(0, len(text) - 1))])
 
 
-@given(st.binary(max_size=5000))
+def unpacked(data, size):
+    buffer = bytearray(size)
+    seekable.decompress(data, buffer)
+    return buffer
+
+
+@given(st.binary(min_size=1, max_size=5000))
 def test_frame_round_trip(data):
-    assert seekable.decompress(seekable.compress(data), len(data)) == data
+    assert unpacked(seekable.compress(data), len(data)) == data
 
 
 def test_a_frame_that_announces_more_is_not_unpacked():
     with pytest.raises(BaremetalError, match="damaged"):
-        seekable.decompress(seekable.compress(bytes(64 * MIB)), 4096)
+        unpacked(seekable.compress(bytes(64 * MIB)), 4096)
     with pytest.raises(BaremetalError, match="damaged"):
-        seekable.decompress(b"no frame", 4096)
+        unpacked(b"no frame", 4096)
 
 
 @st.composite
@@ -111,7 +117,7 @@ def test_stored_image_is_the_raw_image(tmp_path_factory, made, seed):
     table = compressed[-stored.table_size:]
     position, rest = 0, content
     for frame in seekable.parse_table(table):
-        assert seekable.decompress(compressed[position:position + frame.compressed], frame.raw) == rest[:frame.raw]
+        assert unpacked(compressed[position:position + frame.compressed], frame.raw) == rest[:frame.raw]
         position, rest = position + frame.compressed, rest[frame.raw:]
     assert not rest and position + len(table) == len(compressed)
     # The map: every range is what it says and within one frame, everything else is zero.

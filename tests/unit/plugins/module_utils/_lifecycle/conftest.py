@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A registry with one node, and runs that are real processes."""
+"""A short way to enrol, and runs that are real processes."""
 
 from __future__ import annotations
 
@@ -33,16 +33,6 @@ engine = open_registry(url)
 controller = {"run_id": f"run-{os.getpid()}", "host": socket.gethostname(), "place": place(), "pid": os.getpid(),
               "start_time": process_start_time(os.getpid()), "user": "alice"}
 """
-
-
-@pytest.fixture
-def url(tmp_path):
-    return f"sqlite:///{tmp_path}/registry.db"
-
-
-@pytest.fixture
-def engine(url):
-    return open_registry(url)
 
 
 @pytest.fixture

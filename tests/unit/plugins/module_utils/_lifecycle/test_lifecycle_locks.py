@@ -94,6 +94,19 @@ def test_check_mode_foresees_the_take_over_and_writes_nothing(engine, enrol, run
     assert nodes.get(engine, "node1") == before
 
 
+@pytest.mark.parametrize(("stage", "elsewhere", "said"), [
+    ("deploying", False, "To do: wait for that run to end, or end it: kill 7 on host1; its lock then falls by itself."),
+    ("clean wait", False, "To do: wait for that run to end, end its wait for the machine with abort.yml, or end it: kill 7 on host1"),
+    ("deploying", True, "it was last heard of at 2026-01-31T12:00:00. To do: .*; its lock then falls by itself, 60 s after it was last heard of."),
+])
+def test_refusal_says_how_to_end_the_owner(run, stage, elsewhere, said):
+    lock = types.SimpleNamespace(
+        run_id="r", user="alice", host="host1", pid=7, since="2026-01-31T11:00:00", heartbeat="2026-01-31T12:00:00", stage=stage,
+        place="elsewhere" if elsewhere else run["place"])
+    with pytest.raises(BaremetalError, match=said):
+        raise locks.refuse(lock, "node1")
+
+
 def test_pid_used_again_is_another_process(run):
     assert _process.is_running(run["pid"], run["start_time"])
     assert not _process.is_running(run["pid"], run["start_time"] + 1)
@@ -168,9 +181,14 @@ def test_one_heartbeat_keeps_the_lease_and_ends_with_the_run(engine, enrol, proc
     # Nothing of the run is held open: a pipe that stays open would hang whoever reads it.
     targets = [os.readlink(f"/proc/{processes[0]}/fd/{name}") for name in os.listdir(f"/proc/{processes[0]}/fd")]
     assert not [target for target in targets if target.startswith("pipe:")], targets
+    lock = types.SimpleNamespace(**nodes.get(engine, "node1")["lock"], place="another boot", start_time=1)
+    assert not locks.is_dead(lock, now())
     owner.kill()
     owner.wait()
     assert wait_for(lambda: not _alive(processes[0]))
+    # Other hosts need not wait until the last beat is old.
+    lock.heartbeat = nodes.get(engine, "node1")["lock"]["heartbeat"]
+    assert locks.is_dead(lock, now())
 
 
 def _alive(pid):

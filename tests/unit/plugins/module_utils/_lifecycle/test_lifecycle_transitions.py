@@ -146,24 +146,26 @@ def test_failed_check_leaves_the_node_alone(engine, put, run):
 
 
 @pytest.mark.parametrize(("flags", "state", "verb", "cure"), [
-    ({"maintenance": True, "maintenance_reason": "fan"}, "available", "deploy", "fan.*maintenance: false"),
-    ({"maintenance": True}, "active", "rebuild", "maintenance: false"),
-    ({"retired": True}, "available", "deploy", "retired: false"),
-    ({"retired": True}, "manageable", "provide", "retired: false"),
-    ({"protected": True}, "active", "undeploy", "protected: false"),
-    ({"protected": True}, "active", "rebuild", "protected: false"),
+    ({"maintenance": True, "maintenance_reason": "fan"}, "available", "deploy", "fan.*maintenance=false"),
+    ({"maintenance": True}, "active", "rebuild", "maintenance=false"),
+    ({"retired": True}, "available", "deploy", "retired=false"),
+    ({"retired": True}, "manageable", "provide", "retired=false"),
+    ({"protected": True}, "active", "undeploy", "protected=false"),
+    ({"protected": True}, "active", "rebuild", "protected=false"),
 ])
 def test_guards_say_how_to_lift_them(engine, put, enrol, run, flags, state, verb, cure):
     put(state, **flags)
     with pytest.raises(BaremetalError, match=cure):
         transitions.begin(engine, "node1", verb, run)
-    enrol(**{key: False for key in flags if key != "maintenance_reason"})
+    with engine.begin() as connection:
+        nodes.set_flags(connection, "node1", {key: False for key in flags if key != "maintenance_reason"})
     assert transitions.begin(engine, "node1", verb, run)["provision_state"] in states.TRANSIENT
 
 
 def test_flags_that_a_state_does_not_allow():
     def node(state, **more):
-        return {"name": "node1", "provision_state": state, "protected": False, "retired": False, "maintenance": False, **more}
+        return {"name": "node1", "provision_state": state, "protected": False, "protected_reason": None, "retired": False,
+                "maintenance": False, "instance": None, "allocation": None, **more}
     guards.check_change(node("active"), {"protected"})
     guards.check_change(node("manageable"), {"retired"})
     guards.check_change(node("available", protected=True, retired=True), {"protected", "retired"})
@@ -174,7 +176,256 @@ def test_flags_that_a_state_does_not_allow():
     for state in ("enroll", "manageable", "available", "adopt failed"):
         guards.check_removal(node(state))
     guards.check_removal(node("active", maintenance=True))
+    guards.check_removal(node("adopt failed", instance=INSTANCE))
+    with pytest.raises(BaremetalError, match="instance u1.*maintenance=true"):
+        guards.check_removal(node("manageable", instance=INSTANCE))
     with pytest.raises(BaremetalError, match="undeploy it first"):
         guards.check_removal(node("active"))
-    with pytest.raises(BaremetalError, match="protected: false"):
+    with pytest.raises(BaremetalError, match="protected=false"):
         guards.check_removal(node("active", maintenance=True, protected=True))
+
+
+def holds(engine, state, controller):
+    with engine.begin() as connection:
+        transitions.locks.acquire(connection, "node1", controller, state)
+
+
+@pytest.mark.parametrize(("state", "after"), [
+    ("inspect wait", "inspect failed"), ("clean wait", "clean failed"), ("wait call-back", "deploy failed"), ("rescue wait", "rescue failed"),
+    ("service wait", "service failed"), ("clean hold", "clean failed"), ("deploy hold", "deploy failed"), ("service hold", "service failed"),
+])
+def test_abort_ends_waiting_at_once_whoever_waits(engine, put, run, state, after):
+    put(state)
+    other = {**run, "run_id": "other", "user": "alice"}
+    if state in states.WAIT:
+        holds(engine, state, other)
+    assert transitions.abort(engine, "node1", run, check_mode=True)["provision_state"] == after
+    assert nodes.get(engine, "node1")["provision_state"] == state
+    moved = transitions.abort(engine, "node1", run)
+    node = nodes.get(engine, "node1")
+    assert (moved["previous_state"], moved["provision_state"]) == (state, node["provision_state"]) == (state, after)
+    assert node["lock"] is None and f"{state}" in node["last_error"] and "bob@" in node["last_error"]
+    # An abort is no fault of the machine.
+    assert (node["maintenance"], node["fault"]) == (False, None)
+    entry = transitions.history(engine, "node1")[-1]
+    assert (entry["event"], entry["from_state"], entry["to_state"], entry["error"]) == ("abort", state, after, node["last_error"])
+    with pytest.raises(BaremetalError, match=f"does not hold the node, so it cannot report done. Seen: abort by bob@.* led to state {after}"):
+        transitions.advance(engine, "node1", "done", other)
+
+
+@pytest.mark.parametrize("state", sorted(states.TRANSIENT))
+def test_abort_of_work_names_the_owner_that_lives_and_buries_the_dead(engine, put, run, dead, state):
+    put(state)
+    other = {**run, "run_id": "other", "user": "alice"}
+    holds(engine, state, other)
+    before = nodes.get(engine, "node1")
+    told = transitions.abort(engine, "node1", run, check_mode=True)["deferred"]
+    for fact in ("run other", "alice@", before["lock"]["since"], f"in state {state}", f"kill {run['pid']} on {run['host']}"):
+        assert fact in told
+    assert nodes.get(engine, "node1") == before
+    moved = transitions.abort(engine, "node1", run)
+    assert (moved["provision_state"], moved["deferred"]) == (state, told)
+    for event in set(states.EVENTS[state]) - {"fail"}:
+        with pytest.raises(BaremetalError, match="was aborted"):
+            transitions.advance(engine, "node1", event, other)
+    assert transitions.advance(engine, "node1", "fail", other, error="aborted")["provision_state"] == states.failure_state(state)
+    # An abort is no fault of the machine.
+    assert nodes.get(engine, "node1")["fault"] is None
+    with engine.begin() as connection:
+        connection.execute(update(NODES).values(provision_state=state, work=None))
+    holds(engine, state, other)
+    with engine.begin() as connection:
+        transitions.locks.release(connection, "node1")
+    holds(engine, state, dead)
+    assert transitions.abort(engine, "node1", run)["provision_state"] == states.failure_state(state)
+    node = nodes.get(engine, "node1")
+    assert node["lock"] is None and "eve@" in node["last_error"] and "bob@" in node["last_error"]
+
+
+@pytest.mark.parametrize("state", sorted(states.STATES - states.OWNED - states.HOLD - {"service failed"}))
+def test_abort_where_nothing_is_under_way(engine, put, run, state):
+    put(state)
+    before = nodes.get(engine, "node1")
+    moved = transitions.abort(engine, "node1", run)
+    assert moved["provision_state"] == moved["previous_state"] == state
+    assert nodes.get(engine, "node1") == before and transitions.history(engine, "node1") == []
+
+
+def test_abort_of_a_failed_service_gives_the_node_back(engine, put, run):
+    put("active")
+    transitions.begin(engine, "node1", "service", run)
+    transitions.advance(engine, "node1", "fail", run, error="no room")
+    assert nodes.get(engine, "node1")["fault"] == "service failure"
+    # A second one that is aborted while it waits is no cure of what the first one left.
+    transitions.begin(engine, "node1", "service", run)
+    transitions.advance(engine, "node1", "wait", run)
+    assert transitions.abort(engine, "node1", run)["provision_state"] == "service failed"
+    assert nodes.get(engine, "node1")["fault"] == "service failure"
+    assert transitions.abort(engine, "node1", run)["provision_state"] == "active"
+    node = nodes.get(engine, "node1")
+    assert (node["last_error"], node["maintenance"], node["maintenance_reason"], node["fault"]) == (None, False, None, None)
+
+
+def test_a_failed_service_is_a_fault_beyond_an_undeploy(engine, put, run):
+    put("active")
+    transitions.begin(engine, "node1", "service", run)
+    transitions.advance(engine, "node1", "fail", run, error="no room")
+    transitions.begin(engine, "node1", "undeploy", run)
+    for event in ("clean", "done"):
+        transitions.advance(engine, "node1", event, run)
+    node = nodes.get(engine, "node1")
+    assert (node["provision_state"], node["fault"], node["maintenance_reason"]) == ("available", "service failure", "no room.")
+
+
+@pytest.mark.parametrize(("flags", "kept"), [
+    ({"maintenance": True, "maintenance_reason": "fan"}, (True, "fan", None)),
+    ({"maintenance": True, "maintenance_reason": "BMC", "fault": "power failure"}, (True, "BMC", "power failure"))])
+def test_abort_of_a_failed_service_leaves_maintenance_that_is_of_others(engine, put, run, flags, kept):
+    put("service failed")
+    with engine.begin() as connection:
+        nodes.set_flags(connection, "node1", flags)
+    assert transitions.abort(engine, "node1", run)["provision_state"] == "active"
+    node = nodes.get(engine, "node1")
+    assert (node["maintenance"], node["maintenance_reason"], node["fault"]) == kept
+
+
+@pytest.mark.parametrize(("state", "abortable", "after"), [
+    ("clean wait", True, "clean failed"), ("clean wait", False, "clean wait"), ("service wait", False, "service wait"),
+    ("wait call-back", False, "deploy failed"),
+])
+def test_step_that_is_not_abortable_is_not_cut_short(engine, put, run, state, abortable, after):
+    put(state)
+    holds(engine, state, {**run, "run_id": "other"})
+    with engine.begin() as connection:
+        nodes.set_work(connection, "node1", {"steps": [], "step": {"step": "update_firmware", "abortable": abortable}})
+    moved = transitions.abort(engine, "node1", run)
+    assert (moved["provision_state"], bool(moved["deferred"])) == (after, after == state)
+    assert nodes.get(engine, "node1")["work"]["step"].get("abort_after", False) is (after == state)
+
+
+@pytest.mark.parametrize(("verb", "state", "waits", "held"), [("deploy", "available", "wait call-back", "deploy hold"),
+                                                              ("provide", "manageable", "clean wait", "clean hold")])
+def test_held_node_goes_on_in_the_same_ramdisk(engine, put, run, dead, verb, state, waits, held):
+    put(state)
+    nonce = transitions.begin(engine, "node1", verb, dead)["nonce"]
+    assert transitions.advance(engine, "node1", "hold", dead)["provision_state"] == held
+    # Nobody holds the lock now, and nobody has died.
+    assert nodes.get(engine, "node1")["lock"] is None
+    with pytest.raises(BaremetalError, match="possible from here: abort, unhold"):
+        transitions.begin(engine, "node1", "deploy", run)
+    assert nodes.get(engine, "node1")["provision_state"] == held
+    moved = transitions.begin(engine, "node1", "unhold", run)
+    assert (moved["provision_state"], moved["nonce"], moved["node"]["lock"]["run_id"]) == (waits, nonce, "own")
+    assert transitions.advance(engine, "node1", "resume", run)["nonce"] == nonce
+    transitions.advance(engine, "node1", "done", run)
+    assert nodes.get(engine, "node1")["work"] is None
+
+
+def test_failed_cleaning_is_a_fault_until_one_succeeds(engine, put, run):
+    put("manageable")
+    transitions.begin(engine, "node1", "provide", run)
+    transitions.advance(engine, "node1", "fail", run, error="node1: disk on fire.")
+    node = nodes.get(engine, "node1")
+    assert (node["maintenance"], node["fault"], node["maintenance_reason"]) == (True, "clean failure", "node1: disk on fire.")
+    # Its cure is not forbidden, whatever else is.
+    transitions.begin(engine, "node1", "manage", run)
+    guards.check(nodes.get(engine, "node1"), "clean")
+    with pytest.raises(BaremetalError, match="Seen: fault clean failure: node1: disk on fire"):
+        guards.check(nodes.get(engine, "node1"), "deploy")
+    transitions.begin(engine, "node1", "provide", run)
+    transitions.advance(engine, "node1", "done", run)
+    node = nodes.get(engine, "node1")
+    assert (node["provision_state"], node["maintenance"], node["fault"], node["maintenance_reason"]) == ("available", False, None, None)
+
+
+def test_cleaning_by_hand_that_failed_begins_again_with_the_same_verb(engine, put, run):
+    put("manageable")
+    transitions.begin(engine, "node1", "clean", run)
+    transitions.advance(engine, "node1", "fail", run, error="node1: disk on fire.")
+    assert transitions.begin(engine, "node1", "clean", run, check_mode=True)["provision_state"] == "cleaning"
+    assert nodes.get(engine, "node1")["provision_state"] == "clean failed"
+    begun = transitions.begin(engine, "node1", "clean", run)
+    assert (begun["previous_state"], begun["provision_state"], begun["node"]["target_provision_state"]) == ("clean failed", "cleaning", "manageable")
+    assert [(entry["from_state"], entry["to_state"]) for entry in transitions.history(engine, "node1")[-2:]] == [
+        ("clean failed", "manageable"), ("manageable", "cleaning")]
+    # What has no chance leaves the node where it was.
+    transitions.advance(engine, "node1", "fail", run, error="node1: disk on fire.")
+    with engine.begin() as connection:
+        nodes.set_flags(connection, "node1", {"maintenance": True, "fault": None})
+    with pytest.raises(BaremetalError, match="in maintenance"):
+        transitions.begin(engine, "node1", "clean", run)
+    assert nodes.get(engine, "node1")["provision_state"] == "clean failed"
+
+
+def test_cleaning_of_a_dead_run_is_a_fault_too(engine, put, run, dead):
+    put("cleaning")
+    holds(engine, "cleaning", dead)
+    assert transitions.begin(engine, "node1", "manage", run)["node"]["fault"] == "clean failure"
+
+
+def test_maintenance_of_an_operator_stays(engine, put, run):
+    put("manageable", maintenance=True, maintenance_reason="fan")
+    for event in ("fail", "done"):
+        transitions.begin(engine, "node1", "provide", run)
+        transitions.advance(engine, "node1", event, run, error="disk on fire")
+        node = nodes.get(engine, "node1")
+        assert (node["maintenance"], node["maintenance_reason"], node["fault"]) == (True, "fan", None)
+        if event == "fail":
+            transitions.begin(engine, "node1", "manage", run)
+    with pytest.raises(BaremetalError, match="in maintenance. Seen: fan"):
+        guards.check(node, "clean")
+
+
+def test_enrolment_that_speaks_of_maintenance_makes_it_the_operators(engine, put, enrol, run):
+    put("cleaning")
+    holds(engine, "cleaning", run)
+    transitions.advance(engine, "node1", "fail", run, error="disk on fire")
+    enrol(rack="r1")
+    assert nodes.get(engine, "node1")["fault"] == "clean failure"
+    enrol(maintenance=True)
+    assert (nodes.get(engine, "node1")["maintenance"], nodes.get(engine, "node1")["fault"]) == (True, None)
+    enrol(maintenance=False)
+    assert (nodes.get(engine, "node1")["maintenance"], nodes.get(engine, "node1")["maintenance_reason"]) == (False, None)
+
+
+@pytest.mark.parametrize("flags", [{"retired": True}, {}])
+def test_where_a_cleaning_ends(engine, put, run, flags):
+    put("active", **flags)
+    transitions.begin(engine, "node1", "undeploy", run, instance=INSTANCE)
+    transitions.advance(engine, "node1", "clean", run)
+    assert transitions.advance(engine, "node1", "done", run)["provision_state"] == ("manageable" if flags else "available")
+    assert nodes.get(engine, "node1")["lock"] is None
+    if not flags:
+        transitions.begin(engine, "node1", "manage", run)
+        transitions.begin(engine, "node1", "clean", run)
+        assert transitions.advance(engine, "node1", "done", run)["provision_state"] == "manageable"
+
+
+def test_time_of_deployment_is_that_of_the_deploy(engine, put, run):
+    put("active")
+    transitions.begin(engine, "node1", "service", run, instance={**INSTANCE, "deployed_at": "2026-01-31T12:00:00+00:00"})
+    transitions.advance(engine, "node1", "done", run)
+    assert nodes.get(engine, "node1")["instance"]["deployed_at"] == "2026-01-31T12:00:00+00:00"
+    transitions.begin(engine, "node1", "rebuild", run)
+    transitions.advance(engine, "node1", "done", run)
+    assert nodes.get(engine, "node1")["instance"]["deployed_at"] == nodes.get(engine, "node1")["provision_updated_at"]
+
+
+def test_run_from_which_a_node_was_taken_knows(engine, put, enrol, run):
+    """A controller that slept may wake up in the middle of its work, long after another has done it."""
+    def lost(controller):
+        with engine.begin() as connection:
+            return transitions.locks.lost(connection, ["node1", "node2"], controller)
+    put("available")
+    enrol("node2")
+    slept = {**run, "run_id": "slept"}
+    transitions.begin(engine, "node1", "deploy", slept)
+    assert lost(slept) == set()
+    transitions.advance(engine, "node1", "wait", slept)
+    transitions.abort(engine, "node1", run)
+    assert lost(slept) == {"node1"} and lost(run) == set()
+    transitions.begin(engine, "node1", "deploy", run)
+    transitions.advance(engine, "node1", "done", run)
+    assert lost(slept) == {"node1"} and lost(run) == set()
+    transitions.begin(engine, "node1", "undeploy", slept)
+    assert lost(slept) == set()

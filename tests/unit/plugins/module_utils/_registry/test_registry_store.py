@@ -12,15 +12,18 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 
 import pytest
 import sqlalchemy
 from alembic.autogenerate import compare_metadata
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
-from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import migrations, nodes
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import images, migrations, nodes, schema, store
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
-from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.tables import METADATA
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.tables import HISTORY, LOCKS, METADATA
+from sqlalchemy import event, insert
 
 ROOT = pathlib.Path(open_registry.__code__.co_filename).parents[6]
 MODULE = open_registry.__module__
@@ -40,17 +43,40 @@ def test_absent_file_is_not_made_unless_asked(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_registry_that_was_taken_away_is_not_made_anew(tmp_path):
+    url = f"sqlite:///{tmp_path}/registry.db"
+    engine = open_registry(url)
+    assert engine in store.opened()
+    for path in tmp_path.iterdir():
+        path.unlink()
+    assert open_registry(url, create=False) is None
+    assert engine not in store.opened()
+    assert os.listdir(tmp_path) == []
+
+
+def test_process_that_is_forked_goes_on_with_the_engine(engine, enrol, url):
+    enrol("node1", address="192.0.2.1")
+    child = os.fork()
+    if not child:
+        taken = False
+        try:
+            taken = open_registry(url) is engine and nodes.set_power_states(engine, {"node1": "on"}) is None
+        finally:
+            os._exit(not taken)
+    assert os.waitpid(child, 0)[1] == 0
+    assert nodes.get(engine, "node1")["power_state"] == "on"
+
+
 def test_migrations_lead_to_the_tables_of_the_code(engine):
     with engine.begin() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
 
 
-def test_second_opening_changes_nothing(url, engine):
-    with engine.begin() as connection:
-        before = connection.exec_driver_sql("PRAGMA schema_version").scalar()
+def test_second_opening_changes_nothing(engine):
+    statements = []
+    event.listen(engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
     migrations.upgrade(engine)
-    with engine.begin() as connection:
-        assert connection.exec_driver_sql("PRAGMA schema_version").scalar() == before
+    assert statements and not [text for text in statements if text.startswith(("CREATE", "ALTER", "INSERT", "UPDATE", "DELETE"))]
 
 
 def test_old_schema_is_brought_forward_with_its_data(engine, enrol, monkeypatch):
@@ -64,6 +90,50 @@ def test_old_schema_is_brought_forward_with_its_data(engine, enrol, monkeypatch)
     with engine.begin() as connection:
         assert connection.exec_driver_sql("SELECT shelf, address FROM nodes").one() == ("top", "192.0.2.1")
         assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() == ["9002"]
+
+
+@pytest.mark.parametrize("released", [version for version, step in migrations.MIGRATIONS])
+def test_every_released_schema_is_brought_forward_with_its_data(url, released):
+    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
+    old = {
+        "nodes": {"name": "node1", "rack": "rack3", "driver": "ipmi", "provision_state": "deploying", "target_provision_state": "active", "power_state": "on",
+                  "address": "192.0.2.1", "system_uuid": "6695eb01-f6a4-8304-79aa-97f2502e193f", "serial": "S1", "bmc_key": "198.51.100.1:623/",
+                  "maintenance": False, "last_error": "it broke", "credential": {"env": "BMC_PASSWORD"}, "instance": {"image": "debian-12"},
+                  "details": {"bmc": {"address": "198.51.100.1"}, "owner": "lab", "traits": ["CUSTOM_GPU"]},
+                  "created_at": "2026-01-01T00:00:00+00:00", "updated_at": "2026-01-02T00:00:00+00:00", "provision_updated_at": "2026-01-02T00:00:00+00:00"},
+        "ports": {"address": "52:54:00:00:00:01", "node": "node1", "position": 0, "pxe_enabled": True, "name": "eth0"},
+        "locks": {"node": "node1", "run_id": "run1", "host": "c1", "pid": 1, "start_time": 2 ** 40, "user": "alice", "stage": "deploying", "nonce": "ab",
+                  "since": "2026-01-01T00:00:00+00:00", "heartbeat": "2026-01-01T00:00:00+00:00"},
+        "history": {"node": "node1", "at": "2026-01-01T00:00:00+00:00", "who": "alice@c1", "run_id": "run1", "event": "deploy",
+                    "from_state": "available", "to_state": "deploying", "duration": 1.5, "error": None, "instance": {"image": "debian-12"}},
+        "images": {"name": "debian-12", "digest": "sha256:aa", "published_at": "2026-01-01T00:00:00Z", "record": {"name": "debian-12"}},
+    }
+    with engine.begin() as connection:
+        operations = Operations(MigrationContext.configure(connection))
+        for version, step in migrations.MIGRATIONS:
+            step(operations)
+            if version == released:
+                break
+        connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+        connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{released}')")
+        tables = sqlalchemy.MetaData()
+        tables.reflect(connection)
+        for name, row in old.items():
+            connection.execute(insert(tables.tables[name]).values(row))
+    engine = open_registry(url)
+    node = nodes.get(engine, "node1")
+    assert {key: node[key] for key in ("rack", "driver", "provision_state", "target_provision_state", "power_state", "address", "serial", "last_error",
+                                       "owner", "traits", "instance", "boot_mac", "work")} == {
+        "rack": "rack3", "driver": "ipmi", "provision_state": "deploying", "target_provision_state": "active", "power_state": "on", "address": "192.0.2.1",
+        "serial": "S1", "last_error": "it broke", "owner": "lab", "traits": ["CUSTOM_GPU"], "instance": {"image": "debian-12"},
+        "boot_mac": "52:54:00:00:00:01", "work": None}
+    assert nodes.credential(engine, "node1") == {"env": "BMC_PASSWORD"}
+    assert images.list_images(engine) == [{"name": "debian-12"}]
+    with engine.begin() as connection:
+        assert connection.execute(sqlalchemy.select(LOCKS)).one().start_time == 2 ** 40
+        assert connection.execute(sqlalchemy.select(HISTORY)).one().duration == 1.5
+        connection.execute(insert(HISTORY).values(**old["history"]))
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
 
 
 def test_failed_migration_leaves_the_old_schema(engine, monkeypatch):
@@ -84,12 +154,50 @@ def test_registry_of_a_newer_release_is_refused(engine, url):
         migrations.upgrade(engine)
 
 
-def test_no_connection_stays_open(engine, enrol, tmp_path):
-    """A SQLite connection that is open while Ansible forks breaks the locking of parent and child."""
+def test_what_the_database_cannot_do_is_one_paragraph(engine, url):
+    with pytest.raises(BaremetalError, match="registry: the registry cannot be read or written.*To do: ") as refusal, engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("ATTACH '/proc/nowhere/x.db' AS other")
+        else:
+            connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+    assert "\n" not in str(refusal.value)
+
+
+def test_postgresql_url_needs_no_driver(postgresql_server):
+    engine = open_registry(postgresql_server.new_database().replace("+psycopg", ""))
+    assert engine.driver == "psycopg" and nodes.list_nodes(engine) == []
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_enrolments_at_the_same_time_do_not_meet(url):
+    """Two that enrol the same new nodes in different orders: one finds nothing to do, neither fails."""
+    code = (f"import sys\nfrom {MODULE} import one_at_a_time, open_registry\nfrom {nodes.__name__} import upsert\nfrom {schema.__name__} import normalise\n"
+            "engine = open_registry(sys.argv[1])\nprint('ready', flush=True)\nsys.stdin.readline()\n"
+            "with engine.begin() as connection:\n    one_at_a_time(connection)\n"
+            "    print(sum(upsert(connection, normalise({'name': f'n{number}', 'driver': 'manual'}), None,"
+            " same_credential=lambda old, new: True)[0] for number in eval(sys.argv[2])))\n")
+    open_registry(url)
+    children = [
+        subprocess.Popen([sys.executable, "-c", code, url, numbers], env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for numbers in ("range(50)", "range(49, -1, -1)")
+    ]
+    for child in children:
+        assert child.stdout.readline() == "ready\n"
+    for child in children:
+        child.stdin.write("go\n")
+        child.stdin.flush()
+    told = [child.communicate() for child in children]
+    assert [error for said, error in told] == ["", ""]
+    assert sorted(int(said) for said, error in told) == [0, 50]
+
+
+def test_no_connection_stays_open(engine, enrol):
+    """A connection that is open while Ansible forks breaks parent and child: the locking of SQLite, the protocol of PostgreSQL."""
+    before = set(os.listdir("/proc/self/fd"))
     enrol()
     nodes.list_nodes(engine)
-    held = [os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{name}")]
-    assert not [path for path in held if path.startswith(str(tmp_path))]
+    assert set(os.listdir("/proc/self/fd")) == before
 
 
 def test_processes_that_make_a_registry_at_the_same_time(url, tmp_path):
@@ -130,17 +238,52 @@ def test_other_files_are_no_registries(tmp_path):
     assert path.read_text() == "nodes: []\n" * 1000
 
 
-def test_writers_wait_for_each_other(engine, enrol, tmp_path):
+def test_writers_wait_for_each_other(engine, enrol, url):
     enrol()
-    other = sqlite3.connect(tmp_path / "registry.db", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    other.execute("UPDATE nodes SET power_state = 'on'")
     code = f"import sys\nfrom {MODULE} import open_registry\nfrom {nodes.__name__} import set_power_state\n" \
            "set_power_state(open_registry(sys.argv[1]), 'node1', 'off')\n"
-    child = subprocess.Popen([sys.executable, "-c", code, f"sqlite:///{tmp_path}/registry.db"], env={**os.environ, "PYTHONPATH": str(ROOT)})
-    with pytest.raises(subprocess.TimeoutExpired):
-        child.wait(3)
-    other.execute("COMMIT")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE nodes SET power_state = 'on'")
+        child = subprocess.Popen([sys.executable, "-c", code, url], env={**os.environ, "PYTHONPATH": str(ROOT)})
+        with pytest.raises(subprocess.TimeoutExpired):
+            child.wait(3)
     assert child.wait(30) == 0
     assert nodes.get(engine, "node1")["power_state"] == "off"
+
+
+def test_journal_mode_waits_for_others(tmp_path):
+    """SQLite does not wait by itself when the change of the mode finds the file locked."""
+    path = tmp_path / "registry.db"
+    path.touch()
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("CREATE TABLE guest (number INTEGER)")
+    threading.Timer(0.5, other.execute, ["ROLLBACK"]).start()
+    with open_registry(f"sqlite:///{path}").begin() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
     other.close()
+
+
+def test_file_that_may_not_be_written_is_one_paragraph(tmp_path, monkeypatch):
+    path = tmp_path / "registry.db"
+    path.write_text("nodes: []\n" * 1000)
+    monkeypatch.setattr(store, "_BUSY_TIMEOUT", 3600)
+    with pytest.raises(BaremetalError, match="not a database"):
+        # Only a lock is waited for.
+        open_registry(f"sqlite:///{path}")
+
+
+def test_disk_without_room_is_told_as_what_it_is(tmp_path):
+    engine = open_registry(f"sqlite:///{tmp_path}/registry.db")
+    with engine.begin() as connection:
+        # SQLite fails then as it does where the disk is full.
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+    with pytest.raises(BaremetalError, match="registry: the registry cannot be read or written.*Seen: database or disk is full. To do: see to the room"):
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+            for number in range(1000):
+                connection.exec_driver_sql("INSERT INTO history (node, at, who, event, error) VALUES ('n', 't', 'w', 'e', ?)", ("x" * 500,))
+    with engine.begin() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM history").scalar() == 0
+    with pytest.raises(sqlalchemy.exc.IntegrityError), engine.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO history (node) VALUES ('n')")

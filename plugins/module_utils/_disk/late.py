@@ -1,0 +1,34 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Disks that appear late: controllers and enclosures take their time after the machine has booted."""
+
+from __future__ import annotations
+
+import time
+
+from .devices import list_disks as list_all
+from .hints import NoMatch, select
+from .partitions import settle
+
+# Seconds that a disk gets to appear, and between two looks.
+PATIENCE = 30
+INTERVAL = 1
+
+
+def find_disk(hints, *, skip=(), list_disks=list_all, patience=PATIENCE, node=None):
+    """Return the one disk of this machine that meets the hints, and wait for it while none does.
+
+    hints, skip: as select takes them. list_disks: function that returns the disks. patience: seconds.
+    Raises BaremetalError for bad hints and several matches at once, for no match when the time is over.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return select(list_disks(), hints, skip, node=node)
+        except NoMatch as error:
+            if time.monotonic() >= deadline:
+                raise NoMatch(error.what, node=node, stage=error.stage, seen="%s, for %d s" % (error.seen, patience), cure=error.cure) from None
+        time.sleep(INTERVAL)
+        settle(node=node)

@@ -1,0 +1,140 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Writing an image over an earlier one: what is on the disk already is neither fetched nor written.
+
+The block map carries a digest for every range, so comparing takes no more than reading the disk.
+Private to the collection; may change at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+
+from . import blockmap, seekable
+from .._errors import BaremetalError
+from .publication import DISK, seek_table, unpack
+from .stream import Stream
+from .target import EDGE, Target, aligned
+
+# Ranges looked at to guess whether comparing is worth it, and of how many bytes at most if there are such.
+_PROBES = 24
+_PROBE_SIZE = 256 * 1024
+
+
+def resembles(image, device):
+    """Whether a disk holds so much of an image that comparing first is worth it.
+
+    Looks at a few ranges all over the disk. A guess: whatever it says, the image is written completely.
+
+    :param image: an :class:`~.publication.Image`.
+    :param device: path of the device.
+    :returns: True when at least a quarter of them are as in the image.
+    """
+    size = image.size
+    # Not the ends: they change with every deploy, and the last block may be no whole one.
+    ranges = [part for part in image.block_map.ranges
+              if part.first * blockmap.BLOCK_SIZE >= EDGE and (part.last + 1) * blockmap.BLOCK_SIZE <= size - EDGE]
+    ranges = [part for part in ranges if (part.last - part.first + 1) * blockmap.BLOCK_SIZE <= _PROBE_SIZE] or ranges
+    probes = ranges[::max(1, len(ranges) // _PROBES)][:_PROBES]
+    target = Target(device)
+    buffer = aligned(seekable.FRAME_SIZE)
+    same = 0
+    try:
+        for part in probes:
+            view = buffer[:(part.last - part.first + 1) * blockmap.BLOCK_SIZE]
+            try:
+                target.read(view, part.first * blockmap.BLOCK_SIZE)
+            except OSError:
+                # Too small, or unreadable there: whoever writes will tell.
+                continue
+            same += hashlib.sha256(view).hexdigest() == part.digest
+    finally:
+        target.close()
+    return bool(probes) and same * 4 >= len(probes)
+
+
+class Renewal:
+    """One pass over a disk that holds an earlier image.
+
+    :param image: the :class:`~.publication.Image` to write.
+    :param target: the :class:`~.target.Target`, whose edges were remembered before they were cleared.
+    """
+
+    def __init__(self, image, target):
+        self._image = image
+        self._target = target
+        self._places = None
+        self._lock = threading.Lock()
+
+    def run(self, work, crew):
+        """Hand all frames with data out to a :class:`~.crew.Crew`."""
+        for item in work:
+            if item.ranges:
+                crew.submit(self._frame, crew, item)
+            if crew.failed:
+                return
+
+    def _frame(self, crew, item):
+        old, new = crew.buffer("old"), crew.buffer("new")
+        runs = [(start, self._target.whole(end)) for start, end in item.runs()]
+        try:
+            for start, end in runs:
+                self._target.read(old[start:end], item.start + start)
+            known = True
+        except OSError:
+            # A disk may well take a write where it cannot be read; and if it does not, it will tell.
+            known = False
+        written = 0
+        if known and self._same(item, old):
+            new = old
+        else:
+            unpack(item, self._fetch(item.number), new)
+            for start, end in runs:
+                for first, last in _changed(old, new, start, end) if known else [(start, end)]:
+                    self._target.write(new[first:last], item.start + first)
+                    written += last - first
+        for start, end in runs:
+            # The ends are put back whole.
+            self._target.keep(new[start:end], item.start + start)
+        self._target.leave(max(0, item.mapped_size - written))
+        crew.add(item.mapped_size)
+
+    def _same(self, item, old):
+        gaps = list(item.gaps())
+        gaps.append((item.raw_size, self._target.whole(item.raw_size)))
+        return all(not old[start:end].tobytes().strip(b"\0") for start, end in gaps) \
+            and all(hashlib.sha256(old[start:end]).hexdigest() == digest for start, end, digest in item.spans())
+
+    def _fetch(self, number):
+        """The compressed frame of a number, by a request of its own."""
+        with self._lock:
+            if self._places is None:
+                places, position = [], 0
+                for frame in seek_table(self._image)[0]:
+                    places.append((position, position + frame.compressed))
+                    position += frame.compressed
+                self._places = places
+        start, end = self._places[number]
+        data = bytearray(end - start)
+        with Stream(self._image.url + DISK, "fetch the image", start=start, end=end) as stream:
+            if stream.readinto(data) != len(data):
+                raise BaremetalError("the published image is cut off", stage="fetch the image",
+                                     seen=f"it ends after {stream.position} bytes", cure=seekable.PUBLISH_AGAIN)
+        return data
+
+
+def _changed(old, new, start, end):
+    """Spans of whole blocks that differ, as (start, end) between ``start`` and ``end``."""
+    before, after = old[start:end].tobytes(), new[start:end].tobytes()
+    spans = []
+    for position in range(0, end - start, blockmap.BLOCK_SIZE):
+        behind = min(position + blockmap.BLOCK_SIZE, end - start)
+        if before[position:behind] != after[position:behind]:
+            if spans and spans[-1][1] == start + position:
+                spans[-1] = spans[-1][0], start + behind
+            else:
+                spans.append((start + position, start + behind))
+    return spans

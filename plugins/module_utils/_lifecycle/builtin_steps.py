@@ -1,0 +1,44 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The steps that the collection brings; their names are those of Ironic's interfaces and steps. Private; may change at any time.
+
+Priorities are those of the ironic-python-agent, but for one: erase_devices has 10 there and 0 here, as Bifrost sets it. Nobody's disk is
+emptied, for hours, because a node is provided; whoever wants that says so in steps_priorities.
+"""
+
+from __future__ import annotations
+
+_ROLE = "rackwright.baremetal.steps"
+_EVERYWHERE = ["clean", "deploy", "service"]
+
+
+def _out_of_band(name, verbs, options=None, *, reboots=False):
+    return {"name": name, "role": _ROLE, "tasks_from": name.replace(".", "_"), "verbs": verbs, "in_band": False, "reboot_requested": reboots,
+            "options": options or {}}
+
+
+def _erase(name, priority):
+    return {"name": f"deploy.{name}", "role": "rackwright.baremetal.clean", "tasks_from": name, "verbs": ["clean"], "priority": priority, "abortable": True}
+
+
+BUILT_IN = (
+    _erase("erase_devices_metadata", 99),
+    _erase("erase_devices", 0),
+    _erase("erase_devices_express", 0),
+    _out_of_band("bios.apply_configuration", _EVERYWHERE, {"settings": {"type": "dict", "required": True}}, reboots=True),
+    _out_of_band("bios.factory_reset", _EVERYWHERE, reboots=True),
+    _out_of_band("raid.create_configuration", ["clean", "deploy"], {
+        "target_raid_config": {"type": "dict", "required": True}, "delete_existing": {"type": "bool", "default": False}}, reboots=True),
+    _out_of_band("raid.delete_configuration", ["clean"], reboots=True),
+    _out_of_band("firmware.update", _EVERYWHERE, {
+        "component": {"type": "str", "required": True}, "version": {"type": "str", "required": True}, "image": {"type": "str"},
+        "src": {"type": "path"}}, reboots=True),
+    _out_of_band("management.reset_bmc", _EVERYWHERE, {"kind": {"type": "str", "default": "graceful", "choices": ["graceful", "forced"]}}),
+    _out_of_band("management.reset_secure_boot_keys_to_default", _EVERYWHERE),
+    _out_of_band("management.clear_secure_boot_keys", _EVERYWHERE),
+)
+
+# The tasks of them all, as (role, tasks file): these are known to be there.
+TASKS = frozenset((step["role"], step.get("tasks_from", "main")) for step in BUILT_IN)

@@ -1,0 +1,138 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What no two nodes may share: names, MAC and other addresses, serial numbers, UUIDs and BMCs. Private; may change at any time.
+
+All functions work inside a transaction of the caller.
+"""
+
+from __future__ import annotations
+
+import urllib.parse
+
+from .._errors import BaremetalError
+from .tables import NODES, PORTS
+
+try:
+    from sqlalchemy import delete, select, update
+except ImportError:
+    select = None
+
+# Columns whose values belong to one node each, and what they are called.
+_OWN = {"address": "address", "system_uuid": "system UUID", "serial": "serial number"}
+
+# Ports on which a BMC itself answers, by Redfish and by IPMI. Behind another port of a host there may be another BMC.
+_OWN_PORTS = {443, 80, 623}
+
+
+def bmc_key(node):
+    """What tells one BMC from another: several systems may stand behind one address, several BMCs behind one gateway or bridge.
+
+    :param node: dict with driver and bmc.
+    :returns: ``host:port/system_id``, or ``host:port/channel-address`` behind a bridge; None without a BMC.
+    """
+    bmc = node.get("bmc")
+    if not bmc:
+        return None
+    parts = urllib.parse.urlsplit(bmc["address"] if "://" in bmc["address"] else f"//{_bracketed(bmc['address'])}")
+    port = bmc.get("port") or parts.port or {"http": 80, "ipmi": 623}.get(parts.scheme or node["driver"], 443)
+    bridged = [str(bmc[key]) for key in ("bridge_channel", "bridge_address") if bmc.get(key) is not None]
+    return f"{parts.hostname}:{port}/{bmc.get('system_id') or '-'.join(bridged)}"
+
+
+def _is_same_bmc(key, driver, other_key, other_driver):
+    """Whether two keys, as ``bmc_key`` makes them, mean one BMC.
+
+    Without a system_id Redfish has the only system there, which may be any. On the ports of its own a BMC is one, whichever way it is spoken to,
+    but for those that IPMI reaches over a bridge behind it.
+    """
+    if driver == other_driver == "ipmi":
+        return key == other_key
+    (host, port, system), (other_host, other_port, other_system) = _parts(key), _parts(other_key)
+    if host != other_host or (port != other_port and not {port, other_port} <= _OWN_PORTS):
+        return False
+    if "ipmi" in (driver, other_driver):
+        return not (system if driver == "ipmi" else other_system)
+    return system == other_system or not (system and other_system)
+
+
+def _parts(key):
+    place, dummy, system = key.partition("/")
+    host, dummy, port = place.rpartition(":")
+    return host, int(port), system
+
+
+def _bracketed(host):
+    # A bare IPv6 address has more than one colon, a host with a port exactly one.
+    return f"[{host}]" if host.count(":") > 1 and not host.startswith("[") else host
+
+
+def give_up(connection, node, old):
+    """Free what a node has now and will not have any more, for the others that are enrolled with it.
+
+    :param node: dict as ``schema.normalise`` returns it.
+    :param old: the record of the node.
+    """
+    gone = [column for column in _OWN if old[column] and old[column] != node.get(column)]
+    if bmc_key(old) != bmc_key(node):
+        gone.append("bmc_key")
+    if gone:
+        connection.execute(update(NODES).where(NODES.c.name == old["name"]).values(dict.fromkeys(gone)))
+    kept = {port["address"] for port in node["ports"]}
+    for port in old["ports"]:
+        if port["address"] not in kept:
+            connection.execute(delete(PORTS).where(PORTS.c.address == port["address"]))
+
+
+def refuse_names(connection, names):
+    """Refuse names of new nodes that differ from another one in the case of their letters alone.
+
+    Host names do not know case (RFC 4343): name servers and DHCP would take both for one machine.
+
+    :param names: list of the names that are enrolled together, each once.
+    :raises BaremetalError: naming both.
+    """
+    known = set(connection.execute(select(NODES.c.name)).scalars())
+    by_lower = {name.lower(): name for name in known}
+    for name in names:
+        other = by_lower.setdefault(name.lower(), name)
+        if other != name and name not in known:
+            raise BaremetalError(f"the name differs from that of node {other} in the case of its letters alone", node=name, stage="enrolment",
+                                 cure=f"write it as {other} if it is that node, or give it another name")
+
+
+def refuse(connection, node):
+    """Refuse a node that has what belongs to another one.
+
+    :param node: dict as ``schema.normalise`` returns it.
+    :raises BaremetalError: naming what it is and whose.
+    """
+    name = node["name"]
+    _refuse_name_of_both(connection, node)
+    found = [
+        (label, node[column], connection.execute(select(NODES.c.name).where(NODES.c[column] == node[column], NODES.c.name != name)).scalar())
+        for column, label in _OWN.items() if node.get(column)
+    ]
+    key = bmc_key(node)
+    if key:
+        at_host = NODES.c.bmc_key.startswith(f"{_parts(key)[0]}:", autoescape=True)
+        others = connection.execute(select(NODES.c.name, NODES.c.driver, NODES.c.bmc_key).where(at_host, NODES.c.name != name).order_by(NODES.c.name))
+        found.append(("BMC", key, next((other.name for other in others if _is_same_bmc(key, node["driver"], other.bmc_key, other.driver)), None)))
+    for port in node["ports"]:
+        found.append(("MAC address", port["address"], connection.execute(
+            select(PORTS.c.node).where(PORTS.c.address == port["address"], PORTS.c.node != name)).scalar()))
+    for label, value, other in found:
+        if other:
+            raise BaremetalError(f"the {label} {value} belongs to node {other} already", node=name, stage="enrolment",
+                                 cure=f"correct the hardware file, or remove {other} first")
+
+
+def _refuse_name_of_both(connection, node):
+    """A host and a group of one name cannot be told apart in an inventory."""
+    name, rack = node["name"], node.get("rack")
+    named = connection.execute(select(NODES.c.name).where(NODES.c.rack == name)).scalar()
+    if rack and (rack == name or connection.execute(select(NODES.c.name).where(NODES.c.name == rack)).scalar()):
+        raise BaremetalError(f"its rack {rack} has the name of a node", node=name, stage="enrolment", cure="give the rack another name")
+    if named:
+        raise BaremetalError(f"it has the name of the rack of node {named}", node=name, stage="enrolment", cure="give the node or the rack another name")

@@ -1,0 +1,143 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""In place of SSH: the simulated machine at an address answers as the ramdisk or the installed system that runs there.
+
+It runs no code of the modules; it does to the machine's disk what they would, and gives their results.
+"""
+
+from __future__ import annotations
+
+DOCUMENTATION = """
+name: ssh
+short_description: Talk to a simulated machine
+description: For tests. Pipelining must be on; where the machines are, RACKWRIGHT_MACHINES says.
+author: rackwright.baremetal contributors (@rackwright)
+extends_documentation_fragment:
+  - connection_pipelining
+options:
+  host:
+    description: Address of the machine.
+    type: str
+    vars:
+      - name: ansible_host
+"""
+
+import ast
+import base64
+import gzip
+import json
+import os
+import re
+from pathlib import Path
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.connection import ConnectionBase
+
+_ARGUMENT = {name: re.compile(rf"^{name}=(.*),$", re.M) for name in ("ansible_module", "params")}
+
+
+class Connection(ConnectionBase):
+    """A connection with what runs on a machine."""
+
+    transport = "ssh"
+    has_pipelining = True
+
+    def _connect(self):
+        self._state()
+        return self
+
+    def _state(self):
+        """What runs on the machine.
+
+        :raises AnsibleConnectionFailure: nothing does.
+        """
+        host = self.get_option("host")
+        self._machine = Path(os.environ["RACKWRIGHT_MACHINES"], host)
+        try:
+            state = json.loads(self._machine.with_name(f"{host}.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            state = {"runs": None}
+        if state["runs"] is None:
+            raise AnsibleConnectionFailure(f"ssh: connect to host {host} port 22: No route to host")
+        return state
+
+    def exec_command(self, cmd, in_data=None, sudoable=True):
+        """Answer a module, or say that any other command went well."""
+        state = self._state()
+        if not in_data:
+            return 0, b"", b""
+        text = in_data.decode()
+        module, params = (ast.literal_eval(pattern.findall(text)[-1]) for pattern in _ARGUMENT.values())
+        arguments = json.loads(params)["ANSIBLE_MODULE_ARGS"]
+        result = _answer(module.rpartition(".")[2], arguments, state, Disk(self._machine.with_name(f"{self.get_option('host')}.disk")))
+        return int(bool(result.get("failed"))), json.dumps(result).encode(), b""
+
+    def put_file(self, in_path, out_path):
+        """Not with pipelining."""
+        raise AnsibleConnectionFailure("the simulated machine takes no files: switch pipelining on")
+
+    fetch_file = put_file
+
+    def close(self):
+        """Nothing was opened."""
+
+
+class Disk:
+    """The disk of a machine, a sparse file: what was written to it stands at its begin."""
+
+    def __init__(self, path):
+        self._path = path
+
+    def read(self):
+        with open(self._path, "rb") as file:
+            return json.loads(file.read(1 << 20).partition(b"\0")[0] or b"{}")
+
+    def write(self, content):
+        with open(self._path, "r+b") as file:
+            file.write(json.dumps(content).encode() + b"\0")
+            os.fsync(file.fileno())
+
+
+def _answer(module, arguments, state, disk):
+    """What a module would return on the machine."""
+    if module == "instance_proof":
+        return _proof(arguments, state, disk.read())
+    interlock = arguments["interlock"]
+    if state["runs"] != "ramdisk" or interlock["nonce"] != state["nonce"] or interlock["serial"] != state["serial"]:
+        return {"failed": True, "msg": f"interlock: this is not the machine, or not the boot, that the run expects. Seen: {state}"}
+    if module == "hardware_info":
+        return {"changed": False, "root_disk": {"name": "/dev/vda", "serial": "DISK0", "by_path": None}, "hardware": {
+            "system": {"serial": state["serial"]}, "cpu": {"architecture": "x86_64", "count": 8}, "memory": {"total": 16 << 30, "physical_mb": 16 << 10},
+            "disks": [{"name": "/dev/vda", "size": 8 << 30, "serial": "DISK0"}]}}
+    if module == "disk_erase":
+        return _erased(arguments, disk)
+    if module == "disk_image":
+        # Half of it is on the disk before anybody waits, as on a real machine.
+        drive = arguments["config_drive"]
+        disk.write({"image_digest": arguments["digest"], "config_drive": drive, "whole": bool(arguments["wait"])})
+        return {"changed": True, "digest": arguments["digest"], "job": {"state": "done" if arguments["wait"] else "running"}}
+    if module == "efi_boot":
+        return {"changed": True, "boot_mode": "uefi"}
+    return {"failed": True, "msg": f"the simulated machine knows no module {module}"}
+
+
+def _erased(arguments, disk):
+    method = {"metadata": "metadata"}.get(arguments.get("grade", "metadata"), "overwrite")
+    plan = [{"device": "/dev/vda", "method": method, "text": f"/dev/vda, 8.0 GiB, serial DISK0: {method}, about 21 s"}]
+    if arguments["_ansible_check_mode"]:
+        return {"changed": True, "erased": [], "plan": plan, "skipped": []}
+    disk.write({})
+    erased = [{"device": "/dev/vda", "serial": "DISK0", "method": method}] if arguments.get("wait", True) else []
+    return {"changed": True, "erased": erased, "plan": plan, "skipped": []}
+
+
+def _proof(arguments, state, content):
+    if "installed" in content and state["runs"] == "disk" and f"netcfg/hostname string {arguments['hostname']}\n" in content["installed"]:
+        return {"changed": False, "proof": {"hostname": arguments["hostname"], "instance_uuid": None}}
+    drive = content.get("config_drive")
+    whole = state["runs"] == "disk" and content.get("whole") and content["image_digest"] == arguments.get("image_digest")
+    if not whole or arguments["instance_uuid"].encode() not in gzip.decompress(base64.b64decode(drive)):
+        return {"failed": True, "msg": f"proof: the system is not the one that was asked for. Seen: {state['runs']} runs, {content.get('image_digest')}"}
+    return {"changed": False, "proof": {"hostname": arguments["hostname"], "instance_uuid": arguments["instance_uuid"]}}

@@ -1,0 +1,293 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What drives say of erasing themselves, and making them do so, against tools that answer as the drives' specifications have it."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._disk import ata, nvme, scsi, surface
+from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.commands import CommandTimeout
+from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+
+class Tools:
+    """Programs that answer from a script, and remember what they were called with."""
+
+    def __init__(self, answers):
+        self._answers, self.calls = answers, []
+
+    def __call__(self, argv, *, stage=None, timeout=120, ok=(0,)):
+        self.calls.append(argv)
+        answer = self._answers(argv)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if isinstance(answer, bytes) else (answer or "").encode()
+
+    def did(self, word):
+        return [argv for argv in self.calls if any(word in part for part in argv)]
+
+
+def nothing(_progress):
+    """A report that nobody reads."""
+
+
+# NVMe
+
+def controller_data(oacs=0, fna=0, sanicap=0):
+    data = bytearray(4096)
+    struct.pack_into("<H", data, 256, oacs)
+    data[524] = fna
+    struct.pack_into("<I", data, 328, sanicap)
+    return bytes(data)
+
+
+def log_data(status, progress=0xFFFF, overwrite=0xFFFFFFFF, block=0xFFFFFFFF, crypto=0xFFFFFFFF):
+    return struct.pack("<HHIIII", progress, status, 0, overwrite, block, crypto) + bytes(492)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 0xFFFF), st.integers(0, 255), st.integers(0, 0xFFFFFFFF))
+def test_identify_controller(oacs, fna, sanicap):
+    found = nvme.parse_controller(controller_data(oacs, fna, sanicap))
+    assert found["format"] == bool(oacs & 0b10)
+    assert (found["format_all"], found["erase_all"], found["format_crypto"]) == (bool(fna & 1), bool(fna & 2), bool(fna & 4))
+    assert set(found["sanitize"]) == {name for name, bit in (("crypto", 1), ("block", 2), ("overwrite", 4)) if sanicap & bit}
+
+
+@settings(deadline=None)
+@given(st.integers(0, 63), st.booleans(), st.integers(0, 3), st.booleans())
+def test_a_format_keeps_the_format(lbaf, extended, pi, first):
+    data = bytearray(4096)
+    data[26] = lbaf & 15 | (lbaf >> 4) << 5 | extended << 4
+    data[29] = pi | first << 3
+    assert nvme.parse_namespace(bytes(data)) == {"lbaf": lbaf, "ms": int(extended), "pi": pi, "pil": int(first)}
+
+
+@pytest.mark.parametrize("status,state", [
+    (0, "never"), (1, "done"), (2, "running"), (3, "failed"), (4, "done"), (0x101, "done"), (0x0A, "running"), (7, "failed")])
+def test_sanitize_status(status, state):
+    found = nvme.parse_sanitize_log(log_data(status, 0x8000, block=90))
+    assert (found["state"], found["seconds"]) == (state, {"overwrite": None, "block": 90, "crypto": None})
+    assert found["progress"] == (0.5 if state == "running" else 1.0)
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=31))
+def test_answers_that_are_cut_off_are_refused(data):
+    for parse in (nvme.parse_controller, nvme.parse_namespace, nvme.parse_sanitize_log):
+        with pytest.raises(BaremetalError, match="is not whole"):
+            parse(data)
+
+
+def test_names_of_nvme_devices():
+    assert nvme.controller("/dev/nvme12n3") == "/dev/nvme12"
+    assert nvme.controller("/dev/nvme0n1p1") is None
+    assert nvme.controller("/dev/sda") is None
+
+
+def test_format_in_the_format_that_is():
+    data = bytearray(4096)
+    data[26], data[29] = 0x11, 0x09
+    tools = Tools(lambda argv: bytes(data) if "id-ns" in argv else None)
+    nvme.format_namespace("/dev/nvme0n1", crypto=True, timeout=600, runner=tools)
+    assert tools.calls[-1] == ["nvme", "format", "/dev/nvme0n1", "--ses=2", "--lbaf=1", "--ms=1", "--pi=1", "--pil=1", "--force", "--timeout=600000"]
+
+
+def test_sanitize_waits_for_one_that_runs_and_reports():
+    logs = iter([log_data(2, 0x4000), log_data(3), log_data(2, 0x8000), log_data(1)])
+    told = []
+    tools = Tools(lambda argv: next(logs) if "sanitize-log" in argv else None)
+    nvme.sanitize("/dev/nvme3n1", "block", timeout=60, report=told.append, runner=tools, sleep=nothing)
+    assert told == [0.25, 0.5]
+    assert tools.calls[2] == ["nvme", "sanitize", "/dev/nvme3", "--sanact=2"]
+
+
+@pytest.mark.parametrize("last,clock,message", [(3, [0, 0], "reports that its sanitize failed"), (2, [0, 61], "did not end within 60 seconds")])
+def test_sanitize_that_fails(last, clock, message):
+    logs, times = iter([log_data(0), log_data(last)]), iter(clock)
+    tools = Tools(lambda argv: next(logs) if "sanitize-log" in argv else None)
+    with pytest.raises(BaremetalError, match=message):
+        nvme.sanitize("/dev/nvme0n1", "crypto", timeout=60, report=nothing, runner=tools, sleep=nothing, clock=lambda: next(times))
+
+
+# ATA
+
+def hdparm(enabled="not", locked="not", frozen="not", enhanced=True, times="2min for SECURITY ERASE UNIT. 4min for ENHANCED SECURITY ERASE UNIT."):
+    return """
+/dev/sda:
+
+ATA device, with non-removable media
+\tModel Number:       EXAMPLE SSD
+Commands/features:
+\tEnabled\tSupported:
+\t   *\tSMART feature set
+\t    \tSecurity Mode feature set
+Security:\x20
+\tMaster password revision code = 65534
+\t\tsupported
+\t%s\tenabled
+\t%s\tlocked
+\t%s\tfrozen
+\tnot\texpired: security count
+\t%s\tsupported: enhanced erase
+\t%s
+Logical Unit WWN Device Identifier: 5000c500a1b2c3d4
+\tNAA\t\t: 5
+Checksum: correct
+""" % (enabled, locked, frozen, "" if enhanced else "not", times)
+
+
+def test_security_as_hdparm_shows_it():
+    assert ata.parse_security(hdparm(frozen="")) == {
+        "supported": True, "enabled": False, "locked": False, "frozen": True, "expired": False, "enhanced": True, "minutes": 2, "enhanced_minutes": 4}
+    assert ata.parse_security(hdparm(enabled="", locked="", enhanced=False, times="more than 508min for SECURITY ERASE UNIT.")) == {
+        "supported": True, "enabled": True, "locked": True, "frozen": False, "expired": False, "enhanced": False, "minutes": 508, "enhanced_minutes": None}
+    assert ata.parse_security("/dev/sdb:\n\nATA device\nChecksum: correct\n")["supported"] is False
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_no_text_breaks_the_parser(text):
+    for place in (text, "\nSecurity:\n" + text):
+        assert set(ata.parse_security(place)) == {"supported", "enabled", "locked", "frozen", "expired", "enhanced", "minutes", "enhanced_minutes"}
+
+
+class Drive:
+    """The security states of an ATA drive (ACS-3, 4.18), as hdparm shows them."""
+
+    def __init__(self, *, password=None, locked=False, frozen=False, erases=True):
+        self.password, self.locked, self.frozen, self.erases, self.erased = password, locked, frozen, erases, []
+
+    def __call__(self, argv):
+        if "-I" in argv:
+            return hdparm("" if self.password else "not", "" if self.locked else "not", "" if self.frozen else "not")
+        command, given_password = argv[3], argv[4]
+        if self.frozen or command == "--security-set-pass" and self.locked:
+            return BaremetalError("hdparm ended with code 5")
+        if command == "--security-set-pass":
+            self.password = given_password
+        elif given_password != self.password:
+            # hdparm tells of it and ends with success.
+            return "SG_IO: bad/missing sense data"
+        elif command == "--security-unlock":
+            self.locked = False
+        elif command == "--security-disable" and not self.locked:
+            self.password = None
+        elif command.startswith("--security-erase"):
+            if not self.erases:
+                self.locked = True
+                return BaremetalError("hdparm ended with code 5", seen="SECURITY_ERASE: Input/output error")
+            self.erased.append(command)
+            self.password, self.locked = None, False
+        return None
+
+
+@pytest.mark.parametrize("state", [{}, {"password": "NULL"}, {"password": "NULL", "locked": True}])
+@pytest.mark.parametrize("enhanced,command", [(False, "--security-erase"), (True, "--security-erase-enhanced")])
+def test_secure_erase_from_any_state_that_an_erase_leaves(state, enhanced, command):
+    drive = Drive(**state)
+    ata.secure_erase("/dev/sda", enhanced=enhanced, timeout=60, report=nothing, runner=Tools(drive))
+    assert (drive.erased, drive.password, drive.locked) == ([command], None, False)
+
+
+def test_a_drive_locked_by_somebody_else_is_tried_once():
+    tools = Tools(Drive(password="theirs", locked=True))
+    with pytest.raises(BaremetalError, match="locked with a password that no erase of ours"):
+        ata.secure_erase("/dev/sda", enhanced=False, timeout=60, report=nothing, runner=tools)
+    assert len(tools.did("--security-unlock")) == 1
+    assert not tools.did("--security-erase")
+
+
+def test_a_frozen_drive_is_left_alone():
+    tools = Tools(Drive(frozen=True))
+    with pytest.raises(BaremetalError, match="Seen: frozen.*rtcwake"):
+        ata.secure_erase("/dev/sda", enhanced=False, timeout=60, report=nothing, runner=tools)
+    assert [argv[1] for argv in tools.calls] == ["-I"]
+
+
+def test_a_failed_erase_leaves_no_lock():
+    drive = Drive(erases=False)
+    with pytest.raises(BaremetalError, match="Input/output error"):
+        ata.secure_erase("/dev/sda", enhanced=False, timeout=60, report=nothing, runner=Tools(drive))
+    assert (drive.password, drive.locked) == (None, False)
+
+
+def test_an_erase_that_takes_too_long_says_how_it_goes_on():
+    drive = Drive()
+    tools = Tools(lambda argv: CommandTimeout("hdparm did not end") if "--security-erase" in argv else drive(argv))
+    with pytest.raises(BaremetalError, match="within 60 seconds. Seen: it estimated 120 s.*unlocks the drive and erases again"):
+        ata.secure_erase("/dev/sda", enhanced=False, timeout=60, report=nothing, estimate=120, runner=tools)
+
+
+def test_success_with_the_password_still_set_is_none():
+    drive = Drive()
+    tools = Tools(lambda argv: None if "--security-erase" in argv else drive(argv))
+    with pytest.raises(BaremetalError, match="has not erased itself"):
+        ata.secure_erase("/dev/sda", enhanced=False, timeout=60, report=nothing, runner=tools)
+    assert drive.password is None
+
+
+# SCSI
+
+@pytest.mark.parametrize("support,expected", [(0, False), (1, False), (3, True), (5, True), (0x83, True)])
+def test_supported_operation_codes(support, expected):
+    assert scsi.parse_supported(bytes([0, support, 0, 10]) + bytes(10)) is expected
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=1))
+def test_an_empty_answer_supports_nothing(data):
+    assert scsi.parse_supported(data) is False
+
+
+def test_actions_of_a_scsi_drive():
+    tools = Tools(lambda argv: bytes([0, 3 if argv[4] in ("--sa=3", "--sa=1") else 1, 0, 0]))
+    assert scsi.abilities("/dev/sda", runner=tools) == ["crypto", "overwrite"]
+    assert scsi.abilities("/dev/sda", runner=Tools(lambda argv: BaremetalError("sg_opcodes ended with code 9"))) == []
+
+
+def test_sanitize_of_a_scsi_drive():
+    answers = iter(["Progress indication: 12.50% done\n", "Progress indication: 75.00% done\n", ""])
+    told = []
+    tools = Tools(lambda argv: next(answers) if argv[0] == "sg_requests" else None)
+    scsi.sanitize("/dev/sda", "overwrite", timeout=60, report=told.append, runner=tools, sleep=nothing)
+    assert tools.calls[0] == ["sg_sanitize", "--quick", "--early", "--overwrite", "--zero", "/dev/sda"]
+    assert told == [0.125, 0.75]
+    assert tools.calls[-1] == ["sg_turs", "/dev/sda"]
+
+
+def test_a_scsi_drive_that_is_not_ready_afterwards_has_failed():
+    tools = Tools(lambda argv: BaremetalError("sg_turs ended with code 2", seen="not ready") if argv[0] == "sg_turs" else None)
+    with pytest.raises(BaremetalError, match="not ready after its sanitize"):
+        scsi.sanitize("/dev/sda", "block", timeout=60, report=nothing, runner=tools, sleep=nothing)
+
+
+# Samples
+
+@settings(deadline=None)
+@given(st.integers(surface.SAMPLE // 512, 1 << 36), st.integers(1, 300), st.integers())
+def test_samples_lie_on_the_disk_and_everywhere_on_it(sectors, count, seed):
+    size = sectors * 512
+    found = surface.sample_offsets(size, count, seed)
+    assert found == sorted(set(found)) == surface.sample_offsets(size, count, seed)
+    assert (found[0], found[-1]) == (0, size - surface.SAMPLE)
+    assert all(offset % 512 == 0 and offset + surface.SAMPLE <= size for offset in found)
+    assert max(later - earlier for earlier, later in zip(found, found[1:] + [size])) <= 2 * (size // min(count, size // surface.SAMPLE) + surface.SAMPLE)
+
+
+SEEN = st.sampled_from(["zero", "ones", "a", "b", None])
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(SEEN, SEEN)), st.booleans())
+def test_what_samples_prove(pairs, zeroes):
+    found = surface.compare_samples([old for old, _new in pairs], [new for _old, new in pairs], zeroes=zeroes)
+    wrong = [number for number, (old, new) in enumerate(pairs) if new is None or (new != "zero" if zeroes else new in "ab" and new == old)]
+    assert found["failed"] == wrong
+    assert found["passed"] == found["taken"] - len(wrong) == len(pairs) - len(wrong)
