@@ -16,7 +16,7 @@ description:
   - For the C(rescue) of a block. C(ansible_failed_result) holds no C(msg) after some failures, and after that of a loop one that tells nothing.
   - Returns the message of the task, after a loop those of the items that failed, each once. A command's return code and last line of C(stderr) are
     added to its message.
-  - What C(no_log) hides is not returned: the result of the task still holds it.
+  - What C(no_log) hides is not returned, though the result of the task still holds it.
 options:
   _input:
     description: The result, as C(ansible_failed_result) holds it. An empty one stands for a failure of which Ansible leaves no result.

@@ -75,6 +75,14 @@ def test_no_and_two_matching_disks(virtual_rack, data_before):
 
 def test_damaged_image(virtual_rack, data_before):
     enroll(virtual_rack, lambda node: None)
+    # Another system's disk: of one that holds the image already, only the frames that differ are fetched.
+    for name in ("node1", "node2"):
+        with open(virtual_rack.RACK / "disks" / name / "target.raw", "r+b") as disk:
+            size = disk.seek(0, 2)
+            disk.truncate(0)
+            disk.truncate(size)
+            disk.seek(0)
+            disk.write(b"\x55" * (1 << 20))
     published = next((virtual_rack.BOOT / "http" / "images" / "debian-12").glob("*/disk.raw.zst"))
     whole = published.read_bytes()
     with open(published, "r+b") as stream:

@@ -12,10 +12,12 @@ import hashlib
 import json
 import os
 import re
-import urllib.error
 import urllib.parse
-import urllib.request
 import zlib
+from http.client import HTTPException
+
+from ansible.module_utils.urls import ConnectionError as UrlConnectionError
+from ansible.module_utils.urls import open_url
 
 from . import iso9660
 from .._errors import BaremetalError
@@ -97,12 +99,11 @@ def marks(image):
 
 
 def _fetch(url):
-    request = urllib.request.Request(url, headers={"User-Agent": "rackwright.baremetal"})
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
+        with open_url(url, timeout=_TIMEOUT, http_agent="rackwright.baremetal") as answer:
             data = answer.read(_FETCH_LIMIT + 1)
             length = answer.headers.get("Content-Length")
-    except (OSError, ValueError, urllib.error.URLError) as error:
+    except (OSError, ValueError, HTTPException, UrlConnectionError) as error:
         raise _bad(f"it cannot be fetched from {_shown(url)}", seen=getattr(error, "reason", None) or error,
                    cure="see that the controller reaches the server, and that the address is right") from None
     if len(data) > _FETCH_LIMIT:

@@ -65,7 +65,7 @@ def follow(dhcp=(), http=(), **more):
 
 def test_a_whole_boot():
     state = follow(DHCP, HTTP, address="192.0.2.11")
-    assert [item["stage"] for item in state.stages()] == list(progress.STAGES)
+    assert [item["stage"] for item in state.stages()] == list(progress.STAGES[:-2]), "the last two are of installers"
     assert [item["seconds"] for item in state.stages()] == [0.5, 2.5, 4, 6, 9, 30, 32.25]
     assert state.stages()[0]["time"] == "2026-11-23T11:04:51.000+00:00"
     assert state.host_key == KEY

@@ -61,7 +61,8 @@ with engine.begin() as connection:
     sound = connection.exec_driver_sql("PRAGMA integrity_check").scalar()
 states = [nodes.get(engine, name)["provision_state"] for name in ("node1", "node2")]
 again = [transitions.begin(engine, name, "manage", run)["provision_state"] for name in ("node1", "node2")]
-print(json.dumps({"told": told, "sound": sound, "states": states, "again": again, "history": [len(transitions.history(engine, name)) for name in ("node1", "node2")]}))
+history = [len(transitions.history(engine, name)) for name in ("node1", "node2")]
+print(json.dumps({"told": told, "sound": sound, "states": states, "again": again, "history": history}))
 """
 
 
