@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import journal, node_files, wait
+from ansible_collections.rackwright.baremetal.tests.simulators import boot_client
 
 MAC = "52:54:00:00:02:11"
 HYPHENS = "52-54-00-00-02-11"
@@ -233,6 +235,18 @@ def test_a_bad_configuration_leaves_the_old_one_in_place_and_running(site, wrong
     assert site.pids() == before
     assert site.url in site.curl(f"{site.url}/boot.ipxe")[1]
     assert boot_file(site.dhcp(MAC, "93:0000")) == "undionly.kpxe"
+
+
+def test_a_configuration_that_the_service_refuses_is_taken_back(site):
+    files = [site.root / name for name in ("nginx/nginx.conf", "dnsmasq/dnsmasq.conf", "http/boot.ipxe")]
+    before, pids = [file.read_text() for file in files], site.pids()
+    # The program's own check cannot see that another one has the port.
+    with boot_client.inside(site.server, lambda: socket.create_server((site.address, 8081))):
+        played = site.play(boot_server_http_port=8081, boot_server_lease_time="3h")
+    assert not played.ok and "Address already in use" in played.output and "the one before is in place and runs" in played.output, played.output
+    assert [file.read_text() for file in files] == before
+    assert site.pids()["nginx"] and site.pids()["dnsmasq"] == pids["dnsmasq"]
+    assert site.curl(f"{site.url}/boot.ipxe")[0] == "200"
 
 
 def test_a_changed_setting_is_told_in_check_mode_and_restarts_one_daemon(site):

@@ -29,6 +29,8 @@ _HOST_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 # Set here for every boot; a second value would undo them.
 _OWN_ARGUMENTS = ("BOOTIF", "initrd", "rackwright.beacon", "rackwright.journal", "rackwright.nonce", "rackwright.url")
 _SCRIPT = "boot.ipxe"
+# Name of the empty file that tells nginx which address may read the others.
+_READER = ".for-{}"
 
 
 def _checked(pattern, what, text, cure):
@@ -210,7 +212,7 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, ramdisk=No
 
     :param root: boot_server_root.
     :param mac: MAC address of the port that boots, with hyphens.
-    :param address: IPv4 address that DHCP gives it.
+    :param address: IPv4 address that DHCP gives it. nginx shows the files to no other.
     :param nonce: word that is new for each run; it is in the kernel command line and in the paths.
     :param keys: list of SSH public keys that may log in to the ramdisk as root; nothing with a tenant's system.
     :param arguments: see :func:`boot_arguments`.
@@ -252,6 +254,7 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, ramdisk=No
     wanted = [
         *([] if tenant else [(keys_file, keys_text)]),
         *((folder / nonce / name, text) for name, text in (files or {}).items()),
+        (folder / _READER.format(address), ""),
         (host_file, reservation),
         # Last, so that a node which is told to boot finds all it needs.
         (folder / _SCRIPT, script),
@@ -259,7 +262,7 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, ramdisk=No
     before = _files(folder, host_file, keys_file) + [(name, _digest(name, _read(folder / nonce / name))) for name in files or {}]
     after = [(_SCRIPT, script), ("authorized_keys", keys_text), ("reservation", reservation)]
     after += [(name, _digest(name, text)) for name, text in (files or {}).items()]
-    stale = [item for item in folder.iterdir() if item.name not in (nonce, _SCRIPT)] if folder.is_dir() else []
+    stale = [item for item in folder.iterdir() if item.name not in (nonce, _SCRIPT, _READER.format(address))] if folder.is_dir() else []
     todo = [(path, text) for path, text in wanted if _read(path) != text]
     if not check_mode:
         known = host_file.exists()

@@ -167,6 +167,8 @@ class Progress:
             self._reached("ipxe", event.time)
             if event.status == 404:
                 self.remarks["ipxe"] = "it asked for its boot script and there was none"
+            elif event.status == 403:
+                self.remarks["ipxe"] = f"its boot script was asked for from {event.client}, which is not its address, and not delivered"
         elif asked in ("kernel", "initrd") or head == "ramdisk" and rest:
             # The script of a tenant's system says what it loads; its files have any names.
             stage = asked or ("initrd" if rest[-1].startswith("initrd") else "kernel")

@@ -18,6 +18,7 @@ URL = "http://192.0.2.1:8080"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0fZcXTmTzc0bXyqUcR8bM6nDAHJnUuVHgYPEPfTU+/ operator@example.com"
 FOLDER = f"http/node/{MAC}"
 HOST = f"dnsmasq/hosts.d/{MAC}"
+READER = f"{FOLDER}/.for-192.0.2.11"
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def listing(root):
 def test_present(root, reloads):
     changed, before, after = present(root)
     assert changed and before == ""
-    assert listing(root) == [HOST, f"{FOLDER}/boot.ipxe", f"{FOLDER}/nonce-0001/authorized_keys"]
+    assert listing(root) == [HOST, READER, f"{FOLDER}/boot.ipxe", f"{FOLDER}/nonce-0001/authorized_keys"]
     script = (root / FOLDER / "boot.ipxe").read_text()
     assert script in after and KEY in after and "192.0.2.11" in after
     assert (
@@ -97,14 +98,14 @@ def test_keys_of_an_earlier_run_are_withdrawn(root, reloads):
     present(root)
     changed, before, after = present(root, nonce="nonce-0002")
     assert changed and "nonce-0001" in before and "nonce-0001" not in after
-    assert listing(root) == [HOST, f"{FOLDER}/boot.ipxe", f"{FOLDER}/nonce-0002/authorized_keys"]
-    assert not [name for name in os.listdir(root / FOLDER) if name.startswith(".")]
+    assert listing(root) == [HOST, READER, f"{FOLDER}/boot.ipxe", f"{FOLDER}/nonce-0002/authorized_keys"]
+    assert not [name for name in os.listdir(root / FOLDER) if name.startswith(".") and name != ".for-192.0.2.11"]
 
 
 def test_absent_keeps_the_address(root, reloads):
     present(root)
     predicted = node_files.absent(str(root), mac=MAC, check_mode=True)
-    assert len(listing(root)) == 3
+    assert len(listing(root)) == 4
     changed, before, after = node_files.absent(str(root), mac=MAC)
     assert (changed, before, after) == predicted
     assert changed and "boot.ipxe" in before and "boot.ipxe" not in after and "192.0.2.11" in after
@@ -127,6 +128,7 @@ def test_a_changed_address_is_told_to_dnsmasq(root, reloads):
     present(root)
     assert present(root, address="192.0.2.12")[0]
     assert len(reloads) == 1 and "192.0.2.12" in (root / HOST).read_text()
+    assert f"{FOLDER}/.for-192.0.2.12" in listing(root) and READER not in listing(root)
 
 
 def test_a_replaced_card_takes_the_reservation_over(root, reloads):
@@ -139,7 +141,7 @@ def test_an_address_of_another_node_is_refused(root, reloads):
     present(root)
     with pytest.raises(BaremetalError, match="reserved for another machine.*52:54:00:00:02:11 of node node1"):
         present(root, node="node2", mac="52-54-00-00-02-12")
-    assert listing(root) == [HOST, f"{FOLDER}/boot.ipxe", f"{FOLDER}/nonce-0001/authorized_keys"]
+    assert listing(root) == [HOST, READER, f"{FOLDER}/boot.ipxe", f"{FOLDER}/nonce-0001/authorized_keys"]
 
 
 def test_a_name_that_is_no_host_name_is_not_given_to_dhcp(root, reloads):
