@@ -21,7 +21,7 @@ import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
-from ...plugins.module_utils._boot import daemons
+from ...plugins.module_utils._boot import daemons, networks
 
 ROLE = Path(__file__).resolve().parents[2] / "roles/boot_server"
 _FOLDERS = ("http/node", "http/ramdisk", "http/images", "journal", "tftp", "dnsmasq/hosts.d", "nginx", "run/nginx", "log")
@@ -65,6 +65,9 @@ def _variables(root, space, given):
         boot_server_address="192.0.2.1", boot_server_network="192.0.2.0/24", boot_server__certificate={"stat": {}}, inventory_hostname="boot1",
         groups={"boot_servers": ["boot1"]}, hostvars={})
     found.update(given)
+    # As vars/main.yml has it with the filter, which is only found in a run of Ansible.
+    found["boot_server__networks"] = networks.plan(
+        [{key: found[f"boot_server_{key}"] for key in ("network", "interface", "address", "gateway", "dns")}, *found["boot_server_further_networks"]])
     return {name: _trusted(value) for name, value in found.items()}
 
 

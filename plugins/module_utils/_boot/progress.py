@@ -33,13 +33,15 @@ _LATEST = 253402300800
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _ACK = re.compile(r"DHCPACK\([^ )]+\) ([0-9.]+) ([0-9a-f]{2}(?::[0-9a-f]{2}){5})(?: .*)?", re.ASCII)
 _DISCOVER = re.compile(r"DHCPDISCOVER\([^ )]+\) (?:[0-9.]+ )?([0-9a-f]{2}(?::[0-9a-f]{2}){5})(?: (.*?) *)?", re.ASCII)
+# Another server gives the address, this one says what to load.
+_PROXY = re.compile(r"PXE\([^ )]+\) (?:[0-9.]+ )?([0-9a-f]{2}(?::[0-9a-f]{2}){5}) proxy", re.ASCII)
 _SENT = re.compile(r"sent (\S.*) to ([0-9a-f.:]+)", re.ASCII)
 _HOST_KEY = re.compile(r"ssh-ed25519 [A-Za-z0-9+/]{20,}={0,3}")
 
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened: ``kind`` is lease, refused, tftp or http; ``time`` in seconds since 1970."""
+    """One thing that happened: ``kind`` is lease, proxy, refused, tftp or http; ``time`` in seconds since 1970."""
 
     kind: str
     time: float
@@ -88,7 +90,7 @@ def dnsmasq_event(line, reference):
     """What a line of dnsmasq.log says.
 
     :param reference: a time near which the line was written, in seconds since 1970; it gives the year.
-    :returns: an Event of kind lease, refused or tftp, or None.
+    :returns: an Event of kind lease, proxy, refused or tftp, or None.
     """
     match = _DNSMASQ.fullmatch(line.rstrip())
     when = _moment(match.groups()[:5], reference) if match else None
@@ -98,6 +100,9 @@ def dnsmasq_event(line, reference):
     found = _ACK.fullmatch(text)
     if found:
         return Event("lease", when, mac=found.group(2).replace(":", "-"), client=found.group(1))
+    found = _PROXY.fullmatch(text)
+    if found:
+        return Event("proxy", when, mac=found.group(1).replace(":", "-"))
     found = _DISCOVER.fullmatch(text)
     if found and found.group(2):
         return Event("refused", when, mac=found.group(1).replace(":", "-"), remark=found.group(2))
@@ -147,6 +152,8 @@ class Progress:
             return
         if event.kind == "lease" and event.mac == self.mac:
             self.addresses.add(event.client)
+            self._reached("dhcp", event.time)
+        elif event.kind == "proxy" and event.mac == self.mac:
             self._reached("dhcp", event.time)
         elif event.kind == "refused" and event.mac == self.mac:
             self.remarks["dhcp"] = f"its DHCP request was turned down ({event.remark})"

@@ -1,0 +1,46 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The networks of a boot server: what is completed, and what is refused."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.rackwright.baremetal.plugins.filter.boot_networks import FilterModule
+from hypothesis import given, strategies
+
+plan = FilterModule().filters()["boot_networks"]
+MAIN = {"network": "192.0.2.0/24", "interface": "eth0", "address": "192.0.2.1", "gateway": "", "dns": []}
+
+
+def test_complete():
+    assert plan([MAIN, {"network": "203.0.113.128/25", "gateway": "203.0.113.129", "dns": ["192.0.2.53"]}]) == [
+        {**MAIN, "tag": "net0", "version": 4, "first": "192.0.2.0", "netmask": "255.255.255.0", "prefix": 24},
+        {"network": "203.0.113.128/25", "interface": "", "address": "", "gateway": "203.0.113.129", "dns": ["192.0.2.53"], "tag": "net1", "version": 4,
+         "first": "203.0.113.128", "netmask": "255.255.255.128", "prefix": 25}]
+
+
+@pytest.mark.parametrize(("changes", "said"), [
+    ({"network": "192.0.2.1/24"}, "has host bits set"), ({"network": "rack3"}, "give it in CIDR form"), ({"address": ""}, "only one of interface and address"),
+    ({"interface": ""}, "only one of interface and address"), ({"interface": "eth0 eth1"}, "no valid name"), ({"address": "198.51.100.1"}, "not one of its own"),
+    ({"gateway": "198.51.100.1"}, "not one of its own"), ({"gateway": "2001:db8::1"}, "not one of its own"), ({"dns": ["192.0.2.300"]}, "no IP address"),
+    ({"dns": ["192.0.2.53\nuser=root"]}, "no IP address"),
+])
+def test_what_makes_no_sense_is_refused(changes, said):
+    with pytest.raises(AnsibleFilterError, match=said):
+        plan([{**MAIN, **changes}])
+
+
+@given(strategies.lists(strategies.tuples(strategies.ip_addresses(v=4), strategies.integers(1, 30)), min_size=2, max_size=6))
+def test_networks_that_overlap_are_refused_and_others_are_not(given_networks):
+    networks = [ipaddress.ip_network((int(address), prefix), strict=False) for address, prefix in given_networks]
+    overlap = any(one.overlaps(other) for number, one in enumerate(networks) for other in networks[:number])
+    try:
+        assert [entry["network"] for entry in plan([{"network": str(network)} for network in networks])] == [str(network) for network in networks]
+        assert not overlap
+    except AnsibleFilterError:
+        assert overlap
