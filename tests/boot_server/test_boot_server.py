@@ -233,7 +233,7 @@ def test_a_bad_configuration_leaves_the_old_one_in_place_and_running(site, wrong
     assert not played.ok and said in played.output, played.output
     assert (site.root / file).read_text() == conf
     assert site.pids() == before
-    assert site.url in site.curl(f"{site.url}/boot.ipxe")[1]
+    assert "chain /node/" in site.curl(f"{site.url}/boot.ipxe")[1]
     assert boot_file(site.dhcp(MAC, "93:0000")) == "undionly.kpxe"
 
 
@@ -293,6 +293,14 @@ def test_removal(site):
     assert not site.root.exists()
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids.values())
     assert site.play(boot_server_state="absent").changed == 0
+
+
+def test_a_cache_is_made_and_removed(site):
+    played = site.play(boot_server_origin="http://192.0.2.9:8080")
+    assert played.ok and site.pids()["nginx"] and not site.pids()["dnsmasq"] and not (site.root / "http/boot.ipxe").exists(), played.output
+    assert site.curl(f"{site.url}/images/debian-12/0123456789abcdef/disk.bmap")[0] in ("502", "504")
+    played = site.play(boot_server_state="absent", boot_server_origin="http://192.0.2.9:8080")
+    assert played.ok and not site.root.exists(), played.output
 
 
 def test_removal_spares_what_is_not_ours(site):

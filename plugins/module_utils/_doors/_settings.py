@@ -19,6 +19,7 @@ STAGE = "plan"
 RAMDISK_BOOT = {
     "server": {"type": "str"},
     "server_url": {"type": "str"},
+    "images_url": {"type": "str"},
     "ssh_public_keys": {"type": "list", "elements": "str", "no_log": False},
     "ssh_private_key_file": {"type": "str", "no_log": False},
     "kernel_arguments": {"type": "raw", "default": ""},
@@ -42,6 +43,10 @@ def check_ramdisk_boot(settings, node):
         raise _unset(node, "ramdisk_boot_server_url", "at which address nodes find the boot server",
                      f"the host {settings['server']} has no boot_server_address",
                      "set boot_server_address for that host (inventory/group_vars/all/site.yml), or ramdisk_boot_server_url for the nodes")
+    if settings["images_url"] == "":
+        raise _unset(node, "ramdisk_boot_cache", "at which address the node finds the cache for its images",
+                     "ramdisk_boot_cache names a host that is not in the inventory, or has no boot_server_address",
+                     "correct ramdisk_boot_cache, or leave it out to fetch images from the boot server")
     if not settings["ssh_public_keys"]:
         raise _unset(node, "ramdisk_boot_ssh_public_keys", "which SSH key may log in to the ramdisk",
                      f"no readable file {settings['ssh_private_key_file']}.pub",

@@ -25,8 +25,10 @@ def test_complete():
 
 
 @pytest.mark.parametrize(("changes", "said"), [
-    ({"network": "192.0.2.1/24"}, "has host bits set"), ({"network": "rack3"}, "give it in CIDR form"), ({"address": ""}, "only one of interface and address"),
-    ({"interface": ""}, "only one of interface and address"), ({"interface": "eth0 eth1"}, "no valid name"), ({"address": "198.51.100.1"}, "not one of its own"),
+    ({"network": "192.0.2.1/24"}, "has host bits set"), ({"network": "rack3"}, "give it in CIDR form"),
+    ({"address": ""}, "only one of interface and address"),
+    ({"interface": ""}, "only one of interface and address"), ({"interface": "eth0 eth1"}, "no valid name"),
+    ({"address": "198.51.100.1"}, "not one of its own"),
     ({"gateway": "198.51.100.1"}, "not one of its own"), ({"gateway": "2001:db8::1"}, "not one of its own"), ({"dns": ["192.0.2.300"]}, "no IP address"),
     ({"dns": ["192.0.2.53\nuser=root"]}, "no IP address"),
 ])

@@ -15,7 +15,8 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._errors impor
 
 NODE = {"name": "node1", "boot_mac": "52:54:00:00:02:11"}
 GOOD = {
-    "server": "boot1", "server_url": "http://192.0.2.1:8080", "ssh_private_key_file": "~/.ssh/id_ed25519", "kernel_arguments": "console=ttyS0",
+    "server": "boot1", "server_url": "http://192.0.2.1:8080", "images_url": "http://192.0.2.2:8080",
+    "ssh_private_key_file": "~/.ssh/id_ed25519", "kernel_arguments": "console=ttyS0",
     "ssh_public_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0fZcXTmTzc0bXyqUcR8bM6nDAHJnUuVHgYPEPfTU+/ operator@example.com"],
     "timeouts": {"callback": 3600, "connect": "90"},
 }
@@ -29,6 +30,7 @@ def test_settings_that_work(change):
 @pytest.mark.parametrize(("change", "seen", "cure"), [
     ({"server": ""}, "no host in the inventory group boot_servers", "put the boot server into the group boot_servers"),
     ({"server_url": ""}, "the host boot1 has no boot_server_address", "set boot_server_address for that host"),
+    ({"images_url": ""}, "(ramdisk_boot_cache)", "leave it out to fetch images from the boot server"),
     ({"server_url": "https://192.0.2.1"}, "'https://192.0.2.1'", "http://ADDRESS:PORT"),
     ({"ssh_public_keys": []}, "no readable file ~/.ssh/id_ed25519.pub", "ssh-keygen"),
     ({"ssh_public_keys": None}, "no readable file ~/.ssh/id_ed25519.pub", "ssh-keygen"),
