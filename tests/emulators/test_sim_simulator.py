@@ -653,7 +653,7 @@ def test_pyghmi_console(ipmi):
     ipmi.change(0, sol_text="x" * 450)
     seen = []
     opened = pyghmi_console.Console(bmc["address"], bmc["username"], bmc["password"], port=bmc["port"], iohandler=seen.append, force=True)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while b"x" * 450 not in b"".join(part for part in seen if isinstance(part, bytes)) and time.monotonic() < deadline:
         pyghmi_console.session.Session.wait_for_rsp(timeout=0.2)
     opened.send_data("hello")
@@ -681,15 +681,17 @@ def test_ipmi_faults_that_lie(ipmi, ipmitool):
     assert "is off" in ipmitool("power", "status")
     assert ipmi.show()["boot_options"]["5"] == "0000000000"
     assert "OTHER99" in ipmitool("fru")
-    ipmi.faults("power_off_error", boot_timer={"seconds": 0.2})
+    ipmi.faults("power_off_error", boot_timer={"seconds": 60})
     ipmitool("power", "off", check=False)
     ipmitool("raw", "0", "8", "5", "0x80", "4", "0", "0", "0")
     assert ipmitool("raw", "0", "9", "5", "0", "0").split() == ["01", "05", "80", "04", "00", "00", "00"]
-    time.sleep(0.3)
+    # A minute is over, whatever this machine is busy with.
+    ipmi.faults("power_off_error", boot_timer={"seconds": 0.01})
+    time.sleep(0.1)
     assert ipmitool("raw", "0", "9", "5", "0", "0").split() == ["01", "05", "00", "04", "00", "00", "00"]
     ipmitool("raw", "0", "8", "3", "8")
     ipmitool("raw", "0", "8", "5", "0x80", "4", "0", "0", "0")
-    time.sleep(0.3)
+    time.sleep(0.1)
     assert ipmitool("raw", "0", "9", "5", "0", "0").split() == ["01", "05", "80", "04", "00", "00", "00"]
 
 
