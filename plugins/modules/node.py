@@ -63,6 +63,11 @@ options:
     type: list
     elements: dict
     required: true
+  provisioning_network:
+    description:
+      - Name of a network of type V(provisioning), see M(rackwright.baremetal.network), of which each of the nodes gets an address that has none, neither
+        from the file nor from an earlier run.
+    type: str
   state:
     description: Whether the nodes are in the registry.
     type: str
@@ -72,6 +77,7 @@ requirements:
   - jsonschema and netaddr (Python packages) on the controller
 seealso:
   - module: rackwright.baremetal.node_info
+  - module: rackwright.baremetal.network
 """
 
 EXAMPLES = r"""

@@ -60,7 +60,8 @@ RETURN = r"""
 nodes:
   description:
     - The records, by name. Each has the keys that M(rackwright.baremetal.node) takes (without the password in C(bmc)), and boot_mac,
-      provision_state, target_provision_state, power_state, power_sync_failures, fault, instance, allocation (its name and owner), work,
+      provision_state, target_provision_state, power_state, power_sync_failures, fault, instance, allocation (its name and owner), addresses
+      (that the registry gave it, each with C(network), C(link) and C(address)), work,
       last_error, lock (who works on the node) and the times created_at, updated_at, provision_updated_at and inspection_finished_at.
   type: list
   elements: dict

@@ -11,6 +11,7 @@ without a registry does not need it. plugins/action/controller.py sees to it tha
 from __future__ import annotations
 
 import contextlib
+import tempfile
 
 from .._errors import BaremetalError
 
@@ -27,6 +28,26 @@ def existing_registry(call):
         raise BaremetalError("there is no registry", stage="registry", seen=call.registry_url,
                              cure="enrol the node, which makes the registry, or correct the registry's URL")
     return engine
+
+
+@contextlib.contextmanager
+def declaration(call):
+    """A connection to the registry, which is made where there is none, for what is declared of many things at once.
+
+    It is one transaction, alone among its kind: when something is refused, nothing is written. Check mode does the same and takes it back, so that it
+    refuses the same; an empty registry, gone again at once, stands in for one that it must not make.
+    """
+    from .._registry.store import one_at_a_time, open_registry
+
+    engine = open_registry(call.registry_url, create=not call.check_mode, migrate=not call.check_mode)
+    with contextlib.ExitStack() as stack:
+        if engine is None:
+            engine = open_registry(f"sqlite:///{stack.enter_context(tempfile.TemporaryDirectory())}/registry.db")
+        connection = stack.enter_context(engine.begin())
+        one_at_a_time(connection)
+        yield connection
+        if call.check_mode:
+            connection.rollback()
 
 
 def warm_up():

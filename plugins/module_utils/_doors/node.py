@@ -6,34 +6,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
-
 from .._disk import hints
 from .._door import Door
 from .._errors import BaremetalError
 from .._lifecycle import guards, locks
-from .._registry import credentials, duplicates, nodes, schema
-from .._registry.store import one_at_a_time, open_registry
+from .._registry import addresses, credentials, duplicates, nodes, schema
 from ._options import REGISTRY
+from ._registry_access import declaration
 
 
 def run(call):
     """Enrol, update or remove nodes; every record is checked before the first one is written."""
-    engine = open_registry(call.registry_url, create=not call.check_mode, migrate=not call.check_mode)
-    if engine is not None:
-        return _work(call, engine)
-    # Check mode makes no registry; an empty one, gone again at once, stands in for it.
-    with tempfile.TemporaryDirectory() as directory:
-        return _work(call, open_registry(f"sqlite:///{directory}/registry.db"))
-
-
-def _work(call, engine):
     records = call.params["nodes"]
     for password in _passwords(records):
         call.secret(password)
     if call.params["state"] == "absent":
-        return _remove(call, engine, records)
+        return _remove(call, records)
     checked = [schema.normalise(record) for record in records]
     names = [node["name"] for node in checked]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -51,7 +39,7 @@ def _work(call, engine):
         if call.vault_encrypt is None or isinstance(password, dict):
             _reference(call, name, password)
     results = {}
-    with _transaction(call, engine) as connection:
+    with declaration(call) as connection:
         duplicates.refuse_names(connection, names)
         known = nodes.make_way(connection, checked)
         # In the order in which everybody takes hold of several nodes.
@@ -62,17 +50,19 @@ def _work(call, engine):
                 same_credential=lambda old, new, password=password: _same(call, old, new, password),
                 check=lambda connection, old, changing: _check_change(call, connection, old, changing))
             results[node["name"]] = {"name": node["name"], "changed": changed, "before": before, "after": after}
+        # When all have what the hardware file gives them.
+        for node in sorted(checked, key=lambda node: node["name"]):
+            if call.params["provisioning_network"] and not results[node["name"]]["after"]["address"]:
+                _give_address(call, connection, results[node["name"]])
     return _result([results[name] for name in names])
 
 
-@contextlib.contextmanager
-def _transaction(call, engine):
-    """One transaction for all: when a node is refused, nothing is written. Check mode does the same and takes it back, so that it refuses the same."""
-    with engine.begin() as connection:
-        one_at_a_time(connection)
-        yield connection
-        if call.check_mode:
-            connection.rollback()
+def _give_address(call, connection, result):
+    """Give an address to boot with to a node that has none."""
+    node = nodes.read(connection, result["name"], for_update=True)
+    locks.refuse_others(connection, node["name"], call.controller)
+    given = addresses.give(connection, node, call.params["provisioning_network"])[1]
+    result.update(changed=True, after={**result["after"], "address": given})
 
 
 def _reference(call, name, password):
@@ -121,12 +111,12 @@ def _check_removal(call, connection, node):
     guards.check_removal(node)
 
 
-def _remove(call, engine, records):
+def _remove(call, records):
     results = []
     for record in records:
         if not isinstance(record.get("name"), str):
             raise BaremetalError("a node to be removed has no name", stage="removal", cure="give every node its name")
-    with _transaction(call, engine) as connection:
+    with declaration(call) as connection:
         for record in sorted(records, key=lambda record: record["name"]):
             removed = nodes.remove(connection, record["name"], check=lambda connection, node: _check_removal(call, connection, node))
             results.append({"name": record["name"], "changed": removed, "before": {"enrolled": removed}, "after": {"enrolled": False}})
@@ -155,6 +145,7 @@ DOOR = Door(
         **REGISTRY,
         "nodes": {"type": "list", "elements": "dict", "required": True},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "provisioning_network": {"type": "str"},
     },
     run=run,
     names_node=False,

@@ -357,7 +357,7 @@ def _check_ramdisk(call, node, work, *, root_device=True):
     if missing:
         article = "an" if work[0] in "aeiou" else "a"
         raise BaremetalError(f"the registry lacks what {article} {work} needs", node=name, stage="plan", seen=f"missing: {', '.join(missing)}",
-                             cure="add it to the hardware file and enrol the node again")
+                             cure="add it to the hardware file and enrol the node again; an address can also be given by enroll_provisioning_network")
     if root_device:
         hints.parse(node["root_device"], node=name)
     if call.params["ramdisk_boot"] is not None:

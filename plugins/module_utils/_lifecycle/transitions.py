@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 
 from .._errors import BaremetalError, sentence
-from .._registry import allocations, inspections, nodes
+from .._registry import addresses, allocations, inspections, nodes
 from .._registry.store import database_now, now
 from .._registry.tables import HISTORY, NODES
 from . import guards, locks
@@ -263,6 +263,9 @@ def _move(connection, node, state, word, controller, *, error=None, target=None,
         # The history keeps what the node carried. What an adoption that failed said of it goes with the cleaning.
         values["instance"] = None
         allocations.release_node(connection, node["name"])
+    if previous == "cleaning" and word in ("done", "manage"):
+        # Not before: until it is cleaned the machine may run the old system, with its addresses.
+        addresses.release_tenant(connection, node["name"])
     if work is not None or word in ("done", "manage"):
         values["work"] = work or None
     connection.execute(update(NODES).where(NODES.c.name == node["name"]).values(**values))

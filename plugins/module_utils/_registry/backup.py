@@ -18,7 +18,7 @@ import tempfile
 
 from .._errors import BaremetalError
 from .store import one_at_a_time, open_registry
-from .tables import LOCKS, METADATA
+from .tables import LOCKS, METADATA, NODES
 
 try:
     from sqlalchemy import delete, func, insert, select, text
@@ -58,8 +58,9 @@ def restore(engine, path, kept, *, refuse, check_mode=False):
     with engine.begin() as connection:
         one_at_a_time(connection)
         if engine.dialect.name == "postgresql":
-            # In the order in which every transition takes them.
-            connection.execute(text(f"LOCK TABLE {', '.join(table.name for table in METADATA.sorted_tables)} IN ACCESS EXCLUSIVE MODE"))
+            # Nodes first, as everybody takes them.
+            tables = sorted(METADATA.sorted_tables, key=lambda table: table is not NODES)
+            connection.execute(text(f"LOCK TABLE {', '.join(table.name for table in tables)} IN ACCESS EXCLUSIVE MODE"))
         refuse(connection)
         present = _rows(connection)
         changed = {**present, LOCKS.name: []} != wanted

@@ -112,8 +112,29 @@ def _allocations(op):
     )
 
 
+def _networks(op):
+    op.create_table(
+        "networks",
+        sa.Column("name", sa.String(255), primary_key=True),
+        sa.Column("type", sa.String(32), nullable=False),
+        sa.Column("cidr", sa.String(64), nullable=False),
+        sa.Column("details", sa.JSON, nullable=False),
+        sa.Column("created_at", sa.String(40), nullable=False),
+        sa.Column("updated_at", sa.String(40), nullable=False),
+    )
+    op.create_table(
+        "addresses",
+        sa.Column("address", sa.String(64), primary_key=True),
+        sa.Column("network", sa.String(255), sa.ForeignKey("networks.name"), nullable=False),
+        sa.Column("node", sa.String(255), sa.ForeignKey("nodes.name", ondelete="CASCADE"), nullable=False, index=True),
+        sa.Column("link", sa.String(255), nullable=False),
+        sa.Column("created_at", sa.String(40), nullable=False),
+        sa.UniqueConstraint("network", "node", "link", name="uq_addresses_network_node_link"),
+    )
+
+
 # (version, migration), oldest first.
-MIGRATIONS = (("0001", _initial), ("0002", _lock_place), ("0003", _allocations))
+MIGRATIONS = (("0001", _initial), ("0002", _lock_place), ("0003", _allocations), ("0004", _networks))
 
 # Any number that nothing else in the database locks by.
 _UPGRADE_LOCK = 0x7261636B

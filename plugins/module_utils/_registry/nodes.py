@@ -8,7 +8,8 @@ A node record has the keys name, rack, driver, bmc (without password), ports, ad
 boot_mac (the MAC address of the first port with pxe_enabled), boot_mode, resource_class, root_device, properties,
 traits, automated_clean, disable_power_off, description, owner, lessee, site, location, network_data, extra, provision_state,
 target_provision_state, power_state, power_sync_failures, maintenance, maintenance_reason, fault, protected, protected_reason, retired, retired_reason,
-instance, allocation (name and owner, or None), work, last_error, lock, created_at, updated_at, provision_updated_at, inspection_finished_at.
+instance, allocation (name and owner, or None), addresses (that the registry gave it: list of dicts with network, link and address), work,
+last_error, lock, created_at, updated_at, provision_updated_at, inspection_finished_at.
 Of its properties those that the hardware file does not give are what an inspection found; so are traits, resource_class and description by
 the rules of the site. The inventory of that inspection is no part of it.
 """
@@ -16,9 +17,9 @@ the rules of the site. The inventory of that inspection is no part of it.
 from __future__ import annotations
 
 from .._errors import BaremetalError
-from . import duplicates
+from . import addresses, duplicates
 from .store import among, now
-from .tables import ALLOCATIONS, LOCKS, NODES, PORTS
+from .tables import ADDRESSES, ALLOCATIONS, LOCKS, NODES, PORTS
 
 try:
     from sqlalchemy import delete, insert, select, update
@@ -64,7 +65,7 @@ _STATE_COLUMNS = (
 _LOCK_COLUMNS = ("run_id", "host", "pid", "user", "stage", "since", "heartbeat")
 
 
-def _record(row, ports, lock, allocation):
+def _record(row, ports, lock, allocation, given):
     record = {"name": row.name}
     record.update({key: getattr(row, key) for key in _COLUMNS})
     record.update({key: row.details.get(key, default) for key, default in _DETAILS.items()})
@@ -74,6 +75,7 @@ def _record(row, ports, lock, allocation):
     record.update({key: getattr(row, key) for key in _STATE_COLUMNS})
     record["allocation"] = {"name": allocation.name, "owner": allocation.owner} if allocation else None
     record["lock"] = {key: getattr(lock, key) for key in _LOCK_COLUMNS} if lock else None
+    record["addresses"] = [{"network": one.network, "link": one.link, "address": one.address} for one in given]
     return record
 
 
@@ -97,6 +99,10 @@ def _with_inspected(record, inspected, ruled):
 def _select():
     """All of the nodes but what is large and seldom asked for."""
     return select(*(column for column in NODES.c if column is not NODES.c.inventory))
+
+
+def _addresses():
+    return select(ADDRESSES).order_by(ADDRESSES.c.network, ADDRESSES.c.link)
 
 
 def hardware(record, stored_credential):
@@ -130,7 +136,8 @@ def read(connection, name, *, for_update=False):
     ports = connection.execute(select(PORTS).where(PORTS.c.node == name).order_by(PORTS.c.position)).all()
     lock = connection.execute(select(LOCKS).where(LOCKS.c.node == name)).one_or_none()
     allocation = connection.execute(select(ALLOCATIONS).where(ALLOCATIONS.c.node == name)).one_or_none()
-    return _record(row, ports, lock, allocation)
+    given = connection.execute(_addresses().where(ADDRESSES.c.node == name)).all()
+    return _record(row, ports, lock, allocation, given)
 
 
 def any_name(connection):
@@ -178,7 +185,7 @@ def read_bmcs(connection, names):
 
 
 def list_nodes(engine):
-    """All node records, by name. Four queries, however many nodes there are."""
+    """All node records, by name. Five queries, however many nodes there are."""
     with engine.begin() as connection:
         return read_all(connection)
 
@@ -191,7 +198,10 @@ def read_all(connection):
     ports = {}
     for port in connection.execute(select(PORTS).order_by(PORTS.c.position)):
         ports.setdefault(port.node, []).append(port)
-    return [_record(row, ports.get(row.name, []), locks.get(row.name), allocations.get(row.name)) for row in rows]
+    given = {}
+    for address in connection.execute(_addresses()):
+        given.setdefault(address.node, []).append(address)
+    return [_record(row, ports.get(row.name, []), locks.get(row.name), allocations.get(row.name), given.get(row.name, [])) for row in rows]
 
 
 def credential(engine, name):
@@ -269,7 +279,7 @@ def make_way(connection, enrolled):
         old = read(connection, node["name"], for_update=True)
         if old:
             known[node["name"]] = old
-            duplicates.give_up(connection, node, old)
+            duplicates.give_up(connection, _with_address(connection, node), old)
     return known
 
 
@@ -285,7 +295,7 @@ def upsert(connection, node, stored_credential, *, same_credential, check=None, 
     :returns: (changed, before, after): dicts of the fields that enrolment owns; before is {} for a new node.
     :raises BaremetalError: when another node has the same MAC, address, UUID, serial or BMC.
     """
-    node = dict(node)
+    node = _with_address(connection, node)
     bmc = node.get("bmc")
     if bmc:
         node["bmc"] = {key: value for key, value in bmc.items() if key != "password"}
@@ -317,6 +327,7 @@ def upsert(connection, node, stored_credential, *, same_credential, check=None, 
     if before == after:
         return False, before, after
     duplicates.refuse(connection, node)
+    addresses.enrol(connection, node)
     if check:
         check(connection, old, {key for key, value in after.items() if key not in before or before[key] != value})
     values = {key: node.get(key) for key in _COLUMNS}
@@ -334,6 +345,11 @@ def upsert(connection, node, stored_credential, *, same_credential, check=None, 
     for position, port in enumerate(node["ports"]):
         connection.execute(insert(PORTS).values(node=node["name"], position=position, **port))
     return True, before, after
+
+
+def _with_address(connection, node):
+    """A node as the hardware file has it, with the address that the registry has given it where the file gives none."""
+    return {**node, "address": node.get("address") or addresses.given_to_boot(connection, node["name"])}
 
 
 def remove(connection, name, *, check=None):

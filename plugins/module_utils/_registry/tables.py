@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 try:
-    from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, ForeignKey, Integer, MetaData, String, Table, Text
+    from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, ForeignKey, Integer, MetaData, String, Table, Text, UniqueConstraint
 except ImportError:
     MetaData = None
 
@@ -105,6 +105,26 @@ if MetaData is not None:
         Column("nodes", Integer, nullable=False),
         Column("updated_at", String(40), nullable=False),
     )
+    NETWORKS = Table(
+        "networks", METADATA,
+        Column("name", String(255), primary_key=True),
+        Column("type", String(32), nullable=False),
+        Column("cidr", String(64), nullable=False),
+        Column("details", JSON, nullable=False),
+        Column("created_at", String(40), nullable=False),
+        Column("updated_at", String(40), nullable=False),
+    )
+    # Which address of which network a node was given.
+    ADDRESSES = Table(
+        "addresses", METADATA,
+        Column("address", String(64), primary_key=True),
+        Column("network", String(255), ForeignKey("networks.name"), nullable=False),
+        Column("node", String(255), ForeignKey("nodes.name", ondelete="CASCADE"), nullable=False, index=True),
+        # What carries it, for a node with several addresses in the network; else empty.
+        Column("link", String(255), nullable=False),
+        Column("created_at", String(40), nullable=False),
+        UniqueConstraint("network", "node", "link", name="uq_addresses_network_node_link"),
+    )
 else:
     # Opening the registry says which package is missing; a gateway that only does BMC work needs none of this.
-    METADATA = NODES = PORTS = LOCKS = HISTORY = IMAGES = ALLOCATIONS = QUOTAS = None
+    METADATA = NODES = PORTS = LOCKS = HISTORY = IMAGES = ALLOCATIONS = QUOTAS = NETWORKS = ADDRESSES = None

@@ -1,0 +1,70 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Door of the module network. Private to the collection; may change at any time."""
+
+from __future__ import annotations
+
+from .._door import Door
+from .._errors import BaremetalError
+from .._registry import network_rules, networks
+from ._options import REGISTRY
+from ._registry_access import declaration
+
+
+def run(call):
+    """Declare networks, or forget them; every one is checked before the first one is written."""
+    given = call.params["networks"]
+    if call.params["state"] == "absent":
+        names = [network["name"] for network in given]
+        with declaration(call) as connection:
+            return _result(names, [(before, {}) for before in networks.remove(connection, names)])
+    for network in given:
+        lacking = [key for key in ("type", "cidr") if network[key] is None]
+        if lacking:
+            raise BaremetalError(f"network {network['name']}: nothing says its {' and '.join(lacking)}", stage=network_rules.STAGE,
+                                 cure="give it; only to remove a network its name is enough")
+    declared = [network_rules.normalise(network) for network in given]
+    with declaration(call) as connection:
+        return _result([network["name"] for network in declared], networks.declare(connection, declared))
+
+
+def _result(names, sides):
+    changed = {name: sides for name, sides in zip(names, sides) if sides[0] != sides[1]}
+    return {
+        "changed": bool(changed),
+        "networks": [{"name": name, "changed": name in changed} for name in names],
+        "diff": [{"before_header": name, "after_header": name, "before": _differing(*sides), "after": _differing(*reversed(sides))}
+                 for name, sides in changed.items()],
+    }
+
+
+def _differing(one, other):
+    return {key: value for key, value in one.items() if key not in other or other[key] != value}
+
+
+_RANGE = {"start": {"type": "str", "required": True}, "end": {"type": "str", "required": True}}
+
+_NETWORK = {
+    "name": {"type": "str", "required": True},
+    "type": {"type": "str", "choices": list(network_rules.TYPES)},
+    "cidr": {"type": "str"},
+    "vlan": {"type": "int"},
+    "gateway": {"type": "str"},
+    "dns_nameservers": {"type": "list", "elements": "str"},
+    "mtu": {"type": "int"},
+    "ranges": {"type": "list", "elements": "dict", "options": _RANGE},
+    "reserved": {"type": "list", "elements": "str"},
+}
+
+DOOR = Door(
+    argument_spec={
+        **REGISTRY,
+        "networks": {"type": "list", "elements": "dict", "required": True, "options": _NETWORK},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    },
+    run=run,
+    names_node=False,
+    controller_only=True,
+)
