@@ -75,6 +75,18 @@ options:
         for that. It goes nowhere else.
       - A ready drive gives the instance its UUID. One that is preserved needs O(verb=rebuild).
     type: dict
+  network_layout:
+    description:
+      - With O(verb=deploy) and O(verb=rebuild), how the node is wired to networks that M(rackwright.baremetal.network) declared. The node gets the
+        addresses in the same transaction in which the verb begins, and RV(network_data) tells what the config drive is to say.
+      - A list of links. Each has C(name) and either C(port), the name or MAC address of a port of the node, or C(bond), a dictionary with C(mode),
+        C(members) (a list of ports), C(miimon) and C(xmit_hash_policy). C(mtu) is the largest that its networks have, if not given.
+      - C(networks) of a link is a list of names of networks, or of dictionaries with C(network) and any of C(address) (the one that it is to be),
+        C(tagged) (by default, whether the network has a VLAN) and C(gateway) (V(false) for no default route through it).
+      - The network of the address that the node boots with must be among them, because the new system is proved there.
+    type: list
+    elements: dict
+    default: []
   boot:
     description:
       - With O(verb=deploy) and O(verb=rebuild), a system that the node runs from the network for good, instead of O(image); no disk is touched, and none
@@ -280,6 +292,23 @@ config_drive:
     image_digest:
       description: Digest of the image, C(sha256:HEX).
       type: str
+network_data:
+  description: What follows from O(network_layout), in OpenStack's format; empty without one.
+  type: dict
+  returned: with O(verb=deploy) and O(verb=rebuild)
+  contains:
+    links:
+      description: NICs, bonds and VLANs.
+      type: list
+      elements: dict
+    networks:
+      description: Addresses and routes.
+      type: list
+      elements: dict
+    services:
+      description: Name servers.
+      type: list
+      elements: dict
 steps:
   description: The steps that are to be run now, in their order, every argument validated.
   type: list

@@ -17,7 +17,7 @@ from .._errors import BaremetalError
 from .._lifecycle import heartbeat, inspection_rules, steps, transitions
 from .._lifecycle.builtin_steps import BUILT_IN, TASKS
 from .._registry import images, inspections, nodes
-from . import _inspection
+from . import _inspection, _network_layout
 from ._options import ANSWER, NODE, REGISTRY
 from ._registry_access import existing_registry
 from ._settings import RAMDISK_BOOT, check_ramdisk_boot, check_rescue_keys, look_at_config_drive
@@ -244,22 +244,39 @@ def _write(call, engine, verb, image, kept):
                              cure="deploy another node, ask for other traits, or add it to the hardware file and enrol the node again")
     plan = steps.deploy(_catalogue(given), given["requested"], given["templates"], given["traits"] or [])
     _check_tasks(call, plan)
+    layout = call.params["network_layout"]
+    network_data = _network_layout.in_transaction(engine, call.node, layout, foresee=True) if layout else {}
     # Outside the transaction that follows: it may come from a server.
-    drive = _config_drive(call, verb, node, instance)
+    drive = _config_drive(call, verb, node, instance, network_data)
+
+    def prepare(connection, record):
+        if layout:
+            network_data.update(_network_layout.network_data(connection, record, layout))
+
     # With another image it is not the work any more that came to a stand.
     same = (node["instance"] or {}).get("image_digest") == image["digest"]
-    moved = _with_steps(call, engine, verb, plan, goes_on=same, check=lambda node: _check_plan(call, node, image), instance=instance)
+    moved = _with_steps(call, engine, verb, plan, goes_on=same, check=lambda node: _check_plan(call, node, image), prepare=prepare, instance=instance)
     if "begin" in moved:
         instance = node["instance"]
-        drive = _config_drive(call, verb, node, instance)
-    return {**_result(call, moved, instance), "image": image, "stages": steps.stages(moved["steps"]), "config_drive": drive}
+        if layout:
+            network_data = _network_layout.in_transaction(engine, call.node, layout, foresee=call.check_mode)
+        drive = _config_drive(call, verb, node, instance, network_data)
+    return {**_result(call, moved, instance), "image": image, "stages": steps.stages(moved["steps"]), "config_drive": drive, "network_data": network_data}
 
 
-def _config_drive(call, verb, node, instance):
-    """What the config drive of a deploy will say; None where none was given. The instance takes the UUID that a ready drive has."""
-    if call.params["config_drive"] is None:
+def _config_drive(call, verb, node, instance, network_data):
+    """What the config drive of a deploy will say; None where none was given. The instance takes the UUID that a ready drive has.
+
+    :param network_data: what follows from the network layout, or {}.
+    """
+    given = call.params["config_drive"]
+    if given is None:
         return None
-    drive = look_at_config_drive(call.params["config_drive"], node, instance, keeps=verb == "rebuild" and bool(node["instance"]))
+    if network_data:
+        if given.get("network_data"):
+            raise BaremetalError("network_data and a network layout were given", stage="plan", cure="give deploy_network_data or deploy_network_layout")
+        given = {**given, "network_data": network_data}
+    drive = look_at_config_drive(given, node, instance, keeps=verb == "rebuild" and bool(node["instance"]))
     with contextlib.suppress(ValueError, TypeError):
         instance["uuid"] = str(uuid.UUID(drive["instance_uuid"]))
     return drive
@@ -440,6 +457,7 @@ DOOR = Door(
         "inspection_rules": {"type": "list", "elements": "dict", "default": []},
         "inspect_interface": {"type": "str", "choices": list(inspections.SOURCES), "default": inspections.SOURCES[0]},
         "config_drive": {"type": "dict"},
+        "network_layout": {"type": "list", "elements": "dict", "default": []},
         "boot": {"type": "dict", "options": _BOOT},
         "steps": {"type": "dict", "options": _STEPS},
         "ramdisk_boot": {"type": "dict", "options": RAMDISK_BOOT},

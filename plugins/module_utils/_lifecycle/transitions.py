@@ -24,13 +24,14 @@ except ImportError:
 _OVER = {("clean failed", "clean"): "manageable"}
 
 
-def begin(engine, name, verb, controller, *, check=None, instance=None, steps=None, check_mode=False):
+def begin(engine, name, verb, controller, *, check=None, prepare=None, instance=None, steps=None, check_mode=False):
     """Start what an operator asks for: guards, lock and first transition.
 
     A node that a dead run left in a transient or wait state goes to the matching failed state first.
 
     :param controller: dict with run_id, host, pid, start_time and user.
     :param check: function of the node record that raises BaremetalError when the verb has no chance.
+    :param prepare: function of the connection and the record that gives the node what the verb needs, all in one transaction; not called in check mode.
     :param instance: the instance that the node carries from now on, or None to leave it.
     :param steps: names of the steps that the work will consist of.
     :returns: dict with previous_state, provision_state, nonce (None in check mode) and node.
@@ -55,6 +56,8 @@ def begin(engine, name, verb, controller, *, check=None, instance=None, steps=No
             check(node)
         if check_mode:
             return {"previous_state": previous, "provision_state": state, "nonce": None, "node": {**node, "provision_state": state}}
+        if prepare:
+            prepare(connection, node)
         nonce = None
         # A node that was held goes on with its work, in the ramdisk that it was held in.
         work = dict(node["work"] or {}) if verb == "unhold" else {"steps": steps} if steps else {}

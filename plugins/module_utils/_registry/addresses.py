@@ -124,7 +124,8 @@ def _which(node, network, link):
 def _refuse_second(connection, node, name, link):
     """A node boots with one address."""
     if link:
-        raise _refused(node, f"an address of the provisioning network {name} is the node's, and not that of a link", None, "leave link out")
+        raise _refused(node, f"an address of the provisioning network {name} is the node's, and not that of a link", None,
+                       "leave link out; in a network layout, attach it to one link")
     other = connection.execute(select(ADDRESSES.c.network, ADDRESSES.c.address).where(
         ADDRESSES.c.address == given_to_boot(connection, node["name"]), ADDRESSES.c.network != name)).one_or_none()
     if other:

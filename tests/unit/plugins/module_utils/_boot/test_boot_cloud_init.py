@@ -15,7 +15,8 @@ import sys
 
 import pycdlib
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import config_drive
+import yaml
+from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import config_drive, network_layout
 
 UUID = "7f1f2d0a-1f53-4d1b-9c3b-2f0f3d1f6a10"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl operator@example.com"
@@ -43,7 +44,7 @@ PACKAGES = ("cloud-init", "python3-configobj", "python3-jsonpatch", "python3-jso
 READER = """
 import json, sys
 from cloudinit import helpers
-from cloudinit.net import network_state
+from cloudinit.net import netplan, network_state
 from cloudinit import sources
 from cloudinit.sources import DataSourceConfigDrive, DataSourceNoCloud
 from cloudinit.sources.helpers import openstack
@@ -70,6 +71,10 @@ seen["network"] = sorted([
     sorted([subnet["gateway"] for subnet in one["subnets"] if subnet.get("gateway")]
            + [route["gateway"] for subnet in one["subnets"] for route in subnet.get("routes", [])]),
 ] for one in state.iter_interfaces())
+# The file that the system would get; nothing is started.
+netplan.Renderer({"netplan_path": "netplan.yaml", "postcmds": False}).render_network_state(state, target=folder)
+with open(folder + "/netplan.yaml", encoding="utf-8") as file:
+    seen["netplan"] = file.read()
 print(json.dumps(seen, default=lambda data: data.decode()))
 """
 
@@ -138,3 +143,41 @@ def test_both_layouts_make_the_same_network(seen):
         # cloud-init 22.4 lets the MAC address of a VLAN fall when it reads version 2.
         (vlan,) = [one for one in network if one[0] == "vlan"]
         assert vlan[2:] == [None, 7, [["192.0.2.9", "24"]], ["192.0.2.254"]], layout
+
+
+NODE = {"name": "node1", "ports": [{"address": f"52:54:00:aa:00:0{number}", "name": f"eth{number}"} for number in range(3)]}
+LAYOUT = [
+    {"name": "bond0", "bond": {"mode": "802.3ad", "members": ["eth0", "eth1"], "xmit_hash_policy": "layer3+4"}, "networks": ["boot", "web", "web6"]},
+    {"name": "disk", "port": "eth2", "networks": [{"network": "store", "tagged": False}]},
+]
+NETWORKS = {
+    "boot": {"name": "boot", "cidr": "192.0.2.0/24", "vlan": None, "gateway": "192.0.2.254", "dns_nameservers": ["192.0.2.53"], "mtu": None},
+    "web": {"name": "web", "cidr": "198.51.100.0/25", "vlan": 7, "gateway": "198.51.100.1", "dns_nameservers": [], "mtu": 1500},
+    "web6": {"name": "web6", "cidr": "2001:db8:7::/64", "vlan": 7, "gateway": "2001:db8:7::1", "dns_nameservers": [], "mtu": 1500},
+    "store": {"name": "store", "cidr": "203.0.113.0/24", "vlan": 9, "gateway": None, "dns_nameservers": [], "mtu": 9000},
+}
+ADDRESSES = {"boot": "192.0.2.9", "web": "198.51.100.9", "web6": "2001:db8:7::9", "store": "203.0.113.9"}
+
+
+@pytest.mark.parametrize("layout", list(config_drive.LABELS))
+def test_network_layout_is_what_cloud_init_configures(cloud_init, layout):
+    attached = [{**one, "address": ADDRESSES[one["network"]], "network": NETWORKS[one["network"]]} for one in network_layout.attachments(LAYOUT)]
+    data = dict(DATA, layout=layout, network_data=network_layout.render(LAYOUT, NODE, attached))
+    network = yaml.safe_load(cloud_init(layout, config_drive.build(data))["netplan"])["network"]
+    # On a config drive of OpenStack's cloud-init calls the links itself.
+    macs = {name: one["match"]["macaddress"] for name, one in network["ethernets"].items()}
+    assert sorted(macs.values()) == [port["address"] for port in NODE["ports"]]
+    (bond_name, bond), (vlan,) = next(iter(network["bonds"].items())), network["vlans"].values()
+    assert [macs[name] for name in bond["interfaces"]] == ["52:54:00:aa:00:00", "52:54:00:aa:00:01"] and bond["macaddress"] == "52:54:00:aa:00:00"
+    assert {**bond["parameters"], "mii-monitor-interval": 100} == {"mode": "802.3ad", "mii-monitor-interval": 100, "transmit-hash-policy": "layer3+4"}
+    assert bond["addresses"] == ["192.0.2.9/24"] and gateways(bond) == ["192.0.2.254"] and bond["nameservers"]["addresses"] == ["192.0.2.53"]
+    assert (vlan["id"], vlan["link"], vlan["mtu"], vlan["addresses"]) == (7, bond_name, 1500, ["198.51.100.9/25", "2001:db8:7::9/64"])
+    assert gateways(vlan) == ["2001:db8:7::1"]
+    (disk,) = [one for name, one in network["ethernets"].items() if macs[name] == "52:54:00:aa:00:02"]
+    assert disk["addresses"] == ["203.0.113.9/24"] and disk["mtu"] == 9000 and gateways(disk) == []
+
+
+def gateways(entry):
+    """Where the default routes of a link lead to."""
+    return [entry[key] for key in ("gateway4", "gateway6") if key in entry] + [
+        route["via"] for route in entry.get("routes", []) if route["to"] in ("default", "0.0.0.0/0", "::/0")]
