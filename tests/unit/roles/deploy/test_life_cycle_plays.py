@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import base64
 import concurrent.futures
+import gzip
 import http.server
 import json
 import os
@@ -121,7 +123,7 @@ class Site:
         return nodes.get(self.engine, "node1")
 
     def play(self, verb, *arguments, fails=True, boot_server_gone=False, **variables):
-        """Run the playbook of a verb and return what it printed on one line."""
+        """Run the playbook of a verb, or a file, and return what it printed on one line."""
         # Nothing listens on the port.
         gone = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
         way = gone if boot_server_gone else {"ansible_connection": "local"}
@@ -132,8 +134,8 @@ class Site:
         (self.folder / "variables.json").write_text(yaml.safe_dump({
             "image": "debian-12", **{name: value for name, value in self.variables.items() if name.startswith("ramdisk_")}, **variables}))
         done = subprocess.run(
-            [os.path.join(os.path.dirname(sys.executable), "ansible-playbook"), f"rackwright.baremetal.{verb}", "-e", "@variables.json",
-             *arguments],
+            [os.path.join(os.path.dirname(sys.executable), "ansible-playbook"), verb if verb.endswith(".yml") else f"rackwright.baremetal.{verb}",
+             "-e", "@variables.json", *arguments],
             cwd=self.folder, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
             env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTION.parents[2]), "ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"),
                  "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_HOME": str(self.folder / ".ansible")})
@@ -211,6 +213,7 @@ def test_the_plan_goes_as_far_as_the_bmc(site):
     ({}, {"ramdisk_boot_kernel_arguments": "BOOTIF=x"}, "ramdisk_boot_kernel_arguments: the kernel argument BOOTIF is set by the module"),
     ({}, {"deploy_hostname": "node_1"}, "the config drive cannot be made: hostname 'node_1' is no host name"),
     ({}, {"deploy_network_data": {"links": []}}, "network_data: 'networks' is a required property"),
+    ({}, {"deploy_network_layout": [{"name": "a", "port": "eth7"}]}, "names the port eth7, which the node does not have"),
     ({}, {"deploy_config_drive": {"meta_data": {"hostname": "other"}}}, "hostname is 'node1', and 'other' in meta_data"),
     ({}, {"deploy_config_drive": "/nowhere/drive.iso"}, "/nowhere/drive.iso cannot be read"),
     ({}, {"deploy_config_drive": "preserve"}, "there is none on the disk that could be preserved. Seen: the node is available"),
@@ -227,6 +230,20 @@ def test_what_is_wrong_in_the_settings_is_told_before_the_node_is_locked(site, s
         assert said in output and "fatal: [node1]" in output and "node1: p" in output, output
         assert "Compare the boot files" not in output and "Publish the boot files" not in output
     assert site.node == before
+
+
+def test_network_data_of_a_layout_goes_onto_the_config_drive(site):
+    data = {"links": [{"id": "a", "type": "phy", "ethernet_mac_address": "52:54:00:00:02:11"}], "networks": [], "services": []}
+    begin = {"instance": {"uuid": INSTANCE["uuid"]}, "image": {"digest": IMAGE["digest"]}}
+    role = [str(COLLECTION / "roles/deploy" / part / "main.yml") for part in ("defaults", "vars")]
+    play = {"hosts": "localhost", "gather_facts": False, "vars_files": role, "vars": {"deploy_ssh_public_keys": [KEY]}, "tasks": [
+        {"ansible.builtin.copy": {"content": "{{ deploy__packed_config_drive }}", "dest": f"{site.folder}/{{{{ item.dest }}}}", "mode": "0600"},
+         "vars": {"deploy_begin": "{{ item.begin }}"},
+         "loop": [{"dest": "with", "begin": {**begin, "network_data": data}}, {"dest": "without", "begin": {**begin, "network_data": {}}}]}]}
+    (site.folder / "play.yml").write_text(yaml.safe_dump([play]))
+    site.play(str(site.folder / "play.yml"), fails=False)
+    found = [gzip.decompress(base64.b64decode((site.folder / name).read_text())) for name in ("with", "without")]
+    assert json.dumps(data, sort_keys=True, indent=1).encode() in found[0] and b"network_data.json" not in found[1]
 
 
 @pytest.mark.parametrize(("verb", "words", "state"), [

@@ -28,7 +28,8 @@ NETWORKS = {one["name"]: one for one in (
     network("store", "203.0.113.0/24", vlan=9, mtu=9000),
 )}
 LAYOUT = [
-    {"name": "bond0", "bond": {"mode": "802.3ad", "members": ["eth0", "52-54-00-00-00-02"], "xmit_hash_policy": "layer3+4"}, "networks": ["boot", "web", "web6"]},
+    {"name": "bond0", "bond": {"mode": "802.3ad", "members": ["eth0", "52-54-00-00-00-02"], "xmit_hash_policy": "layer3+4"},
+     "networks": ["boot", "web", "web6"]},
     {"name": "disk", "port": "52:54:00:00:00:03", "networks": [{"network": "store", "tagged": False, "gateway": False}]},
 ]
 ADDRESSES = {"boot": "192.0.2.9", "web": "198.51.100.9", "web6": "2001:db8:7::9", "store": "203.0.113.9"}

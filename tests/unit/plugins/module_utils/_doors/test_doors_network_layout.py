@@ -20,7 +20,8 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.tab
 from sqlalchemy import update
 
 RUN = {"run_id": "own", "host": socket.gethostname(), "place": place(), "pid": os.getpid(), "start_time": process_start_time(os.getpid()), "user": "bob"}
-LAYOUT = [{"name": "bond0", "bond": {"mode": "active-backup", "members": ["eth0", "eth1"]}, "networks": ["boot", "web", {"network": "db", "address": "203.0.113.5"}]}]
+LAYOUT = [{"name": "bond0", "bond": {"mode": "active-backup", "members": ["eth0", "eth1"]},
+           "networks": ["boot", "web", {"network": "db", "address": "203.0.113.5"}]}]
 DRIVE = {"hostname": "node1", "public_keys": []}
 
 

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 BOOT = {"name": "boot", "type": "provisioning", "cidr": "192.0.2.0/24", "gateway": "192.0.2.254", "ranges": [{"start": "192.0.2.100", "end": "192.0.2.103"}],
         "reserved": ["192.0.2.1", "192.0.2.102/31"]}
-WEB = {"name": "web", "type": "tenant", "cidr": "2001:DB8:7:0::/64", "vlan": 7, "mtu": 9000, "gateway": "fe80::1", "dns_nameservers": ["2001:db8::53", "192.0.2.53"]}
+WEB = {"name": "web", "type": "tenant", "cidr": "2001:DB8:7:0::/64", "vlan": 7, "mtu": 9000, "gateway": "fe80::1",
+       "dns_nameservers": ["2001:db8::53", "192.0.2.53"]}
 
 
 @pytest.fixture
