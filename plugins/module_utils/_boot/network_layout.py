@@ -21,7 +21,7 @@ except ImportError as error:
 else:
     JSONSCHEMA_ERROR = None
 
-STAGE = "network layout"
+STAGE = "plan"
 
 _NAME = {"type": "string", "minLength": 1}
 

@@ -94,7 +94,7 @@ def test_default_route_may_be_passed_over_and_networks_may_be_on_several_links()
     ([{"name": "a", "port": "eth0", "mtu": 1500, "networks": ["store"]}], "an MTU that its networks exceed.*1500 and 9000"),
 ])
 def test_what_is_refused(layout, said):
-    with pytest.raises(BaremetalError, match=f"node1: network layout: .*{said}") as refusal:
+    with pytest.raises(BaremetalError, match=f"node1: plan: the network layout .*{said}") as refusal:
         render(layout)
     assert "To do: " in str(refusal.value) and "\n" not in str(refusal.value)
 
