@@ -164,6 +164,9 @@ options:
       server_url:
         description: HTTP URL of the boot server as the nodes see it.
         type: str
+      images_url:
+        description: HTTP URL from which the node fetches images, that of a cache where there is one.
+        type: str
       ssh_public_keys:
         description: Public keys that the ramdisk accepts.
         type: list
