@@ -47,6 +47,14 @@ options:
     type: str
     choices: [started, restarted, stopped]
     default: started
+  lifetime:
+    description:
+      - V(run) lets the daemon end together with this run of Ansible, also when that is killed. A process watches the run for it.
+      - It works on the controller itself only. A daemon that another run has is refused.
+      - V(permanent) lets it run on.
+    type: str
+    choices: [permanent, run]
+    default: permanent
   timeout:
     description: Seconds the daemon gets to start, and to stop.
     type: int
@@ -75,9 +83,11 @@ pid:
   sample: 4711
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._boot import daemons
+from ..module_utils._boot import daemons, guard
 from ..module_utils._errors import BaremetalError
 
 
@@ -87,6 +97,12 @@ def settle(params, check_mode):
     :returns: (changed, process id or None, state it was in).
     """
     pid_file, marker, wanted, timeout = params["pid_file"], params["marker"], params["state"], params["timeout"]
+    if params["lifetime"] == "run" and wanted != "stopped":
+        run = guard.run_of(os.getpid())
+        if not check_mode:
+            guard.watch(pid_file, marker, run)
+    elif not check_mode:
+        guard.release(pid_file)
     pid = daemons.running(pid_file, marker)
     was = "started" if pid else "stopped"
     changed = wanted == "restarted" or wanted != was
@@ -108,6 +124,7 @@ def main():
             "pid_file": {"type": "path", "required": True},
             "marker": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["started", "restarted", "stopped"], "default": "started"},
+            "lifetime": {"type": "str", "choices": ["permanent", "run"], "default": "permanent"},
             "timeout": {"type": "int", "default": 10},
         },
         required_if=[("state", "started", ("command",)), ("state", "restarted", ("command",))],

@@ -83,15 +83,23 @@ class Site:
         for space in (self.server, self.client):
             run("ip", "netns", "delete", space, check=False)
 
-    def play(self, *arguments, playbook=None, **variables):
+    def _command(self, arguments, playbook, variables):
         inventory = self.folder / "inventory.json"
         inventory.write_text(json.dumps({"boot_servers": {"hosts": {"boot": None}, "vars": {**self.variables, **variables}}}))
         environment = {
             **os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTION.parents[2]), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_PIPELINING": "true",
             "ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_HOME": str(self.folder / "ansible")}
-        return Playbook(run(
-            sys.executable, "-m", "ansible", "playbook", "-i", str(inventory),
-            str(playbook or COLLECTION / "playbooks/boot_server.yml"), *arguments, check=False, env=environment))
+        return [sys.executable, "-m", "ansible", "playbook", "-i", str(inventory),
+                str(playbook or COLLECTION / "playbooks/boot_server.yml"), *arguments], environment
+
+    def play(self, *arguments, playbook=None, **variables):
+        command, environment = self._command(arguments, playbook, variables)
+        return Playbook(run(*command, check=False, env=environment))
+
+    def begin(self, playbook, **variables):
+        """A run in a process group of its own, as a subprocess.Popen."""
+        command, environment = self._command((), playbook, variables)
+        return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
     def at_client(self, *command, **more):
         return run("ip", "netns", "exec", self.client, *command, **more)

@@ -175,8 +175,8 @@ def test_the_log_of_a_beacon(site):
     status, _body = site.curl(f"{site.url}/beacon/{HYPHENS}/{NONCE}/ramdisk?quote=%22&raw=\"")
     assert status == "204"
     entry = json.loads((site.root / "log/http.log").read_text().splitlines()[-1])
-    assert {key: entry[key] for key in ("mac", "status", "client", "bytes")} == {
-        "mac": HYPHENS, "status": 204, "client": "192.0.2.11", "bytes": 0}
+    assert {key: entry[key] for key in ("mac", "stage", "status", "client", "bytes")} == {
+        "mac": HYPHENS, "stage": "ramdisk", "status": 204, "client": "192.0.2.11", "bytes": 0}
     assert entry["uri"].startswith(f"/beacon/{HYPHENS}/{NONCE}/ramdisk?") and abs(entry["epoch"] - time.time()) < 10
     assert entry["time"].endswith("+00:00")
 
@@ -301,6 +301,26 @@ def test_a_cache_is_made_and_removed(site):
     assert site.curl(f"{site.url}/images/debian-12/0123456789abcdef/disk.bmap")[0] in ("502", "504")
     played = site.play(boot_server_state="absent", boot_server_origin="http://192.0.2.9:8080")
     assert played.ok and not site.root.exists(), played.output
+
+
+def test_a_boot_server_of_one_run_ends_with_it_also_when_it_is_killed(site):
+    playbook = site.folder / "run.yml"
+    playbook.write_text(json.dumps([{
+        "hosts": "boot_servers", "gather_facts": False, "roles": ["rackwright.baremetal.boot_server"],
+        "tasks": [{"ansible.builtin.wait_for": {"path": "/nonexistent", "timeout": 600}}]}]))
+    run = site.begin(playbook, boot_server_lifetime="run", boot_server_macs=[MAC.upper()])
+    try:
+        assert eventually(lambda: all(site.pids().values()), 240)
+        for mac, address in ((MAC, "192.0.2.11"), ("52:54:00:00:02:99", "192.0.2.12")):
+            (site.root / "dnsmasq/hosts.d" / mac.replace(":", "-")).write_text(f"{mac},{address}\n")
+        assert eventually(lambda: site.dhcp(MAC)) and site.dhcp("52:54:00:00:02:99") is None
+        assert eventually(lambda: site.curl(f"{site.url}/boot.ipxe")[0] == "200", 60)
+        run.kill()
+        assert eventually(lambda: not any(site.pids().values()), 30)
+    finally:
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+    assert site.play(boot_server_state="absent").ok and not site.root.exists()
 
 
 def test_removal_spares_what_is_not_ours(site):

@@ -19,6 +19,7 @@ from ansible_collections.rackwright.baremetal.tests.simulators.boot_server impor
 
 BROADCAST = ("255.255.255.255", 67)
 NODE, OTHER = "52:54:00:00:02:11", "52:54:00:00:02:99"
+NATIVE, UNLISTED = "52:54:00:00:02:14", "52:54:00:00:02:15"
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not all(shutil.which(tool, path="/usr/sbin:/sbin:/usr/bin:/bin") for tool in ("ip", "nginx", "dnsmasq")),
@@ -45,7 +46,7 @@ def rack(client_address="192.0.2.200/24", **variables):
 
 def offers(server, mac, options, card="eth0", kind=wire.DISCOVER, **more):
     with wire.udp(server.client, ("0.0.0.0", 68), card) as client:
-        return wire.ask(client, wire.dhcp(kind, mac, options, **more), BROADCAST, timeout=0.7)
+        return wire.ask(client, wire.dhcp(kind, mac, options, **more), BROADCAST, timeout=0.5)
 
 
 def told(offer):
@@ -58,7 +59,11 @@ def full():
         {"network": "198.51.100.0/24", "interface": "eth1", "address": "198.51.100.1", "gateway": "198.51.100.254", "dns": ["198.51.100.53", "192.0.2.53"]},
         {"network": "203.0.113.0/24", "gateway": "203.0.113.254"},
     ]
-    with rack(boot_server_further_networks=networks, boot_server_gateway="192.0.2.254") as made:
+    with rack(boot_server_further_networks=networks, boot_server_gateway="192.0.2.254", boot_server_native_macs=[NATIVE.upper()],
+              boot_server_arm64_loader="/opt/arm64.efi", boot_server_macs=[NODE, NATIVE, "52-54-00-00-02-12", "52:54:00:00:02:13"]) as made:
+        (made.root / "tftp/arm64.efi").write_bytes(b"arm64")
+        reserve(made, NATIVE, "192.0.2.14")
+        reserve(made, UNLISTED, "192.0.2.15")
         reserve(made, NODE, "192.0.2.11")
         reserve(made, "52:54:00:00:02:12", "198.51.100.11")
         reserve(made, "52:54:00:00:02:13", "203.0.113.11")
@@ -80,6 +85,28 @@ def test_each_network_has_its_own_server_router_and_names(full):
     for address in ("192.0.2.1", "198.51.100.1"):
         assert wire.http(full.client, address, "/boot.ipxe")[0] == 200
         assert wire.tftp(full.client, address, "snponly.efi")
+
+
+@pytest.mark.parametrize(("mac", "architecture", "file"), [
+    (NODE, 0, "undionly.kpxe"), (NODE, 7, "snponly.efi"), (NODE, 9, "snponly.efi"), (NATIVE, 0, "ipxe.pxe"), (NATIVE, 7, "ipxe.efi"),
+    (NATIVE, 9, "ipxe.efi"), (NODE, 11, "arm64.efi"), (NATIVE, 11, "arm64.efi"), (NODE, 6, None), (NODE, 18, None)])
+def test_each_architecture_and_driver_has_its_boot_file(full, mac, architecture, file):
+    offer, = offers(full, mac, wire.firmware(architecture))
+    assert offer["file"] == file and (not file or wire.tftp(full.client, "192.0.2.1", file))
+    offer, = offers(full, mac, wire.firmware(architecture, ipxe=True))
+    assert offer["file"] == "http://192.0.2.1:8080/boot.ipxe"
+
+
+def test_arm64_boots_by_http(full):
+    offer, = offers(full, NODE, wire.firmware(19, vendor="HTTPClient"))
+    assert (offer["file"], offer["options"][60]) == ("http://192.0.2.1:8080/arm64.efi", b"HTTPClient")
+    assert wire.http(full.client, "192.0.2.1", "/arm64.efi") == (200, b"arm64")
+    offer, = offers(full, NODE, wire.firmware(11))
+    assert 60 not in offer["options"]
+
+
+def test_a_machine_that_is_not_listed_gets_nothing(full):
+    assert offers(full, UNLISTED, wire.firmware(7)) == []
 
 
 def test_a_machine_gets_nothing_in_a_network_that_is_not_its_own(full):

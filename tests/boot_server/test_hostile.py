@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import shutil
@@ -71,6 +72,8 @@ def test_files_of_a_node_are_for_its_address(site):
     mac, address, nonce = ONE
     for path in (f"/node/{mac}/boot.ipxe", f"/node/{mac}/{nonce}/authorized_keys"):
         assert get(site, path, address)[0] == 200
+        log = json.loads((site.root / "log/http.log").read_text().splitlines()[-1])
+        assert (log["mac"], log["stage"]) == (mac, "ipxe" if path.endswith("boot.ipxe") else "keys")
         assert get(site, path, TWO[1]) == (403, get(site, path, TWO[1])[1]) and KEY.encode() not in get(site, path, TWO[1])[1]
 
 

@@ -1,0 +1,124 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Daemons that end with a run of Ansible, however that ends. Private to the collection; may change at any time.
+
+A guard is a process of its own, so that it outlives a run that was killed. It waits for the end of the run and then stops the daemon.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+
+from . import daemons
+from .._errors import BaremetalError
+from .._process import is_running, process_start_time
+
+_POLL = 0.5
+
+
+def _cmdline(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def _parent(pid):
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+        return int(file.read().rpartition(")")[2].split()[1])
+
+
+def run_of(pid):
+    """The run of Ansible that a module runs in, on the controller itself.
+
+    A worker is a fork of ansible-playbook, so it has the very command line of its parent.
+
+    :param pid: the module's process, or one below it.
+    :returns: (pid, start time in clock ticks since boot) of ansible-playbook.
+    :raises BaremetalError: when there is none above this process, as on a host that Ansible reached by SSH.
+    """
+    try:
+        while pid > 1:
+            parent, cmdline = _parent(pid), _cmdline(pid)
+            if b"ansible" in cmdline and cmdline == _cmdline(parent):
+                return parent, process_start_time(parent)
+            pid = parent
+    except OSError:
+        pass
+    raise BaremetalError(
+        "the run cannot be watched from here", stage="start daemon", seen="no ansible-playbook above this process",
+        cure="let a daemon end with the run on the controller itself only (ansible_connection local)")
+
+
+def _written(path):
+    """(pid, start time) of the run that a guard watches, or None."""
+    try:
+        with open(path, encoding="ascii") as file:
+            pid, start_time = map(int, file.read().split())
+    except (OSError, ValueError):
+        return None
+    return pid, start_time
+
+
+def release(pid_file):
+    """Let a daemon run on after the run that it was to end with."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(f"{pid_file}.run")
+
+
+def watch(pid_file, marker, run):
+    """Let a daemon end when a run does; once for all daemons that have this pid file.
+
+    :param pid_file: see :mod:`daemons`; a file beside it, with C(.run) at the end, tells which run is watched.
+    :param marker: see :mod:`daemons`.
+    :param run: (pid, start time) of the run.
+    :raises BaremetalError: when it runs already and is not to end, or is to end with another run.
+    """
+    path = f"{pid_file}.run"
+    owner = _written(path)
+    if owner == run:
+        return
+    pid = daemons.running(pid_file, marker)
+    if pid and (owner is None or is_running(*owner)):
+        raise BaremetalError(
+            "this daemon is not of this run alone", stage="start daemon",
+            seen=f"process {pid}, which " + (f"ends with the run of process {owner[0]}" if owner else "runs for good"),
+            cure="wait for the end of that run, stop it (boot_server_state absent), or use another directory")
+    with open(f"{path}.new", "w", encoding="ascii") as file:
+        file.write(f"{run[0]} {run[1]}\n")
+    os.replace(f"{path}.new", path)
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        return
+    try:
+        # Forked twice, so that nobody has to wait for it.
+        if not os.fork():
+            _detach()
+            _guard(path, pid_file, marker, run)
+    finally:
+        os._exit(0)
+
+
+def _detach():
+    os.setsid()
+    os.chdir("/")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nothing, descriptor)
+    # Whoever waits for the end of the module's output must not wait for this process.
+    os.closerange(3, 1024)
+
+
+def _guard(path, pid_file, marker, run):
+    while is_running(*run):
+        time.sleep(_POLL)
+    # Else another run has taken over, or it was made permanent.
+    if _written(path) == run:
+        daemons.stop(pid_file, marker)
+        os.unlink(path)
