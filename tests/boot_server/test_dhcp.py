@@ -158,10 +158,8 @@ def test_beside_another_server_a_bios_gets_its_boot_file(proxy, ipxe):
     ours = found["192.0.2.1"]
     # Suboption 6 of option 43 is 8: the client is to load the file and show no menu.
     assert ours["options"][60] == b"PXEClient" and b"\x06\x01\x08" in ours["options"][43]
-    if ipxe:
-        assert ours["file"] == "http://192.0.2.1:8080/boot.ipxe"
-    else:
-        assert told(ours) == ("0.0.0.0", "192.0.2.1", "undionly.kpxe")
+    # iPXE asks in vain again and again where the server (siaddr) is not named.
+    assert told(ours) == ("0.0.0.0", "192.0.2.1", "http://192.0.2.1:8080/boot.ipxe" if ipxe else "undionly.kpxe")
 
 
 @pytest.mark.parametrize("architecture", [7, 9])
