@@ -27,6 +27,8 @@ description:
   - Both ends of the disk, where firmware looks for something to boot, are zeroed first and written last, after everything else has been verified
     and has reached the disk. After any failure they are zero, so a half-written disk never boots.
   - Then the backup GPT is moved to the end of the disk, and the config drive goes into a partition of its own at the end.
+  - A partition image, which holds one file system, goes into the root partition of a partition table that is made for it, see O(partitions). Everything
+    else is put into the other partitions before the disk has a table, which is written last of all.
   - The work is done by a process that outlives the connection. The same task again, with the same nonce and digest, joins it.
 extends_documentation_fragment:
   - rackwright.baremetal._attributes
@@ -64,6 +66,52 @@ options:
     type: str
   root_device:
     required: true
+  partitions:
+    description:
+      - The partitions around a partition image. They are those of Ironic and in its order, an EFI system partition of 550 MiB or, on machines that
+        were started by BIOS, a BIOS boot partition of 1 MiB; ephemeral, swap, the one for the config drive, and root. All begin at a whole MiB.
+      - On machines that were started by UEFI, what the image has below C(/boot/efi) is copied to the EFI system partition, and nothing of the image is run.
+        Where its C(/etc/fstab) knows that by a UUID or a label, it gets this one.
+      - Not for a whole-disk image, which brings its own. For a raw image without O(manifest_digest) it must be given, if need be empty, so that a file
+        system is not taken by mistake.
+    type: dict
+    suboptions:
+      disk_label:
+        description: Kind of the partition table. An C(msdos) table has room for four partitions and reaches to 2 TiB.
+        type: str
+        choices: [gpt, msdos]
+        default: gpt
+      root_gb:
+        description: Size of the root partition in GiB. Without it, it takes what is left of the disk. An image that is larger is refused.
+        type: int
+      swap_mb:
+        description: Size of the swap partition in MiB; 0 means none. Its label is C(swap1).
+        type: int
+        default: 0
+      ephemeral_gb:
+        description: Size of the ephemeral partition in GiB; 0 means none. Its label is C(ephemeral0).
+        type: int
+        default: 0
+      ephemeral_format:
+        description: File system of the ephemeral partition. For V(xfs) and V(btrfs) the ramdisk needs the packages C(xfsprogs) and C(btrfs-progs).
+        type: str
+        choices: [ext4, xfs, btrfs, vfat]
+        default: ext4
+      preserve_ephemeral:
+        description:
+          - Whether the ephemeral partition is left as it is, byte for byte. The disk must have exactly the partitions that are asked for, but for a root
+            partition that has grown; else it is refused before anything is written.
+          - The table then stays. What the disk could boot from, its boot code and the start of the EFI system partition, is zeroed first and
+            written last instead.
+        type: bool
+        default: false
+      install_boot_loader:
+        description:
+          - On machines that were started by BIOS, have C(grub-install) of the image put GRUB on the disk. The image is trusted then, as it runs as root in the
+            ramdisk. Without this, a partition image is refused on such machines.
+          - It means nothing on machines that were started by UEFI.
+        type: bool
+        default: false
   config_drive:
     description:
       - The config drive as base64 of an ISO 9660 image, plain or packed with gzip. On a disk with sectors of more than 2048 bytes it becomes a FAT file
@@ -129,6 +177,23 @@ EXAMPLES = r"""
       macs:
         - "52:54:00:12:34:56"
 
+- name: Write the image of a root file system into partitions that are made for it
+  rackwright.baremetal.disk_image:
+    url: http://192.0.2.1:8080/images/debian-12-root/0123456789abcdef/
+    digest: sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+    manifest_digest: sha256:89abcdef0123456789abcdef0123456789abcdef0123456789abcdef01234567
+    root_device:
+      serial: S1D2
+    interlock:
+      nonce: 5f0c2a9e
+      system_uuid: 4c4c4544-0042-4810-8054-b4c04f4b3532
+      macs:
+        - "52:54:00:12:34:56"
+    partitions:
+      root_gb: 40
+      swap_mb: 8192
+      ephemeral_gb: 400
+
 - name: Wait until it is written
   rackwright.baremetal.disk_image:
     url: http://192.0.2.1:8080/images/debian-12/0123456789abcdef/
@@ -187,6 +252,28 @@ datasource_pinned:
   returned: with O(wait=true)
   type: str
   sample: /dev/sda1
+partitions:
+  description: The partitions that were made for a partition image, in their order on the disk.
+  returned: for a partition image, with O(wait=true) and in check mode
+  type: list
+  elements: dict
+  contains:
+    number:
+      description: Its number.
+      type: int
+    role:
+      description: V(efi), V(bios_boot), V(ephemeral), V(swap), V(config_drive) or V(root).
+      type: str
+    start:
+      description: Where it begins on the disk, in bytes.
+      type: int
+    size:
+      description: Its size in bytes.
+      type: int
+    device:
+      description: Its device; not in check mode.
+      type: str
+      sample: /dev/sda5
 job:
   description: The process that does the work.
   returned: outside check mode, and in check mode when there is one
@@ -210,13 +297,14 @@ from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._disk import cloud_init
+from ..module_utils._disk import cloud_init, partitioning
 from ..module_utils._disk.config_drive import add_config_drive, keep_config_drive
 from ..module_utils._disk.interlock import verify
 from ..module_utils._disk.late import find_disk
-from ..module_utils._disk.options import disk_options
+from ..module_utils._disk.options import PARTITION_OPTIONS, disk_options
 from ..module_utils._disk.partitions import move_backup_gpt, reread, wipe_metadata
 from ..module_utils._disk.protect import refuse_if_protected, refuse_to_write
+from ..module_utils._disk.system import boot_mode
 from ..module_utils._errors import BaremetalError
 from ..module_utils._image.deploy import DiskTools, present
 
@@ -230,6 +318,7 @@ TOOLS = DiskTools(
     add_config_drive=add_config_drive,
     keep_config_drive=keep_config_drive,
     pin_datasource=cloud_init.pin,
+    partition=partial(partitioning.plan, boot_mode=boot_mode),
 )
 
 
@@ -250,6 +339,7 @@ def main():
             url={"type": "str", "required": True},
             digest={"type": "str", "required": True},
             manifest_digest={"type": "str"},
+            partitions={"type": "dict", "options": PARTITION_OPTIONS},
             config_drive={"type": "str", "no_log": True},
             pin_datasource={"type": "bool", "default": False},
             wait={"type": "bool", "default": True},

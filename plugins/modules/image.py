@@ -12,12 +12,14 @@ version_added: 1.0.0
 author:
   - rackwright.baremetal contributors (@rackwright)
 description:
-  - Takes a whole-disk image, raw, qcow2, vmdk, vhd or vhdx, plain or packed with C(zstd), C(xz), C(gzip) or C(bzip2), and publishes it below the
+  - Takes an image of a whole disk or of one file system, raw, qcow2, vmdk, vhd or vhdx, plain or packed with C(zstd), C(xz), C(gzip) or C(bzip2), and publishes it below the
     HTTP root of the boot server in the form that M(rackwright.baremetal.disk_image) writes to disks, C(zstd) in the seekable format beside a
     block map of C(bmaptool)'s format.
   - The format is told by content and never by name. An image that refers to other files (backing files, parents, external data files) or has
     features that are not known is refused, as is everything that has no sound partition table, for instance a web page or an empty file, and
     everything that is larger than 1 TiB.
+  - An image that holds one file system and no partition table (a partition image) is taken with O(type=partition), and with nothing else. It is
+    ext2, ext3, ext4, xfs, btrfs or vfat.
   - The checksum of the source is mandatory and is checked before anything is published.
   - The published directory appears complete, by one rename, as C(images/<name>/<start of digest>/). A new content of the same name is published
     beside the old one, and the registry then points to the new one, so that a deploy that is under way is not disturbed.
@@ -58,6 +60,13 @@ options:
       - Weaker digests are refused.
       - Required with O(state=present).
     type: str
+  type:
+    description:
+      - What the image holds, a disk with a partition table, or one file system that M(rackwright.baremetal.disk_image) puts into a root partition.
+        The content decides; an image that is the other one is refused.
+    type: str
+    choices: [whole-disk, partition]
+    default: whole-disk
   root:
     description: HTTP root directory of the boot server.
     type: path
@@ -97,6 +106,14 @@ EXAMPLES = r"""
     checksum: https://images.example.com/openSUSE-Leap.x86_64.raw.xz.sha256
     root: /srv/rackwright/http
 
+- name: Publish the image of a root file system, for which the disk is partitioned at the deploy
+  rackwright.baremetal.image:
+    name: debian-12-root
+    src: /srv/build/debian-12.ext4
+    checksum: /srv/build/debian-12.ext4.sha256
+    type: partition
+    root: /srv/rackwright/http
+
 - name: Withdraw an image
   rackwright.baremetal.image:
     name: debian-11
@@ -124,6 +141,9 @@ image:
       description: Format of the source, V(raw), V(qcow2), V(vmdk), V(vhd) or V(vhdx). When it is packed, that stands behind it, as in V(raw.xz); it
         is one of V(zst), V(xz), V(gz) and V(bz2).
       type: str
+    image_type:
+      description: V(whole-disk) or V(partition).
+      type: str
     source:
       description: Where the image came from.
       type: str
@@ -144,6 +164,7 @@ image:
     digest: sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
     virtual_size: 2147483648
     format: qcow2
+    image_type: whole-disk
     source: https://images.example.com/debian-12-generic-amd64.qcow2
     published_at: "2026-11-23T10:00:00+00:00"
     path: images/debian-12/0123456789abcdef/

@@ -63,6 +63,11 @@ options:
     type: list
     elements: dict
     default: []
+  root_gb:
+    description:
+      - Size of the root partition in GiB that was asked for. Then it need not reach to what lies behind it, or to the end of the disk; it may, because
+        cloud-init grows it as a rule.
+    type: int
   timeout:
     description: How many seconds cloud-init may take after the connection has been made.
     type: int
@@ -155,7 +160,7 @@ from ..module_utils._disk.options import CONNECT_TIMEOUT
 from ..module_utils._disk.proof import prove
 from ..module_utils._errors import BaremetalError
 
-EXPECTED = ("hostname", "instance_uuid", "image_digest", "system_uuid", "serial", "root_device", "skip_block_devices", "datasource")
+EXPECTED = ("hostname", "instance_uuid", "image_digest", "system_uuid", "serial", "root_device", "skip_block_devices", "datasource", "root_gb")
 
 
 def main():
@@ -171,6 +176,7 @@ def main():
             root_device={"type": "dict"},
             skip_block_devices={"type": "list", "elements": "dict", "default": []},
             datasource={"type": "str", "choices": ["ConfigDrive", "NoCloud"]},
+            root_gb={"type": "int"},
             timeout={"type": "int", "default": 300},
         ),
         required_one_of=[("system_uuid", "serial")],

@@ -122,6 +122,42 @@ options:
             description: The file.
             type: str
             required: true
+  partitions:
+    description:
+      - The partitions around a partition image, as O(rackwright.baremetal.disk_image#module:partitions) takes them, with O(verb=deploy) and
+        O(verb=rebuild).
+      - What cannot work on any disk, or on one of C(properties.local_gb), is refused. What is planned is in the diff and in the instance.
+    type: dict
+    suboptions:
+      disk_label:
+        description: Kind of the partition table.
+        type: str
+        choices: [gpt, msdos]
+        default: gpt
+      root_gb:
+        description: Size of the root partition in GiB; without it, what is left of the disk.
+        type: int
+      swap_mb:
+        description: Size of the swap partition in MiB; 0 means none.
+        type: int
+        default: 0
+      ephemeral_gb:
+        description: Size of the ephemeral partition in GiB; 0 means none.
+        type: int
+        default: 0
+      ephemeral_format:
+        description: File system of the ephemeral partition.
+        type: str
+        choices: [ext4, xfs, btrfs, vfat]
+        default: ext4
+      preserve_ephemeral:
+        description: Whether the ephemeral partition is left as it is. Only a rebuild can do that, without steps that erase disks.
+        type: bool
+        default: false
+      install_boot_loader:
+        description: Whether C(grub-install) of the image may run, on a node that boots by BIOS.
+        type: bool
+        default: false
   steps:
     description:
       - What is known of steps, and which of them are asked for; the role P(rackwright.baremetal.steps#role) explains them.

@@ -16,6 +16,7 @@ from .._errors import BaremetalError
 from .commands import run
 from .config_drive import LABELS
 from .devices import partitions
+from .mounted import ROOTS, folder_below
 from .partitions import label, settle
 from .system import read_text
 
@@ -24,8 +25,6 @@ RUN = "/run/cloud-init"
 # By the label of the config drive; cloud-init's names.
 DATASOURCES = dict(zip(LABELS, ("ConfigDrive", "NoCloud")))
 FILE_SYSTEMS = ("ext4", "ext3", "ext2", "xfs", "btrfs")
-# Where the root of a system may be in its file system: btrfs has it in a subvolume as a rule.
-ROOTS = ((), ("@",), ("root",))
 FOLDER = ("etc", "cloud", "cloud.cfg.d")
 # Behind the files of images, of which the last one wins.
 FILE = "99-rackwright-datasource.cfg"
@@ -48,17 +47,18 @@ def used(run_dir=RUN):
     return None, None
 
 
-def pin(device, config_drive, *, node=None, runner=run):
+def pin(device, config_drive, *, root=None, node=None, runner=run):
     """Tell the system on a disk that its cloud-init shall look at the config drive alone.
 
-    device: a disk that carries an image and a config drive. config_drive: the partition with it. A file is written into
+    device: a disk that carries an image and a config drive. config_drive: the partition with it. root: the only partition to look into, where
+    that is known: mounting an ext file system writes to it when its journal is not empty. A file is written into
     /etc/cloud/cloud.cfg.d of the partition that has such a folder; with this list, ds-identify searches no further either.
     Returns that partition, or None when there is none whose file system can be mounted. Raises BaremetalError when it
     cannot be written.
     """
     datasource = DATASOURCES[(label(config_drive, node=node) or "").lower()]
     text = "# Written by rackwright.baremetal: the config drive is on this disk.\ndatasource_list: [%s, None]\n" % datasource
-    for _number, partition in partitions(device):
+    for partition in [root] if root else [path for _number, path in partitions(device)]:
         argv = ["blkid", "-p", "-s", "TYPE", "-o", "value", partition]
         kind = runner(argv, node=node, stage=STAGE, ok=(0, 2)).decode().strip()
         if kind in FILE_SYSTEMS and _write(partition, kind, text, node, runner):
@@ -75,7 +75,7 @@ def _write(partition, kind, text, node, runner):
             # Another generation of the file system, or a part of something larger.
             return False
         try:
-            root = next((parts for parts in ROOTS if _folder(mount, parts) is not None), None)
+            root = next((parts for parts in ROOTS if folder_below(mount, parts + FOLDER) is not None), None)
             if root is None:
                 return False
             runner(["mount", "-o", "remount,rw", mount], node=node, stage=STAGE)
@@ -85,18 +85,8 @@ def _write(partition, kind, text, node, runner):
     return True
 
 
-def _folder(mount, root):
-    """Return the folder below a mounted root, or None when it is not there or a link is on the way: that would lead out of the image."""
-    place = mount
-    for part in root + FOLDER:
-        place = os.path.join(place, part)
-        if os.path.islink(place) or not os.path.isdir(place):
-            return None
-    return place
-
-
 def _create(mount, root, text, partition, node):
-    place = os.path.join(_folder(mount, root), FILE)
+    place = os.path.join(folder_below(mount, root + FOLDER), FILE)
     try:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(place)

@@ -32,12 +32,24 @@ def add_config_drive(device, drive, *, node=None):
     shows something else.
     """
     check(drive, node=node)
-    if isinstance(drive, bytes) and geometry(device)[1] > iso_files.BLOCK:
-        drive = {"label": iso_files.label(drive), "files": iso_files.read(drive)}
-    name = (iso_files.label(drive) if isinstance(drive, bytes) else drive["label"]).lower()
     partition = find_config_drive(device, node=node)
     if partition is None:
-        partition = add_partition_at_end(device, name, node=node)
+        partition = add_partition_at_end(device, _name(drive), node=node)
+    fill_config_drive(partition, drive, node=node)
+    return partition
+
+
+def _name(drive):
+    """Label of a drive, in small letters."""
+    return (iso_files.label(drive) if isinstance(drive, bytes) else drive["label"]).lower()
+
+
+def fill_config_drive(partition, drive, *, node=None):
+    """Write a config drive to a partition. Raises BaremetalError when it is none or too large, or reading back shows something else."""
+    check(drive, node=node)
+    if isinstance(drive, bytes) and geometry(partition)[1] > iso_files.BLOCK:
+        drive = {"label": iso_files.label(drive), "files": iso_files.read(drive)}
+    name = _name(drive)
     run(["wipefs", "--all", "--force", partition], node=node, stage=STAGE)
     if isinstance(drive, bytes):
         _write_iso(partition, drive, node)
@@ -48,7 +60,6 @@ def add_config_drive(device, drive, *, node=None):
     back = read(partition, 0, len(drive)) if isinstance(drive, bytes) else read_config_drive(partition, node=node)
     if back != drive or (seen or "").lower() != name:
         raise config_drive_error("%s does not read back as the config drive that was written (label %s)" % (partition, seen), node)
-    return partition
 
 
 def check(drive, *, node=None):

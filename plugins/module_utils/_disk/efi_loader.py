@@ -17,10 +17,9 @@ import re
 from .._errors import BaremetalError
 from .commands import run
 from .efi_records import decode, partition_key
+from .partitions import ESP_TYPES
 
 STAGE = "efi boot"
-# Types of an EFI system partition in a GPT and in an MBR (UEFI specification, 5.2.2 and 5.3.3).
-ESP_TYPES = ("C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "EF")
 # Architecture part of the loaders' file names (UEFI specification, 3.5.1.1).
 ARCHITECTURES = {"x86_64": "x64", "aarch64": "aa64", "riscv64": "riscv64", "i686": "ia32", "armv7l": "arm"}
 # A CSV file of a loader has a line or two.

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from .layout import FORMATS, LABELS
+
 CONNECT_TIMEOUT = {"connect_timeout": {"type": "int", "default": 0}}
 
 INTERLOCK_OPTIONS = {
@@ -30,3 +32,15 @@ def disk_options(*, root_device_required):
         },
         root_device={"type": "dict", "required": root_device_required},
     )
+
+
+# Of a partition image; Ironic's names.
+PARTITION_OPTIONS = {
+    "disk_label": {"type": "str", "choices": list(LABELS), "default": "gpt"},
+    "root_gb": {"type": "int"},
+    "swap_mb": {"type": "int", "default": 0},
+    "ephemeral_gb": {"type": "int", "default": 0},
+    "ephemeral_format": {"type": "str", "choices": list(FORMATS), "default": "ext4"},
+    "preserve_ephemeral": {"type": "bool", "default": False},
+    "install_boot_loader": {"type": "bool", "default": False},
+}

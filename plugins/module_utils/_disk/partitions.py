@@ -25,6 +25,10 @@ END_SIZE = MIB
 BLKSSZGET = 0x1268
 BLKGETSIZE64 = 0x80081272
 BLKFLSBUF = 0x1261
+# In front of the disk's signature and the entries, the first sector holds code.
+BOOT_CODE = 440
+# Types of an EFI system partition in a GPT and in an MBR (UEFI specification, 5.2.2 and 5.3.3).
+ESP_TYPES = ("C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "EF")
 # MBR entries hold 32-bit sector numbers.
 MBR_SECTORS = 2 ** 32
 
@@ -111,14 +115,29 @@ def signatures(device, *, node=None):
     return found
 
 
+def stop_booting(device, *, node=None):
+    """Take away what a disk boots from, and nothing else: its boot code and the start of its EFI system partitions.
+
+    The partition table stays as it is. So a disk that is about to lose its content does not start half of it.
+    """
+    sector = geometry(device)[1]
+    pieces = [(0, bytes(BOOT_CODE) + read(device, 0, sector)[BOOT_CODE:])]
+    text = run(["sfdisk", "--json", device], node=node, stage=STAGE, ok=(0, 1))
+    for entry in json.loads(text)["partitiontable"].get("partitions", []) if text.strip() else []:
+        if entry.get("type", "").upper() in ESP_TYPES:
+            pieces.append((entry["start"] * sector, bytes(MIB)))
+    write(device, pieces, node)
+
+
 def wipe_metadata(device, *, node=None):
     """Remove every partition table and signature of a disk, and prove it by reading back.
 
-    Signatures of partitions go first, the table after them; then END_SIZE bytes at both ends are
+    What the disk boots from goes first, then signatures of partitions, the table after them; then END_SIZE bytes at both ends are
     zeroed. Returns the signatures that were found. Raises BaremetalError when the device is in
     use, cannot be written or still shows signatures afterwards.
     """
     found = signatures(device, node=node)
+    stop_booting(device, node=node)
     for _number, path in reversed(partitions(device)):
         run(["wipefs", "--all", "--force", path], node=node, stage=STAGE)
     # -Z follows the header to a backup table that does not sit at the end of the disk; it ends

@@ -173,8 +173,9 @@ def host_keys(etc="/etc"):
 def mismatches(expected, proof, disks):
     """List what differs between what was asked for and what is there, one sentence each.
 
-    expected: {hostname, system_uuid, serial, instance_uuid, image_digest, root_device, skip_block_devices, datasource}; a key
-    that is missing or None is not compared, nor is the datasource where there is no cloud-init. proof: see gather. disks: see list_disks.
+    expected: {hostname, system_uuid, serial, instance_uuid, image_digest, root_device, skip_block_devices, datasource, root_gb}; a key
+    that is missing or None is not compared, nor is the datasource where there is no cloud-init. With root_gb there may be room behind the
+    root partition. proof: see gather. disks: see list_disks.
     """
     wrong = []
     for key, what in (
@@ -197,7 +198,7 @@ def mismatches(expected, proof, disks):
             "datasource of cloud-init expected %s, seen %s (%s), so the config drive of this deploy was not read"
             % (source, proof["datasource"], proof["datasource_detail"])
         )
-    return wrong + _root_mismatches(expected.get("root_device"), expected.get("skip_block_devices") or (), proof, disks)
+    return wrong + _root_mismatches(expected, proof, disks)
 
 
 def prove(expected, *, timeout, waiter=wait_for_cloud_init, gatherer=gather, lister=list_disks):
@@ -227,7 +228,8 @@ def prove(expected, *, timeout, waiter=wait_for_cloud_init, gatherer=gather, lis
     return proof
 
 
-def _root_mismatches(hints, skip, proof, disks):
+def _root_mismatches(expected, proof, disks):
+    hints, skip = expected.get("root_device"), expected.get("skip_block_devices") or ()
     if proof["root_disk"] is None:
         return ["root file system expected on a partition, seen on %s" % proof["root_device"]]
     wrong = []
@@ -242,7 +244,7 @@ def _root_mismatches(hints, skip, proof, disks):
                     "root file system expected on %s (serial %s), seen on %s"
                     % (disk["name"], disk["serial"] or "none", proof["root_disk"])
                 )
-    if proof["root_free_behind"] > ROOT_SLACK:
+    if proof["root_free_behind"] > ROOT_SLACK and not expected.get("root_gb"):
         wrong.append(
             "root partition expected to be grown, seen %.1f GiB with %.1f GiB free behind it"
             % (proof["root_size"] / GIB, proof["root_free_behind"] / GIB)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .._door import Door
 from .._image import publish
+from .._image.formats import TYPES, WHOLE_DISK
 from .._registry import images
 from .._registry.store import open_registry
 from ._options import REGISTRY
@@ -30,7 +31,7 @@ def run(call):
         changed = publish.withdraw(name, root, check_mode=call.check_mode)
         return {"changed": changed, "image": None, "diff": {"before": shown, "after": {"name": name, "published": None}}}
     changed, image = publish.publish(
-        name, call.params["src"], call.params["checksum"], root, check_mode=call.check_mode, log=call.log)
+        name, call.params["src"], call.params["checksum"], root, check_mode=call.check_mode, log=call.log, image_type=call.params["type"])
     after_digest = image["digest"] if image else "known after publishing"
     return {"changed": changed, "image": image, "diff": {"before": shown, "after": {"name": name, "published": after_digest}}}
 
@@ -60,6 +61,7 @@ DOOR = Door(
         "name": {"type": "str", "required": True},
         "src": {"type": "str"},
         "checksum": {"type": "str"},
+        "type": {"type": "str", "choices": list(TYPES), "default": WHOLE_DISK},
         "root": {"type": "path", "required": True},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         **REGISTRY,

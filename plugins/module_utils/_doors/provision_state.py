@@ -12,6 +12,7 @@ import uuid
 
 from .._boot import answer_file, diskless
 from .._disk import hints
+from .._disk.options import PARTITION_OPTIONS
 from .._door import Door
 from .._errors import BaremetalError
 from .._lifecycle import heartbeat, inspection_rules, steps, transitions
@@ -19,6 +20,7 @@ from .._lifecycle.builtin_steps import BUILT_IN, TASKS
 from .._registry import images, inspections, nodes
 from . import _inspection, _network_layout
 from ._options import ANSWER, NODE, REGISTRY
+from ._partitions import plan_partitions
 from ._registry_access import existing_registry
 from ._settings import RAMDISK_BOOT, check_ramdisk_boot, check_rescue_keys, look_at_config_drive
 
@@ -244,6 +246,11 @@ def _write(call, engine, verb, image, kept):
                              cure="deploy another node, ask for other traits, or add it to the hardware file and enrol the node again")
     plan = steps.deploy(_catalogue(given), given["requested"], given["templates"], given["traits"] or [])
     _check_tasks(call, plan)
+    keeps = verb == "rebuild" and bool(node["instance"])
+    parts = plan_partitions(call.params["partitions"], image, node, keeps=keeps, drive=call.params["config_drive"] is not None,
+                            step_names=[step["step"] for step in plan])
+    if parts:
+        instance["partitions"] = parts
     layout = call.params["network_layout"]
     network_data = _network_layout.in_transaction(engine, call.node, layout, foresee=True) if layout else {}
     # Outside the transaction that follows: it may come from a server.
@@ -261,7 +268,10 @@ def _write(call, engine, verb, image, kept):
         if layout:
             network_data = _network_layout.in_transaction(engine, call.node, layout, foresee=call.check_mode)
         drive = _config_drive(call, verb, node, instance, network_data)
-    return {**_result(call, moved, instance), "image": image, "stages": steps.stages(moved["steps"]), "config_drive": drive, "network_data": network_data}
+    result = {**_result(call, moved, instance), "image": image, "stages": steps.stages(moved["steps"]), "config_drive": drive, "network_data": network_data}
+    if parts:
+        result["diff"]["after"]["partitions"] = parts
+    return result
 
 
 def _config_drive(call, verb, node, instance, network_data):
@@ -458,6 +468,7 @@ DOOR = Door(
         "inspect_interface": {"type": "str", "choices": list(inspections.SOURCES), "default": inspections.SOURCES[0]},
         "config_drive": {"type": "dict"},
         "network_layout": {"type": "list", "elements": "dict", "default": []},
+        "partitions": {"type": "dict", "options": PARTITION_OPTIONS},
         "boot": {"type": "dict", "options": _BOOT},
         "steps": {"type": "dict", "options": _STEPS},
         "ramdisk_boot": {"type": "dict", "options": RAMDISK_BOOT},

@@ -14,9 +14,11 @@ import binascii
 import gzip
 import typing as t
 import zlib
+from functools import partial
 
 from . import seekable
 from .._errors import BaremetalError
+from .formats import PARTITION, WHOLE_DISK
 from .job import Job
 from .publication import fetch_image
 from .rawstream import RawImage, look_at, write_raw
@@ -35,7 +37,7 @@ class DiskTools(t.NamedTuple):
     ``find_disk(hints)``, ``refuse_if_protected(disk)``, ``verify(interlock)``,
     ``wipe_metadata(device)``, ``reread(device)``,
     ``move_backup_gpt(device)``, ``add_config_drive(device, drive)``, ``keep_config_drive(device)``,
-    ``pin_datasource(device, config_drive)``.
+    ``pin_datasource(device, config_drive)``, ``partition(disk, wanted, drive)``.
     """
 
     find_disk: t.Callable
@@ -47,12 +49,14 @@ class DiskTools(t.NamedTuple):
     add_config_drive: t.Callable
     keep_config_drive: t.Callable
     pin_datasource: t.Callable
+    partition: t.Callable
 
 
 def present(options, tools, check_mode=False, job=None):
     """Make the root disk of this machine carry an image.
 
-    :param options: dict with url, digest, manifest_digest (None for a raw image), root_device, interlock, config_drive, pin_datasource, wait and timeout.
+    :param options: dict with url, digest, manifest_digest (None for a raw image), root_device, interlock, partitions (None for a whole disk),
+        config_drive, pin_datasource, wait and timeout.
     :param tools: a :class:`DiskTools`.
     :param check_mode: look at everything, write nothing.
     :param job: the :class:`~.job.Job` of this machine.
@@ -70,15 +74,18 @@ def present(options, tools, check_mode=False, job=None):
         # A new job: everything that can be found wrong without writing is found before it starts.
         image = _image(options)
         disk = tools.find_disk(options["root_device"])
-        check_fit(image, disk["size"], disk["logical_sectors"], disk["name"])
+        parts = tools.partition(disk, options["partitions"], bool(options["config_drive"])) if image.file_system else None
+        check_fit(image, parts.place[1] if parts else disk["size"], disk["logical_sectors"], disk["name"])
         tools.refuse_if_protected(disk)
         if keep:
             drive = tools.keep_config_drive(disk["name"])
         facts = {"device": disk["name"], "serial": disk.get("serial"), "digest": options["digest"]}
         if check_mode:
-            return dict(facts, bytes_mapped=image.mapped_size, changed=True, diff=_diff(facts, image, drive))
+            layout = {"partitions": parts.layout.shown()} if parts else {}
+            return dict(facts, bytes_mapped=image.mapped_size, changed=True, diff=_diff(facts, image, drive, parts), **layout)
+        work = partial(_work_on_partitions, image, disk, parts) if parts else partial(_work, image, disk)
         pin = options["pin_datasource"]
-        started = job.start(identity, lambda report: dict(facts, diff=_diff(facts, image, drive), **_work(image, disk, drive, pin, tools, report)))
+        started = job.start(identity, lambda report: dict(facts, diff=_diff(facts, image, drive, parts), **work(drive, pin, tools, report)))
     if check_mode or not options["wait"]:
         return {"changed": started, "digest": options["digest"], "job": _job_facts(job.status())}
     result = dict(job.join(options["timeout"]), changed=started, job=_job_facts(job.status()))
@@ -89,9 +96,14 @@ def present(options, tools, check_mode=False, job=None):
 
 def _image(options):
     if options["manifest_digest"] is None:
-        return look_at(options["url"], options["digest"])
+        return look_at(options["url"], options["digest"], WHOLE_DISK if options["partitions"] is None else PARTITION)
     seekable.need_zstandard()
-    return fetch_image(options["url"], options["digest"], options["manifest_digest"])
+    image = fetch_image(options["url"], options["digest"], options["manifest_digest"])
+    if options["partitions"] is not None and not image.file_system:
+        raise BaremetalError("the image is a whole disk and brings its own partitions", stage="plan the partitions",
+                             seen=f"partitions were asked for, and the image has a {image.manifest.get('partition_table')} partition table",
+                             cure="do without partitions, or publish the image of a file system with type: partition")
+    return image
 
 
 def _work(image, disk, drive, pin, tools, report):
@@ -121,11 +133,32 @@ def _work(image, disk, drive, pin, tools, report):
     return facts
 
 
-def _diff(facts, image, drive):
+def _work_on_partitions(image, disk, parts, drive, pin, tools, report):
+    """The same for a partition image: at no time before the last moment does anything boot from the disk."""
+    device = disk["name"]
+    tools.refuse_if_protected(disk)
+    raw = isinstance(image, RawImage)
+    renew = not raw and resembles(image, device, parts.place)
+    tools.refuse_if_protected(disk)
+    parts.disarm()
+    try:
+        tools.refuse_if_protected(disk)
+        facts = write_raw(image, device, report, parts.place) if raw else write_image(image, device, report, renew, parts.place)
+        facts.update(parts.fill(image, drive, pin))
+    except BaseException:
+        parts.clear()
+        raise
+    return facts
+
+
+def _diff(facts, image, drive, parts):
+    after = f"image {facts['digest']} of {image.size} bytes" + (", a config drive" if drive else "")
+    if parts:
+        after += ", ".join([" in the last of the partitions of a " + parts.layout.label, *(
+            f"{part['role']} {part['size'] // 1024 ** 2} MiB" for part in parts.layout.shown())])
     return {
         "before": {"device": facts["device"], "serial": facts["serial"], "content": "whatever it holds now"},
-        "after": {"device": facts["device"], "serial": facts["serial"],
-                  "content": f"image {facts['digest']} of {image.size} bytes" + (", a config drive" if drive else "")},
+        "after": {"device": facts["device"], "serial": facts["serial"], "content": after},
     }
 
 

@@ -14,12 +14,15 @@ import struct
 import typing as t
 import zlib
 
-from . import containers
+from . import containers, filesystems
 from .containers import refusal
 
 # Bytes read from the start of a file: enough for a partition table of 4096-byte sectors with the
-# usual 128 entries, a qcow2 header and the volume descriptor of ISO 9660.
-HEAD = 64 * 1024
+# usual 128 entries, a qcow2 header, the volume descriptor of ISO 9660, and superblocks.
+HEAD = filesystems.HEAD
+
+# Ironic's names for what an image holds: a disk with a partition table, or one file system.
+WHOLE_DISK, PARTITION = TYPES = "whole-disk", "partition"
 
 # (offset, magic, what it is, cure): known, and not an image that can be published.
 _CONVERT = "convert it with qemu-img to raw or qcow2"
@@ -48,12 +51,14 @@ class Recognised(t.NamedTuple):
     ``virtual_size`` is the disk's size in bytes, None when it is packed. ``table`` is the partition
     table of a raw image, gpt or mbr, and ``sector`` the size in bytes of the sectors that it counts
     in, None for mbr, which does not say; of other formats they can be seen only after conversion.
+    A raw image without a table holds a ``file_system``, and ``sector`` is the largest that this can be mounted on.
     """
 
     format: str
     virtual_size: t.Optional[int]
     table: t.Optional[str]
     sector: t.Optional[int] = None
+    file_system: t.Optional[str] = None
 
 
 def recognise(path):
@@ -95,7 +100,27 @@ def _recognise_raw(head, size):
     for offset, magic, what, cure in _REFUSED:
         if head[offset:offset + len(magic)] == magic:
             raise refusal(f"the image is {what}; whole disks are accepted as raw, qcow2, vmdk, vhd and vhdx", _seen(head), cure)
-    return Recognised("raw", _limited(size), *partition_table(head, size))
+    _limited(size)
+    _check_binary(head, size)
+    file_system = None if _holds_table(head) else filesystems.recognise(head, size)
+    if file_system:
+        return Recognised("raw", size, None, file_system.sector, file_system.name)
+    return Recognised("raw", size, *partition_table(head, size))
+
+
+def check_type(recognised, image_type):
+    """Make sure that an image is what whoever publishes or writes it takes it for.
+
+    :param recognised: the :class:`Recognised` of a raw image.
+    :param image_type: one of TYPES.
+    :raises BaremetalError: when it is the other one.
+    """
+    if image_type == WHOLE_DISK and recognised.file_system:
+        raise refusal("the raw image has no partition table", f"a file system, {recognised.file_system}",
+                      "publish a whole-disk image with a partition table; if a partition image is what you want, say so with type: partition")
+    if image_type == PARTITION and not recognised.file_system:
+        raise refusal("the image is a whole disk, not a file system", f"a {recognised.table} partition table",
+                      "publish it with type: whole-disk, or give an image of the file system alone")
 
 
 def _limited(size):
@@ -116,6 +141,22 @@ def _seen(head):
     return f"the file begins with {text!r}"
 
 
+def _check_binary(head, size):
+    """Make sure that a file is no text, and ends where a disk could end."""
+    text = head[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<body")):
+        raise refusal("the image is a web page", _seen(head), "look at the address: the server answered with a page, not with the file")
+    if all(byte in b"\t\n\r\x0c\x1b" or 32 <= byte for byte in head[:1024]):
+        raise refusal("the image is a text file", _seen(head), "look at the address, or at how the file was made")
+    if size % 512:
+        raise refusal("the raw image does not end at a sector", f"{size} bytes, which is no multiple of 512", "fetch it again: it is probably cut off")
+
+
+def _holds_table(head):
+    """Whether an image has a partition table, sound or not: what has one is a whole disk, whatever old superblocks lie between."""
+    return head[510:512] == b"\x55\xaa" and (any(head[sector:sector + 8] == b"EFI PART" for sector in (512, 4096)) or bool(_mbr_entries(head)))
+
+
 def partition_table(head, size):
     """Find and check the partition table of a raw image.
 
@@ -124,13 +165,6 @@ def partition_table(head, size):
     :returns: ``"gpt"`` or ``"mbr"``, and bytes of a sector, None where the table does not say.
     :raises BaremetalError: when there is no table, or when it does not fit the image.
     """
-    text = head[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<body")):
-        raise refusal("the image is a web page", _seen(head), "look at the address: the server answered with a page, not with the file")
-    if all(byte in b"\t\n\r\x0c\x1b" or 32 <= byte for byte in head[:1024]):
-        raise refusal("the image is a text file", _seen(head), "look at the address, or at how the file was made")
-    if size % 512:
-        raise refusal("the raw image does not end at a sector", f"{size} bytes, which is no multiple of 512", "fetch it again: it is probably cut off")
     if head[510:512] != b"\x55\xaa":
         what = "an ISO 9660 file system" if head[0x8001:0x8006] == b"CD001" else "no boot signature in its first sector"
         raise refusal("the raw image has no partition table", what, "publish a whole-disk image with a partition table")
@@ -171,11 +205,17 @@ def _check_gpt(head, size, sector):
         raise refusal("the image is cut off", f"its partition table needs {needed} bytes, the file has {size}", "fetch it again")
 
 
-def _check_mbr(head, size):
+def _mbr_entries(head):
+    """The entries of an MBR that name a partition, as (first sector, sectors); none where they make no sense."""
     entries = [struct.unpack_from("<B3xB3xII", head, offset) for offset in range(446, 510, 16)]
     used = [(first, count) for (status, kind, first, count) in entries if kind and count]
     plausible = all(status in (0, 0x80) for status, kind, first, count in entries) and all(first for first, count in used)
-    if not used or not plausible:
+    return used if plausible else []
+
+
+def _check_mbr(head, size):
+    used = _mbr_entries(head)
+    if not used:
         raise refusal("the raw image has a boot signature but no partition table", _seen(head), "publish a whole-disk image with a partition table")
     needed = max(first + count for first, count in used) * 512
     if needed > size:

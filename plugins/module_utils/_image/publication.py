@@ -48,8 +48,13 @@ class Image(t.NamedTuple):
 
     @property
     def sector(self):
-        """Bytes of the sectors in which its partition table counts; None when that is not known."""
+        """Bytes of the sectors in which its partition table counts, or on which its file system can be mounted at most; None when that is not known."""
         return self.manifest.get("sector_size")
+
+    @property
+    def file_system(self):
+        """Name of the file system that a partition image holds; None for a whole disk."""
+        return self.manifest.get("file_system")
 
     @property
     def mapped_size(self):

@@ -28,6 +28,7 @@ import time
 
 from . import blockmap, checksum, seekable, source as sources
 from .._errors import BaremetalError
+from .formats import WHOLE_DISK
 from .publication import DISK, MANIFEST, MAP
 from .store import store
 from .stream import shown
@@ -40,7 +41,7 @@ _LOCK_TIMEOUT = 3600
 _LOCK_INTERVAL = 0.5
 
 
-def publish(name, src, expected, root, check_mode=False, log=lambda text: None):
+def publish(name, src, expected, root, check_mode=False, log=lambda text: None, image_type=WHOLE_DISK):
     """Make sure that an image is published.
 
     :param name: name of the image.
@@ -49,6 +50,7 @@ def publish(name, src, expected, root, check_mode=False, log=lambda text: None):
     :param root: HTTP root directory of the boot server.
     :param check_mode: change nothing.
     :param log: function that takes a line for a log.
+    :param image_type: what the source must be, one of :data:`.formats.TYPES`.
     :returns: ``(changed, image)``; image is the record of the image, or None in check mode when
         it is not published yet, because its digest is not known before.
     :raises BaremetalError: when the source cannot be had, proved or stored.
@@ -56,11 +58,11 @@ def publish(name, src, expected, root, check_mode=False, log=lambda text: None):
     _check_name(name)
     wanted = checksum.parse(expected, src, sources.read_checksum_file)
     home = os.path.join(root, "images", name)
-    published = _published(home, name, str(wanted), src)
+    published = _published(home, name, str(wanted), src, image_type)
     if published:
         return False, published
     if check_mode:
-        sources.check_reachable(src)
+        sources.check_reachable(src, image_type)
         return True, None
     seekable.need_zstandard()
     if not os.path.isdir(root):
@@ -70,10 +72,10 @@ def publish(name, src, expected, root, check_mode=False, log=lambda text: None):
     with _failures_explained(images):
         os.makedirs(images, mode=0o755, exist_ok=True)
         with _lock(images, name):
-            published = _published(home, name, str(wanted), src)
+            published = _published(home, name, str(wanted), src, image_type)
             if published:
                 return False, published
-            return _publish(name, src, wanted, images, home, log)
+            return _publish(name, src, wanted, images, home, log, image_type)
 
 
 def withdraw(name, root, check_mode=False):
@@ -180,10 +182,10 @@ def _workspace(images, name):
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _publish(name, src, wanted, images, home, log):
+def _publish(name, src, wanted, images, home, log, image_type):
     with _workspace(images, name) as work:
-        raw = sources.obtain(src, wanted, work)
-        log(f"{shown(src)} is {raw.format} with a {raw.table} partition table")
+        raw = sources.obtain(src, wanted, work, image_type)
+        log(f"{shown(src)} is {raw.format} with a {f'{raw.table} partition table' if raw.table else f'{raw.file_system} file system'}")
         begun = time.monotonic()
         made = os.path.join(work, "made")
         os.mkdir(made)
@@ -203,7 +205,9 @@ def _publish(name, src, wanted, images, home, log):
             "seek_table_size": stored.table_size,
             "seek_table_digest": f"sha256:{stored.table_digest}",
             "bmap_digest": f"sha256:{hashlib.sha256(block_map).hexdigest()}",
+            "image_type": image_type,
             "partition_table": raw.table,
+            "file_system": raw.file_system,
             "sector_size": raw.sector,
             "source_format": raw.format,
             "source_digest": str(wanted),
@@ -306,12 +310,16 @@ def _intact(directory, manifest_digest):
     return same_map and size == manifest.get("compressed_size") and f"sha256:{digest}" == manifest_digest
 
 
-def _published(home, name, source_digest, src):
+def _published(home, name, source_digest, src, image_type):
     known = _sources(home).get(source_digest)
     if known is None:
         return None
     directory = os.path.join(home, known["directory"])
-    return _record(name, directory, src) if _intact(directory, known["manifest_digest"]) else None
+    record = _record(name, directory, src) if _intact(directory, known["manifest_digest"]) else None
+    if record and record["image_type"] != image_type:
+        raise BaremetalError("the image is of another type than was asked for", stage=_STAGE, seen=f"it is published as {record['image_type']}",
+                             cure=f"say type: {record['image_type']}, or correct the source")
+    return record
 
 
 def _record(name, directory, src):
@@ -321,6 +329,8 @@ def _record(name, directory, src):
         "digest": manifest["digest"],
         "virtual_size": manifest["virtual_size"],
         "format": manifest["source_format"],
+        # Images that were published before there was another type do not say.
+        "image_type": manifest.get("image_type", WHOLE_DISK),
         "source": shown(src) if "://" in src else src,
         "published_at": manifest["published_at"],
         "path": f"images/{name}/{os.path.basename(directory)}/",

@@ -24,12 +24,13 @@ _ZEROS = bytes(_PIECE)
 
 
 class RawImage(t.NamedTuple):
-    """A raw image behind an address: its expected checksum, size in bytes, and the sector size of its table, None when that is not known."""
+    """A raw image behind an address: its expected checksum, size in bytes, and sector size and file system as :class:`~.publication.Image` has them."""
 
     url: str
     checksum: checksum.Checksum
     size: int
     sector: t.Optional[int]
+    file_system: t.Optional[str] = None
 
     @property
     def mapped_size(self):
@@ -37,11 +38,12 @@ class RawImage(t.NamedTuple):
         return self.size
 
 
-def look_at(url, digest):
+def look_at(url, digest, image_type=formats.WHOLE_DISK):
     """See whether an address holds a raw image that can be written, by its size and first bytes.
 
     :param url: an http or https URL.
     :param digest: expected digest of the file, ``sha256:HEX`` or ``sha512:HEX``.
+    :param image_type: what it must be, one of :data:`.formats.TYPES`.
     :returns: a :class:`RawImage`.
     :raises BaremetalError: when it does not, or cannot be read.
     """
@@ -54,23 +56,25 @@ def look_at(url, digest):
         head = bytearray(formats.HEAD)
         head = bytes(head[:stream.readinto(head)])
         recognised = formats.recognise_stream(head, stream.size)
-    return RawImage(url, expected, stream.size, recognised.sector)
+    formats.check_type(recognised, image_type)
+    return RawImage(url, expected, stream.size, recognised.sector, recognised.file_system)
 
 
 def _no_file(location):
     raise BaremetalError("the digest of the image is given by an address", stage="read the checksum", seen=location, cure="give it as sha256:HEX")
 
 
-def write_raw(image, device, report=lambda done, total: None):
+def write_raw(image, device, report=lambda done, total: None, place=None):
     """Write a raw image to a disk that nobody uses.
 
     :param image: a :class:`RawImage`.
     :param device: path of the device.
     :param report: function that takes bytes done and bytes to do, called about once a second.
+    :param place: see :func:`~.target.open_target`.
     :returns: what :func:`~.writer.put` returns.
     :raises BaremetalError: when the server, the content or the disk fails.
     """
-    return put(image, device, report, lambda target, crew: _fetch(image, target, crew))
+    return put(image, device, report, lambda target, crew: _fetch(image, target, crew), place=place)
 
 
 def _fetch(image, target, crew):

@@ -17,20 +17,21 @@ from . import blockmap, seekable
 from .._errors import BaremetalError
 from .publication import DISK, seek_table, unpack
 from .stream import Stream
-from .target import EDGE, Target, aligned
+from .target import EDGE, aligned, open_target
 
 # Ranges looked at to guess whether comparing is worth it, and of how many bytes at most if there are such.
 _PROBES = 24
 _PROBE_SIZE = 256 * 1024
 
 
-def resembles(image, device):
+def resembles(image, device, place=None):
     """Whether a disk holds so much of an image that comparing first is worth it.
 
     Looks at a few ranges all over the disk. A guess: whatever it says, the image is written completely.
 
     :param image: an :class:`~.publication.Image`.
     :param device: path of the device.
+    :param place: see :func:`~.target.open_target`.
     :returns: True when at least a quarter of them are as in the image.
     """
     size = image.size
@@ -39,7 +40,7 @@ def resembles(image, device):
               if part.first * blockmap.BLOCK_SIZE >= EDGE and (part.last + 1) * blockmap.BLOCK_SIZE <= size - EDGE]
     ranges = [part for part in ranges if (part.last - part.first + 1) * blockmap.BLOCK_SIZE <= _PROBE_SIZE] or ranges
     probes = ranges[::max(1, len(ranges) // _PROBES)][:_PROBES]
-    target = Target(device)
+    target = open_target(device, place)
     buffer = aligned(seekable.FRAME_SIZE)
     same = 0
     try:

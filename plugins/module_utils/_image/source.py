@@ -29,14 +29,15 @@ _CHECKSUM_FILE_LIMIT = 4 * 1024 * 1024
 class Raw(t.NamedTuple):
     """A raw image ready to be stored.
 
-    ``path`` of the raw file; ``format``, ``table`` and ``sector`` as recognised; ``unproved`` is the
+    ``path`` of the raw file; ``format``, ``table``, ``sector`` and ``file_system`` as recognised; ``unproved`` is the
     checksum that the content still has to be held against, None when that was done.
     """
 
     path: str
     format: str
-    table: str
+    table: t.Optional[str]
     sector: t.Optional[int]
+    file_system: t.Optional[str]
     unproved: t.Optional[checksums.Checksum]
 
 
@@ -81,9 +82,10 @@ def read_checksum_file(location):
     return data.decode("utf-8", "replace")
 
 
-def check_reachable(source):
+def check_reachable(source, image_type):
     """Make sure, without fetching it, that a source is there; a local one is recognised too.
 
+    :param image_type: what it must be, one of :data:`.formats.TYPES`.
     :raises BaremetalError: when it is not, or when it is no image.
     """
     path = local_path(source)
@@ -92,17 +94,20 @@ def check_reachable(source):
             stream.open()
     else:
         _need_file(path, "the source")
-        formats.recognise(path)
+        recognised = formats.recognise(path)
+        if recognised.format == "raw":
+            formats.check_type(recognised, image_type)
 
 
-def obtain(source, expected, work):
+def obtain(source, expected, work, image_type):
     """Get a source, prove it, and make it raw.
 
     :param source: absolute path, file URL, http or https URL.
     :param expected: the :class:`~.checksum.Checksum` that the source must have.
     :param work: directory for temporary files.
+    :param image_type: what it must be, one of :data:`.formats.TYPES`.
     :returns: a :class:`Raw`.
-    :raises BaremetalError: when the source cannot be read, has another checksum or is no image.
+    :raises BaremetalError: when the source cannot be read, has another checksum or is no image of this type.
     """
     path = local_path(source)
     if path is None:
@@ -114,12 +119,13 @@ def obtain(source, expected, work):
         proved = False
     recognised = formats.recognise(path)
     if recognised.format == "raw":
+        formats.check_type(recognised, image_type)
         # The digest of a raw image is that of its source, so it is proved by storing it; only
         # another algorithm needs a reading of its own.
         if not proved and expected.algorithm != "sha256":
             _prove(path, expected, source)
             proved = True
-        return Raw(path, "raw", recognised.table, recognised.sector, None if proved else expected)
+        return Raw(path, "raw", recognised.table, recognised.sector, recognised.file_system, None if proved else expected)
     before = _identity(path)
     if not proved:
         _prove(path, expected, source)
@@ -145,7 +151,8 @@ def obtain(source, expected, work):
         # What was unpacked or converted may not be what was proved.
         raise BaremetalError("the source changed while it was converted", stage="convert the image",
                              seen=path, cure="run the same command again when the file is complete")
-    return Raw(made, form, recognised.table, recognised.sector, None)
+    formats.check_type(recognised, image_type)
+    return Raw(made, form, recognised.table, recognised.sector, recognised.file_system, None)
 
 
 def mismatch(expected, actual, source):

@@ -54,6 +54,7 @@ class Target:
 
     def __init__(self, path):
         self._path = path
+        self._offset = 0
         self._held = []
         self._ends = {}
         self._lock = threading.Lock()
@@ -98,7 +99,7 @@ class Target:
         :param start: offset on the disk, a multiple of the sector size.
         :raises OSError: when the disk does not hand it out.
         """
-        count = os.preadv(self._descriptor, [buffer], start)
+        count = os.preadv(self._descriptor, [buffer], self._offset + start)
         if count != len(buffer):
             raise OSError(errno.EIO, f"{count} of {len(buffer)} bytes read at {start}")
         for place, data in self._ends.items():
@@ -160,7 +161,7 @@ class Target:
     def _write_all(self, data, start):
         position = 0
         while position < len(data):
-            position += os.pwrite(self._descriptor, data[position:position + _WRITE_PIECE], start + position)
+            position += os.pwrite(self._descriptor, data[position:position + _WRITE_PIECE], self._offset + start + position)
         with self._lock:
             self.bytes_written += len(data)
 
@@ -177,11 +178,11 @@ class Target:
     def _zero(self, start, length):
         if self._block:
             # The kernel writes zeros itself when the device has no command for it.
-            fcntl.ioctl(self._descriptor, _BLKZEROOUT, struct.pack("QQ", start, length))
+            fcntl.ioctl(self._descriptor, _BLKZEROOUT, struct.pack("QQ", self._offset + start, length))
             return
         zeros = aligned(_WRITE_PIECE)
         for position in range(start, start + length, _WRITE_PIECE):
-            os.pwrite(self._descriptor, zeros[:start + length - position], position)
+            os.pwrite(self._descriptor, zeros[:start + length - position], self._offset + position)
 
     def clear_edges(self):
         """Zero both ends, and see it done."""
@@ -203,3 +204,31 @@ class Target:
     def sync(self):
         """Wait until everything has reached the disk."""
         os.fdatasync(self._descriptor)
+
+
+class Window(Target):
+    """A part of a disk that is written like a disk, and has no ends: those of the disk are not its business.
+
+    :param path: path of the disk.
+    :param place: (first byte, bytes) of the part.
+    """
+
+    def __init__(self, path, place):
+        super().__init__(path)
+        self._offset, self.size = place
+
+    def _edges(self):
+        return []
+
+    def inner(self, start, end):
+        """The whole span."""
+        return start, end
+
+
+def open_target(path, place=None):
+    """The :class:`Target` for a disk, or the :class:`Window` for a part of it.
+
+    :param place: None, or (first byte, bytes) of the part.
+    :raises BaremetalError: when it cannot be opened, for instance because it is in use.
+    """
+    return Window(path, place) if place else Target(path)

@@ -18,17 +18,20 @@ from .crew import Crew
 from .publication import DISK, holes, plan, seek_table
 from .renewal import Renewal
 from .stream import Stream
-from .target import Target
+from .target import open_target
 
 
 def check_fit(image, size, sector, device):
-    """Make sure that a disk is large enough, and that its sectors are those of the image's partition table.
+    """Make sure that a disk is large enough, and that the image can be used with its sectors.
 
     :param image: an :class:`~.publication.Image` or a :class:`~.rawstream.RawImage`.
-    :param size: size of the disk in bytes.
+    :param size: size in bytes of the disk; for a partition image, of its partition.
     :param sector: bytes of a logical sector of the disk.
     :raises BaremetalError: when it is not.
     """
+    if image.file_system:
+        _check_fit_of_partition(image, size, sector, device)
+        return
     if image.size > size:
         raise BaremetalError(
             "the image is larger than the disk", stage="choose the disk", seen=f"the image has {image.size} bytes, {device} has {size} bytes",
@@ -42,7 +45,21 @@ def check_fit(image, size, sector, device):
                  "or give the disk other sectors if it can (nvme format)")
 
 
-def write_image(image, device, report=lambda done, total: None, renew=False):
+def _check_fit_of_partition(image, size, sector, device):
+    if image.size > size:
+        raise BaremetalError(
+            "the image is larger than the root partition", stage="plan the partitions",
+            seen=f"the image has {image.size} bytes, the partition for it on {device} {size}",
+            cure="give a larger root_gb, or make the other partitions smaller, choose a larger disk by the root device hints, or publish a smaller image")
+    if sector > image.sector:
+        # The kernel reads whole sectors, and a file system in blocks of its own.
+        raise BaremetalError(
+            "the file system of the image could not be mounted on the disk", stage="plan the partitions",
+            seen=f"{image.file_system} for sectors of {image.sector} bytes at most, {device} has sectors of {sector} bytes",
+            cure="make the file system with blocks (of xfs: sectors) of 4096 bytes, or choose another disk by the root device hints")
+
+
+def write_image(image, device, report=lambda done, total: None, renew=False, place=None):
     """Write a published image to a disk that nobody uses.
 
     :param image: an :class:`~.publication.Image`.
@@ -50,6 +67,7 @@ def write_image(image, device, report=lambda done, total: None, renew=False):
     :param report: function that takes bytes done and bytes to do, called about once a second.
     :param renew: compare with what is on the disk first, and fetch and write only what differs; worth it when
         :func:`~.renewal.resembles` says so. The result is the same.
+    :param place: see :func:`~.target.open_target`.
     :returns: what :func:`put` returns.
     :raises BaremetalError: when the server, the content or the disk fails.
     """
@@ -63,10 +81,10 @@ def write_image(image, device, report=lambda done, total: None, renew=False):
         else:
             _fetch(image, target, work, crew)
 
-    return put(image, device, report, fill, remember=renew)
+    return put(image, device, report, fill, remember=renew, place=place)
 
 
-def put(image, device, report, fill, remember=False):
+def put(image, device, report, fill, remember=False, place=None):
     """Put an image on a disk, so that at no time before the last moment anything boots from it.
 
     On failure both ends of the disk are zero.
@@ -77,11 +95,12 @@ def put(image, device, report, fill, remember=False):
     :param fill: function that takes a :class:`~.target.Target` and a :class:`~.crew.Crew`, has the image written by them, and raises when
         what was written is not proved.
     :param remember: read the ends of the disk before they are cleared.
+    :param place: see :func:`~.target.open_target`; then the ends of the disk stay as they are.
     :returns: dict with bytes_mapped, bytes_written, bytes_unchanged and seconds.
     :raises BaremetalError: when the server, the content or the disk fails.
     """
     begun = time.monotonic()
-    target = Target(device)
+    target = open_target(device, place)
     try:
         check_fit(image, target.size, target.sector, device)
         try:

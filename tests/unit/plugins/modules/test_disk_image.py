@@ -109,7 +109,7 @@ def call(server, record, machine, tmp_path):  # noqa: F811
         options = {
             "url": server.url + record["path"], "digest": record["digest"], "manifest_digest": record["manifest_digest"],
             "root_device": {"size": SIZE / 1024**3}, "interlock": {"nonce": "n1", "serial": "M1", "macs": [MAC]}, "config_drive": None, "wait": True,
-            "timeout": 300, "pin_datasource": False,
+            "timeout": 300, "pin_datasource": False, "partitions": None,
         }
         return present(dict(options, **changes), machine, check_mode=check_mode, job=job)
 

@@ -21,7 +21,8 @@ def site(tmp_path):
     (tmp_path / "http").mkdir()
 
     def call_door(check_mode=False, **params):
-        given = {"name": "debian-12", "root": str(tmp_path / "http"), "state": "present", "registry": url, "src": None, "checksum": None}
+        given = {"name": "debian-12", "root": str(tmp_path / "http"), "state": "present", "registry": url, "src": None, "checksum": None,
+                 "type": "whole-disk"}
         call = Call(params=dict(given, **params), check_mode=check_mode, diff=True)
 
         def work():

@@ -30,7 +30,7 @@ def test_options_reach_the_proof(capsys, monkeypatch):
     monkeypatch.setattr(instance_proof, "prove", prove)
     result = start(instance_proof, capsys, timeout=7, root_device={"serial": "S1"}, _ansible_check_mode=True, **WANTED)
     assert result["changed"] is False
-    assert result["proof"] == dict(WANTED, system_uuid=None, datasource=None, root_device={"serial": "S1"}, skip_block_devices=[], waited=7)
+    assert result["proof"] == dict(WANTED, system_uuid=None, datasource=None, root_gb=None, root_device={"serial": "S1"}, skip_block_devices=[], waited=7)
 
 
 def test_an_identity_is_required(capsys):

@@ -61,6 +61,7 @@ def test_the_right_system():
         ({"system_uuid": UUID.upper()}, {}),
         ({"datasource": None}, {"datasource": "NoCloud"}),
         ({}, {"datasource": None}),
+        ({"root_gb": 10}, {"root_free_behind": 5 * GIB}),
     ],
 )
 def test_what_means_the_same(expected, seen):

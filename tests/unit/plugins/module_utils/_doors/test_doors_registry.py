@@ -333,6 +333,17 @@ def test_deploy_and_the_same_again(do, put, engine):
         do(provision_state, verb="deploy", image="debian-12")
 
 
+def test_partitions_are_in_the_plan_and_in_the_instance(do, put, engine):
+    put("available")
+    with pytest.raises(BaremetalError, match="is a whole disk"):
+        do(provision_state, verb="deploy", image="debian-12", partitions={"swap_mb": 512})
+    images.record(engine, {**IMAGE, "image_type": "partition"})
+    planned = do(provision_state, verb="deploy", image="debian-12", partitions={"swap_mb": 512}, check_mode=True)
+    assert [(part["role"], part["size_mb"]) for part in planned["diff"]["after"]["partitions"]] == [("efi", 550), ("swap", 512), ("root", None)]
+    begun = do(provision_state, verb="deploy", image="debian-12", partitions={"swap_mb": 512})
+    assert nodes.get(engine, "node1")["instance"]["partitions"] == begun["diff"]["after"]["partitions"] == planned["diff"]["after"]["partitions"]
+
+
 @pytest.mark.parametrize(("node", "image", "said"), [
     ({}, "debian-99", "no image debian-99. Seen: published images: debian-12"),
     ({}, None, "no image is named"),

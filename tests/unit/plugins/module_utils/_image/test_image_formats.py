@@ -28,18 +28,18 @@ def qemu_img(*arguments):
 @pytest.mark.parametrize("sector", [512, 4096])
 def test_gpt(tmp_path, sector):
     path = make_raw(tmp_path / "x.html", 8 * MIB, head=gpt(8 * MIB, sector, first=256, last=1000))
-    assert recognise(path) == ("raw", 8 * MIB, "gpt", sector)
+    assert recognise(path) == ("raw", 8 * MIB, "gpt", sector, None)
 
 
 def test_mbr(tmp_path):
-    assert recognise(make_raw(tmp_path / "x.qcow2", 8 * MIB, head=mbr(8 * MIB))) == ("raw", 8 * MIB, "mbr", None)
+    assert recognise(make_raw(tmp_path / "x.qcow2", 8 * MIB, head=mbr(8 * MIB))) == ("raw", 8 * MIB, "mbr", None, None)
 
 
 @needs_qemu_img
 @pytest.mark.parametrize("options", [[], ["-o", "compat=0.10"], ["-o", "compression_type=zstd"], ["-o", "extended_l2=on"]])
 def test_qcow2(tmp_path, options):
     qemu_img("create", "-f", "qcow2", *options, tmp_path / "named.raw", "3M")
-    assert recognise(tmp_path / "named.raw") == ("qcow2", 3 * MIB, None, None)
+    assert recognise(tmp_path / "named.raw") == ("qcow2", 3 * MIB, None, None, None)
 
 
 @needs_qemu_img
@@ -189,7 +189,7 @@ def test_vhdx_with_a_parent(tmp_path):
 @pytest.mark.parametrize("pack, form", [(gzip.compress, "gz"), (bz2.compress, "bz2"), (lzma.compress, "xz")])
 def test_packed(tmp_path, pack, form):
     (tmp_path / "x").write_bytes(pack(b"anything"))
-    assert recognise(tmp_path / "x") == (form, None, None, None)
+    assert recognise(tmp_path / "x") == (form, None, None, None, None)
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
