@@ -52,8 +52,8 @@ def read_table(device, *, node=None):
 def plan(disk, wanted, drive, *, boot_mode, node=None):
     """Return the :class:`Partitioning` of a disk, after everything that can be found wrong without writing was looked for.
 
-    disk: as list_disks has it. wanted: see options.PARTITION_OPTIONS; what is missing, or all of it (None), is as there. drive: whether there will be a config drive. boot_mode: function
-    that tells how this machine was started. Raises BaremetalError.
+    disk: as list_disks has it. wanted: see options.PARTITION_OPTIONS; what is missing, or all of it (None), is as there. drive: whether
+    there will be a config drive. boot_mode: function that tells how this machine was started. Raises BaremetalError.
     """
     wanted = {**{name: option.get("default") for name, option in PARTITION_OPTIONS.items()}, **(wanted or {})}
     mode = boot_mode()

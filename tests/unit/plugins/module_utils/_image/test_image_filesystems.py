@@ -48,7 +48,8 @@ def btrfs(size, devices=1, sector=4096):
 @needs_mkfs
 @pytest.mark.parametrize("program, options, name, sector", [
     ("mkfs.ext4", ("-q", "-F", "-b", "4096"), "ext4", 4096), ("mkfs.ext4", ("-q", "-F", "-b", "1024"), "ext4", 1024), ("mkfs.ext3", ("-q", "-F"), "ext3", 1024),
-    ("mkfs.ext2", ("-q", "-F"), "ext2", 1024), ("mkfs.vfat", (), "vfat", 512), ("mkfs.vfat", ("-F", "32"), "vfat", 512), ("mkfs.vfat", ("-S", "4096"), "vfat", 4096),
+    ("mkfs.ext2", ("-q", "-F"), "ext2", 1024), ("mkfs.vfat", (), "vfat", 512), ("mkfs.vfat", ("-F", "32"), "vfat", 512),
+    ("mkfs.vfat", ("-S", "4096"), "vfat", 4096),
 ])
 def test_file_systems_of_real_programs(tmp_path, program, options, name, sector):
     assert recognise(made(tmp_path / "x", 64 * MIB, program, *options)) == ("raw", 64 * MIB, None, sector, name)
