@@ -13,8 +13,8 @@ author:
   - rackwright.baremetal contributors (@rackwright)
 description:
   - Takes an image of a whole disk or of one file system, raw, qcow2, vmdk, vhd or vhdx, plain or packed with C(zstd), C(xz), C(gzip) or C(bzip2),
-    and publishes it below the HTTP root of the boot server in the form that M(rackwright.baremetal.disk_image) writes to disks, C(zstd) in the seekable format beside a
-    block map of C(bmaptool)'s format.
+    and publishes it below the HTTP root of the boot server in the form that M(rackwright.baremetal.disk_image) writes to disks, C(zstd) in the
+    seekable format beside a block map of C(bmaptool)'s format.
   - The format is told by content and never by name. An image that refers to other files (backing files, parents, external data files) or has
     features that are not known is refused, as is everything that has no sound partition table, for instance a web page or an empty file, and
     everything that is larger than 1 TiB.
