@@ -352,15 +352,16 @@ def in_a_process_that_dies(work, number):
         libc = ctypes.CDLL(None)
         if libc.unshare(CLONE_NEWNS) or libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None):
             os._exit(2)
-        real, left = commands.subprocess.run, [number]
+        left = [number]
 
-        def dying(*arguments, **options):
+        def dying(name, find=commands.find_tool):
+            # Asked for by whoever starts a program.
             left[0] -= 1
             if left[0] < 0:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return real(*arguments, **options)
+            return find(name)
 
-        commands.subprocess.run = dying
+        commands.find_tool = dying
         work()
         os._exit(0)
     except BaseException:
