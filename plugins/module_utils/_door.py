@@ -38,7 +38,7 @@ class Call:
     with ``baremetal`` (empty in the module). ``vault_encrypt`` and ``vault_decrypt`` are None
     where no vault secret is at hand. ``holds`` says whether a condition holds, and ``evaluate`` what an expression gives, with the variables of the
     task; in a module they are None. ``shared`` is None, or in the fleet form a dict that the calls of all nodes
-    have together: ``names`` of the nodes, and what was got for all of them at once, see ``once_for_all``. ``breaker`` is what the run
+    have together: ``names`` of the nodes, and what was got for all of them at once, see ``once_for_all``. ``got`` is what ``once`` has got. ``breaker`` is what the run
     knows of its BMCs, and None in a module that was told nothing. ``tasks_problem`` takes the names of a role and of a tasks file of it, and tells
     why Ansible could not run that; None in the module.
     """
@@ -57,8 +57,19 @@ class Call:
     evaluate: t.Optional[t.Callable[[str], t.Any]] = None
     secrets: set = field(default_factory=set)
     shared: t.Optional[dict] = None
+    got: dict = field(default_factory=dict)
     breaker: t.Any = None
     tasks_problem: t.Optional[t.Callable[[str, str], t.Optional[str]]] = None
+
+    def once(self, what, get):
+        """What a task need get only once, however often it asks.
+
+        :param what: a name for it.
+        :param get: function without arguments.
+        """
+        if what not in self.got:
+            self.got[what] = get()
+        return self.got[what]
 
     def once_for_all(self, what, get):
         """What is cheaper to get for all nodes of a fleet at once; not for ``run``, which is in many threads.

@@ -70,7 +70,8 @@ options:
     type: str
   config_drive:
     description:
-      - What P(rackwright.baremetal.config_drive#filter) will be given, without C(uuid) and C(meta).
+      - What P(rackwright.baremetal.config_drive#filter) will be given, without C(uuid) and C(meta). Without C(public_keys) those of
+        O(ramdisk_boot.ssh_public_keys) are taken.
       - With O(verb=deploy) and O(verb=rebuild), what no config drive can be made of is refused before the node is touched; one that is ready is fetched
         for that. It goes nowhere else.
       - A ready drive gives the instance its UUID. One that is preserved needs O(verb=rebuild).
@@ -191,7 +192,7 @@ options:
   ramdisk_boot:
     description:
       - Variables of the role P(rackwright.baremetal.ramdisk_boot#role), without its name in front.
-      - With a verb that leads into the ramdisk, what cannot work is refused before the node is touched. It goes nowhere else.
+      - With a verb that leads into the ramdisk, what cannot work is refused before the node is touched. It is returned, and goes nowhere else.
     type: dict
     suboptions:
       server:
@@ -202,6 +203,9 @@ options:
         type: str
       images_url:
         description: HTTP URL from which the node fetches images, that of a cache where there is one.
+        type: str
+      server_root:
+        description: Root directory of the boot server; only to be returned.
         type: str
       ssh_public_keys:
         description: Public keys that the ramdisk accepts.
@@ -331,6 +335,14 @@ config_drive:
     image_digest:
       description: Digest of the image, C(sha256:HEX).
       type: str
+    datasource:
+      description: Datasource of cloud-init that reads it, V(ConfigDrive) or V(NoCloud).
+      type: str
+    data:
+      description: What it is made of, as P(rackwright.baremetal.config_drive#filter) takes it, C(hostname), C(public_keys), C(uuid), C(meta) with the digest
+        of the image in it, and C(network_data) where that follows from O(network_layout). What may be secret is not returned. Empty for a drive
+        that is ready.
+      type: dict
 network_data:
   description: What follows from O(network_layout), in OpenStack's format; empty without one.
   type: dict
@@ -348,6 +360,18 @@ network_data:
       description: Name servers.
       type: list
       elements: dict
+ramdisk_boot:
+  description: What was given as O(ramdisk_boot), every template in it resolved, for tasks that come later.
+  type: dict
+  returned: with O(ramdisk_boot)
+  sample:
+    server: boot1
+    server_url: http://192.0.2.1:8080
+    server_root: /srv/rackwright
+    ssh_public_keys: []
+    ssh_private_key_file: ~/.ssh/id_ed25519
+    kernel_arguments: console=ttyS0,115200
+    timeouts: {}
 steps:
   description: The steps that are to be run now, in their order, every argument validated.
   type: list

@@ -56,7 +56,7 @@ def obtain(data):
     if not isinstance(data, dict) or "iso" not in data:
         return build(data)
     _known_keys(data)
-    lost = sorted(set(LOST) & set(data))
+    lost = sorted(key for key in LOST if data.get(key) is not None)
     if lost:
         raise _bad(
             "a ready config drive is written as it is, so %s would be lost" % ", ".join(lost),

@@ -32,7 +32,10 @@ _FETCH_LIMIT = LIMIT * 3 // 2
 # Seconds for a server to answer, and between two pieces of what it sends.
 _TIMEOUT = 60
 _PLACES = ("openstack/latest/meta_data.json", "meta-data")
-_DIGEST_KEY = "rackwright_image_digest"
+# In the metadata of a drive that was made here, by which the proof tells this deploy from whatever was on the disk before.
+DIGEST_KEY = "rackwright_image_digest"
+# Datasources of cloud-init by the label of the drive that they read.
+DATASOURCES = {"config-2": "ConfigDrive", "cidata": "NoCloud"}
 
 
 def load(source, *, sha256=None):
@@ -78,7 +81,7 @@ def marks(image):
         label, get = iso9660.read(image)
     except BaremetalError as error:
         raise error.at(stage=STAGE) from error
-    if label.lower() not in ("config-2", "cidata"):
+    if label.lower() not in DATASOURCES:
         raise _bad("the ISO image is no config drive", seen=f"label {label or 'empty'}", cure="give it the label config-2 (ConfigDrive) or cidata (NoCloud)")
     found = {}
     for place in _PLACES:
@@ -94,7 +97,7 @@ def marks(image):
     return {
         "label": label.lower(),
         "hostname": found.get("hostname") or found.get("local-hostname"), "instance_uuid": found.get("uuid") or found.get("instance-id"),
-        "image_digest": meta.get(_DIGEST_KEY) if isinstance(meta, dict) else None,
+        "image_digest": meta.get(DIGEST_KEY) if isinstance(meta, dict) else None,
     }
 
 

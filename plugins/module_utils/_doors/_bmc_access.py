@@ -68,11 +68,10 @@ def fill_connection_for_power(call):
     filled = fill_connection_for_change(call)
     if not call.registry_url:
         return filled
-    from .._registry import nodes  # see _registry_access.py
-    from .._registry.store import open_registry
+    from .._registry.store import open_registry  # see _registry_access.py
 
     engine = open_registry(call.registry_url, create=False, migrate=not call.check_mode)
-    known = call.once_for_all("BMCs", lambda names: nodes.bmcs(engine, names)).get(call.node) if engine is not None else None
+    known = _known(call, engine) if engine is not None else None
     if known and known["disable_power_off"]:
         filled["bmc"]["disable_power_off"] = True
     return filled
@@ -119,7 +118,7 @@ def _from_registry(call):
     from .._registry import credentials, nodes
 
     engine = existing_registry(call)
-    node = call.once_for_all("BMCs", lambda names: nodes.bmcs(engine, names)).get(call.node)
+    node = _known(call, engine)
     if node is None:
         raise nodes.unknown(call.node)
     bmc = {key: value for key, value in (node["bmc"] or {}).items() if key in _KEYS}
@@ -127,6 +126,13 @@ def _from_registry(call):
     if node["credential"] is not None:
         bmc["password"] = credentials.resolve(node["credential"], call)
     return node["driver"], bmc
+
+
+def _known(call, engine):
+    """What the registry has of the node's BMC, or None."""
+    from .._registry import nodes
+
+    return call.once("BMC", lambda: call.once_for_all("BMCs", lambda names: nodes.bmcs(engine, names)).get(call.node))
 
 
 def settled_driver(call):

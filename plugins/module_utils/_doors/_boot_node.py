@@ -7,8 +7,7 @@
 from __future__ import annotations
 
 from .._errors import BaremetalError
-from .._registry import nodes
-from ._registry_access import existing_registry
+from ._registry_access import record
 
 
 def fill_boot_port(call, wanted):
@@ -25,7 +24,7 @@ def fill_boot_port(call, wanted):
         raise BaremetalError(
             f"nothing says which {' and '.join(missing)} the node has", stage="boot files", seen="no option and no registry",
             cure=f"enrol the node and give the registry, or give {' and '.join(missing)}")
-    node = nodes.get(existing_registry(call), call.node)
+    node = record(call)
     known = {"mac": node["boot_mac"], "address": node["address"]}
     for option, advice in (("mac", "a port with pxe_enabled"), ("address", "an address")):
         if option in missing and not known[option]:

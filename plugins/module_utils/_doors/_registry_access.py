@@ -50,9 +50,19 @@ def declaration(call):
             connection.rollback()
 
 
+def record(call):
+    """The record of the node as it was when the task first asked; each look would open a connection of its own.
+
+    :raises BaremetalError: when there is no registry, or no such node.
+    """
+    from .._registry import nodes
+
+    return call.once("record", lambda: nodes.get(existing_registry(call), call.node))
+
+
 def warm_up():
     """Have SQLAlchemy compile what most tasks ask the registries that are open, so that workers that are forked afterwards need not."""
-    from .._registry import nodes
+    from .._registry import images, nodes
     from .._registry.store import opened
 
     for engine in opened():
@@ -62,6 +72,7 @@ def warm_up():
             nodes.read(connection, name, for_update=True)
             nodes.read(connection, name)
             nodes.read_bmcs(connection, [name])
+            images.read(connection, "")
             _refusals(connection, [name], {"run_id": ""})
 
 
@@ -90,5 +101,8 @@ def refuse_other_runs(call):
 def _refusals(connection, names, controller):
     from .._lifecycle import locks
 
+    names = sorted(set(names) - locks.held(connection, names, controller))
+    if not names:
+        return {}
     found = {name: locks.not_held(connection, name, "change the machine") for name in locks.lost(connection, names, controller)}
     return {**found, **{name: locks.refuse(lock, name) for name, lock in locks.of_others(connection, names, controller).items()}}

@@ -20,6 +20,7 @@ RAMDISK_BOOT = {
     "server": {"type": "str"},
     "server_url": {"type": "str"},
     "images_url": {"type": "str"},
+    "server_root": {"type": "str"},
     "ssh_public_keys": {"type": "list", "elements": "str", "no_log": False},
     "ssh_private_key_file": {"type": "str", "no_log": False},
     "kernel_arguments": {"type": "raw", "default": ""},
@@ -95,19 +96,23 @@ def look_at_config_drive(data, node, instance, *, keeps=False):
     :param node: record of the node.
     :param instance: the instance that the config drive would be for.
     :param keeps: whether there is an instance whose config drive can stay.
-    :returns: dict with label, hostname, instance_uuid and image_digest; None where it is not known.
+    :returns: dict with label, datasource, hostname, instance_uuid and image_digest, None where it is not known, and data: what the drive is made
+        of apart from what may be secret, with the marks of the instance and the image by which a proof tells it from any other.
     :raises BaremetalError: naming the key; it never shows user_data.
     """
-    unknown = {"label": None, "hostname": None, "instance_uuid": instance["uuid"], "image_digest": None}
+    unknown = {"label": None, "datasource": None, "hostname": None, "instance_uuid": instance["uuid"], "image_digest": None, "data": {}}
     try:
         if "iso" not in data:
             config_drive.check({**data, "uuid": instance["uuid"]})
-            return {**unknown, "label": config_drive.LABELS[data.get("layout") or "configdrive"], "hostname": data.get("hostname"),
-                    "image_digest": instance["image_digest"]}
+            made = {**{key: data.get(key) for key in ("hostname", "public_keys")}, "uuid": instance["uuid"],
+                    "meta": {**(data.get("meta") or {}), ready_drive.DIGEST_KEY: instance["image_digest"]}}
+            label = config_drive.LABELS[data.get("layout") or "configdrive"]
+            return {"label": label, "datasource": ready_drive.DATASOURCES[label], "hostname": data.get("hostname"), "instance_uuid": instance["uuid"],
+                    "image_digest": instance["image_digest"], "data": made}
         image = config_drive.obtain(data)
         if image is not None:
             found = ready_drive.marks(image)
-            return {key: found[key] for key in unknown}
+            return {**unknown, **found, "datasource": ready_drive.DATASOURCES[found["label"]]}
         if keeps:
             return unknown
         raise BaremetalError("there is none on the disk that could be preserved", seen=f"the node is {node['provision_state']}",

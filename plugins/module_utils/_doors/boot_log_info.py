@@ -9,10 +9,9 @@ from __future__ import annotations
 from .._boot import node_files, node_log
 from .._door import Door
 from .._errors import BaremetalError
-from .._registry import nodes
 from ._boot_node import fill_boot_port
 from ._options import NODE, REGISTRY
-from ._registry_access import existing_registry
+from ._registry_access import record
 
 STAGE = "boot log"
 _LARGEST = 4 * 1024 * 1024  # bytes
@@ -22,7 +21,7 @@ def before(call):
     """Fill in the MAC address and, where it is known, the address that the registry has."""
     filled = fill_boot_port(call, ("mac",))
     if call.registry_url and not call.params["address"]:
-        filled["address"] = nodes.get(existing_registry(call), call.node)["address"]
+        filled["address"] = record(call)["address"]
     return filled
 
 

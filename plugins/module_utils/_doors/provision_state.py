@@ -17,15 +17,18 @@ from .._door import Door
 from .._errors import BaremetalError
 from .._lifecycle import heartbeat, inspection_rules, steps, transitions
 from .._lifecycle.builtin_steps import BUILT_IN, TASKS
-from .._registry import images, inspections, nodes
+from .._registry import images, inspections
 from . import _inspection, _network_layout
 from ._options import ANSWER, NODE, REGISTRY
 from ._partitions import plan_partitions
-from ._registry_access import existing_registry
+from ._registry_access import existing_registry, record
 from ._settings import RAMDISK_BOOT, check_ramdisk_boot, check_rescue_keys, look_at_config_drive
 
 # Stands in check mode for what a run would have been given.
 _NO_NONCE = "0" * 16
+
+# Checked once, in the process that forks the workers.
+_BUILT_IN = steps.catalogue(BUILT_IN)
 
 # States in which a verb has nothing to do any more.
 _RESTING = {"manage": ("manageable",), "provide": ("available",), "undeploy": ("enroll", "manageable", "available"), "adopt": ("active",),
@@ -39,7 +42,7 @@ def run(call):
         return _report(call, engine)
     verb = call.params["verb"]
     if verb in _RESTING:
-        node = nodes.get(engine, call.node)
+        node = record(call)
         if node["provision_state"] in _RESTING[verb]:
             return _result(call, _unmoved(node), node["instance"])
     return _VERBS[verb](call, engine)
@@ -48,7 +51,7 @@ def run(call):
 def _report(call, engine):
     event = call.params["event"]
     plan = _automated(call) if event == "clean" else None
-    before = nodes.get(engine, call.node) if event == "done" and call.params["inventory"] else None
+    before = record(call) if event == "done" and call.params["inventory"] else None
     inspected = _inspection.seen(call, engine, before) if before else None
     moved = transitions.advance(engine, call.node, event, call.controller, error=call.params["error"], inspected=inspected, check_mode=call.check_mode)
     if event == "clean":
@@ -91,7 +94,7 @@ def _steps_of(plan, begin=0):
 
 def _provide(call, engine):
     plan = _automated(call)
-    if nodes.get(engine, call.node)["automated_clean"]:
+    if record(call)["automated_clean"]:
         _check_tasks(call, plan)
     moved = _with_steps(call, engine, "provide", plan, check=lambda node: _check_cleaning(call, node, plan))
     moved = {**moved, **_skip_cleaning(call, engine, moved)}
@@ -113,7 +116,7 @@ def _by_hand(call, engine, verb, work):
         raise BaremetalError("steps and a runbook were given", stage="steps", cure="give one of them")
     requests = given["requested"]
     if given["runbook"]:
-        requests = steps.runbook(given["runbooks"] or {}, given["runbook"], nodes.get(engine, call.node))
+        requests = steps.runbook(given["runbooks"] or {}, given["runbook"], record(call))
     plan = steps.manual(_catalogue(given), verb, requests)
     _check_tasks(call, plan)
 
@@ -128,7 +131,7 @@ def _by_hand(call, engine, verb, work):
 
 def _undeploy(call, engine):
     # The instance that goes away, for whoever still has to do with it.
-    node = nodes.get(engine, call.node)
+    node = record(call)
     instance = node["instance"]
     plan = _automated(call)
     if node["automated_clean"]:
@@ -141,7 +144,7 @@ def _given_steps(call):
 
 
 def _catalogue(given):
-    return steps.catalogue([*BUILT_IN, *(given["definitions"] or [])])
+    return {**_BUILT_IN, **steps.catalogue(given["definitions"] or [])}
 
 
 def _automated(call):
@@ -185,7 +188,7 @@ def _diskless(call, engine, verb):
         if not answer_file.check(answer):
             call.warn(f"the {answer['kind']} file is not validated, because nothing that could do so is installed on the controller")
         found["digest"] = "sha256:" + hashlib.sha256(f"{found['digest']} {answer['kind']} {answer['text']}".encode()).hexdigest()
-    node = nodes.get(engine, call.node)
+    node = record(call)
     known = node["instance"] or {}
     boot = {**{key: value for key, value in boot.items() if value}, "until": found["until"]}
     if verb == "deploy" and node["provision_state"] == "active" and known:
@@ -210,7 +213,7 @@ def _deploy(call, engine):
     if call.params["boot"]:
         return _diskless(call, engine, "deploy")
     image = _image(call, engine, call.params["image"])
-    node = nodes.get(engine, call.node)
+    node = record(call)
     instance = node["instance"]
     if node["provision_state"] == "active" and instance:
         if instance["image_digest"] == image["digest"]:
@@ -227,7 +230,7 @@ def _rebuild(call, engine):
     """Deploy once more, with the instance's own image or another, and keep what the instance is known by."""
     if call.params["boot"]:
         return _diskless(call, engine, "rebuild")
-    known = nodes.get(engine, call.node)["instance"] or {}
+    known = record(call)["instance"] or {}
     image = _image(call, engine, call.params["image"] or known.get("image"))
     return _write(call, engine, "rebuild", image, {"uuid": known.get("uuid") or str(uuid.uuid4()), "deployed_at": known.get("deployed_at")})
 
@@ -239,7 +242,7 @@ def _write(call, engine, verb, image, kept):
     """
     instance = {**kept, "image": image["name"], "image_digest": image["digest"]}
     given = _given_steps(call)
-    node = nodes.get(engine, call.node)
+    node = record(call)
     lacking = sorted(set(given["traits"] or []) - set(node["traits"]))
     if lacking:
         raise BaremetalError(f"the node lacks the trait {', '.join(lacking)}", stage="plan", seen=f"its traits: {', '.join(node['traits']) or 'none'}",
@@ -256,9 +259,9 @@ def _write(call, engine, verb, image, kept):
     # Outside the transaction that follows: it may come from a server.
     drive = _config_drive(call, verb, node, instance, network_data)
 
-    def prepare(connection, record):
+    def prepare(connection, node):
         if layout:
-            network_data.update(_network_layout.network_data(connection, record, layout))
+            network_data.update(_network_layout.network_data(connection, node, layout))
 
     # With another image it is not the work any more that came to a stand.
     same = (node["instance"] or {}).get("image_digest") == image["digest"]
@@ -268,6 +271,8 @@ def _write(call, engine, verb, image, kept):
         if layout:
             network_data = _network_layout.in_transaction(engine, call.node, layout, foresee=call.check_mode)
         drive = _config_drive(call, verb, node, instance, network_data)
+    if drive and network_data:
+        drive["data"]["network_data"] = network_data
     result = {**_result(call, moved, instance), "image": image, "stages": steps.stages(moved["steps"]), "config_drive": drive, "network_data": network_data}
     if parts:
         result["diff"]["after"]["partitions"] = parts
@@ -282,6 +287,8 @@ def _config_drive(call, verb, node, instance, network_data):
     given = call.params["config_drive"]
     if given is None:
         return None
+    if given.get("public_keys") is None and call.params["ramdisk_boot"]:
+        given = {**given, "public_keys": call.params["ramdisk_boot"]["ssh_public_keys"]}
     if network_data:
         if given.get("network_data"):
             raise BaremetalError("network_data and a network layout were given", stage="plan", cure="give deploy_network_data or deploy_network_layout")
@@ -294,7 +301,7 @@ def _config_drive(call, verb, node, instance, network_data):
 
 def _adopt(call, engine):
     """Take over a machine that runs already; what it runs is what the option or the record says, and nobody looks."""
-    known = nodes.get(engine, call.node)["instance"] or {}
+    known = record(call)["instance"] or {}
     image = _image(call, engine, call.params["image"]) if call.params["image"] else {"name": known.get("image"), "digest": known.get("image_digest")}
     instance = {"uuid": known.get("uuid") or str(uuid.uuid4()), "image": image["name"], "image_digest": image["digest"],
                 "deployed_at": known.get("deployed_at")}
@@ -438,6 +445,7 @@ def _result(call, moved, instance):
         },
         "steps": moved.get("steps", []),
         "in_band": moved.get("in_band", False),
+        **({"ramdisk_boot": call.params["ramdisk_boot"]} if call.params["ramdisk_boot"] is not None else {}),
         "diff": {"before": {"provision_state": moved["previous_state"]}, "after": {"provision_state": moved["provision_state"]}},
     }
 

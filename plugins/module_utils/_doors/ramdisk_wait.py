@@ -11,18 +11,16 @@ from .._door import Door
 from .._errors import BaremetalError
 from .._lifecycle import heartbeat, transitions
 from .._lifecycle.states import EVENTS
-from .._registry import nodes
 from ._boot_node import fill_boot_port
 from ._options import NODE, REGISTRY
-from ._registry_access import existing_registry
+from ._registry_access import existing_registry, record
 
 
 def before(call):
     """Fill in the boot port, and say in the registry that the node is waited for."""
     filled = fill_boot_port(call, ("mac", "address") if call.registry_url else ("mac",))
     if call.registry_url and not call.check_mode:
-        engine = existing_registry(call)
-        state = nodes.get(engine, call.node)["provision_state"]
+        state = record(call)["provision_state"]
         possible = EVENTS.get(state, {})
         if "wait" not in possible and "resume" not in possible:
             raise BaremetalError(
@@ -30,7 +28,7 @@ def before(call):
                 cure="begin with rackwright.baremetal.provision_state, or leave out the registry and give mac")
         # A node that waits already is waited for again, by the run that holds it and no other.
         again = "wait" not in possible
-        transitions.advance(engine, call.node, "resume" if again else "wait", call.controller, check_mode=again)
+        transitions.advance(existing_registry(call), call.node, "resume" if again else "wait", call.controller, check_mode=again)
         heartbeat.start(call.registry_url, call.controller)
     return filled
 

@@ -59,6 +59,16 @@ def refuse_others(connection, node, controller):
     return lock
 
 
+def held(connection, nodes, controller):
+    """Which of some nodes this run holds.
+
+    :param nodes: list of names.
+    :returns: set of names.
+    """
+    return {name for some in among(LOCKS.c.node, nodes)
+            for name in connection.execute(select(LOCKS.c.node).where(some, LOCKS.c.run_id == controller["run_id"])).scalars()}
+
+
 def of_others(connection, nodes, controller):
     """The locks that other runs, which live, have of some nodes.
 
@@ -88,13 +98,11 @@ def lost(connection, nodes, controller):
     :param nodes: list of names.
     :returns: set of the names of nodes whose history says that this run is at work on them, and whose lock says that it is not.
     """
-    held = set()
+    begun = set()
     for some in among(HISTORY.c.node, nodes):
         ids = select(func.max(HISTORY.c.id)).where(some, HISTORY.c.run_id == controller["run_id"]).group_by(HISTORY.c.node)
-        held |= set(connection.execute(select(HISTORY.c.node).where(HISTORY.c.id.in_(ids), HISTORY.c.to_state.in_(sorted(OWNED)))).scalars())
-    for some in among(LOCKS.c.node, sorted(held)):
-        held -= set(connection.execute(select(LOCKS.c.node).where(some, LOCKS.c.run_id == controller["run_id"])).scalars())
-    return held
+        begun |= set(connection.execute(select(HISTORY.c.node).where(HISTORY.c.id.in_(ids), HISTORY.c.to_state.in_(sorted(OWNED)))).scalars())
+    return begun - held(connection, sorted(begun), controller)
 
 
 def not_held(connection, node, what):

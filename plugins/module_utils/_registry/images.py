@@ -20,7 +20,12 @@ def get(engine, name):
     :returns: dict with at least name, digest, manifest_digest, path and virtual_size (bytes).
     """
     with engine.begin() as connection:
-        row = connection.execute(select(IMAGES.c.record).where(IMAGES.c.name == name)).one_or_none()
+        return read(connection, name)
+
+
+def read(connection, name):
+    """The same, inside a transaction of the caller."""
+    row = connection.execute(select(IMAGES.c.record).where(IMAGES.c.name == name)).one_or_none()
     return dict(row.record) if row else None
 
 

@@ -585,16 +585,20 @@ def test_steps_whose_tasks_cannot_be_run_are_refused(put, engine, url, verb, sta
     given = {"definitions": [{"name": "own", "role": "site", "tasks_from": "lost", "verbs": ["clean", "deploy", "service"], "priority": 10}],
              "requested": requested, "runbook": None, "runbooks": None, "priorities": None, "templates": None, "traits": None}
     params = {name: None for name in provision_state.DOOR.argument_spec}
-    call = Call(params={**params, "registry": url, "verb": verb, "steps": given, "image": "debian-12"}, check_mode=check_mode, node="node1", controller=RUN,
-                tasks_problem=lambda *tasks: asked.append(tasks) or "it is not there")
+
+    def task():
+        return provision_state.run(Call(
+            params={**params, "registry": url, "verb": verb, "steps": given, "image": "debian-12"}, check_mode=check_mode, node="node1", controller=RUN,
+            tasks_problem=lambda *tasks: asked.append(tasks) or "it is not there"))
+
     with pytest.raises(BaremetalError, match="the tasks of the step own cannot be run. Seen: role site, tasks lost: it is not there. To do: "):
-        provision_state.run(call)
+        task()
     assert nodes.get(engine, "node1")["provision_state"] == state
     # Those of the collection are there.
     assert asked == [("site", "lost")]
     if verb in ("provide", "undeploy"):
         put(state, automated_clean=False)
-        assert provision_state.run(call)["changed"]
+        assert task()["changed"]
 
 
 def test_undeploy_without_automated_cleaning_takes_the_instance_away(do, put, engine):
@@ -636,6 +640,21 @@ def test_flags_of_the_record_reach_the_power_door(do, put, url, monkeypatch):
     for told in (None, {"address": "198.51.100.2"}):
         call = Call(params={"registry": url, "bmc": told, "driver": "redfish"}, node="node1", controller=RUN)
         assert power.DOOR.before(call)["bmc"]["disable_power_off"] is True
+
+
+def test_deploy_returns_what_it_looked_at_and_no_secret(do, put):
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0fZcXTmTzc0bXyqUcR8bM6nDAHJnUuVHgYPEPfTU+/"
+    settings = {"server": "boot1", "server_url": "http://192.0.2.1:8080", "server_root": "/srv/rackwright", "ssh_public_keys": [key],
+                "ssh_private_key_file": "~/.ssh/id_ed25519", "kernel_arguments": "", "timeouts": {"power": 7}}
+    put("available")
+    for given, wanted in (({}, [key]), ({"public_keys": None}, [key]), ({"public_keys": []}, [])):
+        drive = {"hostname": "web1", "user_data": "canary", **given}
+        result = do(provision_state, check_mode=True, verb="deploy", image="debian-12", ramdisk_boot=settings, config_drive=drive)
+        assert result["ramdisk_boot"] == settings and "canary" not in str(result)
+        assert result["config_drive"]["data"] == {
+            "hostname": "web1", "public_keys": wanted,
+            "uuid": result["instance"]["uuid"], "meta": {"rackwright_image_digest": result["image"]["digest"]}}
+    assert "ramdisk_boot" not in do(provision_state, check_mode=True, verb="deploy", image="debian-12")
 
 
 def test_rebuild_keeps_the_instance_and_takes_its_image(do, put, engine):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import config_drive
+from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import config_drive, ready_drive
 from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import _settings
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 
@@ -52,23 +52,33 @@ INSTANCE = {"uuid": str(uuid.uuid4()), "image_digest": "sha256:1"}
 DATA = {"hostname": "node1", "public_keys": GOOD["ssh_public_keys"], "user_data": "#cloud-config\npassword: canary"}
 
 
-@pytest.mark.parametrize(("layout", "label"), [({}, "config-2"), ({"layout": "nocloud"}, "cidata")])
-def test_what_a_config_drive_will_say(layout, label):
-    assert _settings.look_at_config_drive({**DATA, **layout}, NODE, INSTANCE) == {
-        "label": label, "hostname": "node1", "instance_uuid": INSTANCE["uuid"], "image_digest": "sha256:1"}
+@pytest.mark.parametrize(("layout", "label", "datasource"), [({}, "config-2", "ConfigDrive"), ({"layout": "nocloud"}, "cidata", "NoCloud")])
+def test_what_a_config_drive_will_say(layout, label, datasource):
+    found = _settings.look_at_config_drive({**DATA, "meta": {"rack": "3"}, **layout}, NODE, INSTANCE)
+    assert found.pop("data") == {"hostname": "node1", "public_keys": GOOD["ssh_public_keys"], "uuid": INSTANCE["uuid"],
+                                 "meta": {"rack": "3", "rackwright_image_digest": "sha256:1"}}
+    assert found == {
+        "label": label, "datasource": datasource, "hostname": "node1", "instance_uuid": INSTANCE["uuid"], "image_digest": "sha256:1"}
+
+
+def test_what_a_config_drive_is_made_of_makes_one_that_says_so():
+    """The role deploy adds what may be secret, and gives it to the filter."""
+    found = _settings.look_at_config_drive(DATA, NODE, INSTANCE)
+    image = config_drive.build({**DATA, **found["data"]})
+    assert {key: found[key] for key in ("label", "hostname", "instance_uuid", "image_digest")} == ready_drive.marks(image)
 
 
 def test_what_a_ready_config_drive_says(tmp_path):
     other = str(uuid.uuid4())
     (tmp_path / "drive.iso").write_bytes(config_drive.build({"hostname": "node9", "uuid": other, "layout": "nocloud"}))
     assert _settings.look_at_config_drive({"hostname": "node1", "iso": f"{tmp_path}/drive.iso"}, NODE, INSTANCE) == {
-        "label": "cidata", "hostname": "node9", "instance_uuid": other, "image_digest": None}
+        "label": "cidata", "datasource": "NoCloud", "hostname": "node9", "instance_uuid": other, "image_digest": None, "data": {}}
 
 
 def test_a_config_drive_is_preserved_where_there_is_one():
     data = {"hostname": "node1", "iso": "preserve"}
     assert _settings.look_at_config_drive(data, NODE, INSTANCE, keeps=True) == {
-        "label": None, "hostname": None, "instance_uuid": INSTANCE["uuid"], "image_digest": None}
+        "label": None, "datasource": None, "hostname": None, "instance_uuid": INSTANCE["uuid"], "image_digest": None, "data": {}}
     with pytest.raises(BaremetalError, match="none on the disk that could be preserved. Seen: the node is available"):
         _settings.look_at_config_drive(data, {**NODE, "provision_state": "available"}, INSTANCE)
 
