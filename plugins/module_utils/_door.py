@@ -38,9 +38,9 @@ class Call:
     with ``baremetal`` (empty in the module). ``vault_encrypt`` and ``vault_decrypt`` are None
     where no vault secret is at hand. ``holds`` says whether a condition holds, and ``evaluate`` what an expression gives, with the variables of the
     task; in a module they are None. ``shared`` is None, or in the fleet form a dict that the calls of all nodes
-    have together: ``names`` of the nodes, and what was got for all of them at once, see ``once_for_all``. ``got`` is what ``once`` has got. ``breaker`` is what the run
-    knows of its BMCs, and None in a module that was told nothing. ``tasks_problem`` takes the names of a role and of a tasks file of it, and tells
-    why Ansible could not run that; None in the module.
+    have together: ``names`` of the nodes, and what was got for all of them at once, see ``once_for_all``. ``got`` is what ``once`` has
+    got. ``breaker`` is what the run knows of its BMCs, and None in a module that was told nothing. ``tasks_problem`` takes the names of a role and
+    of a tasks file of it, and tells why Ansible could not run that; None in the module.
     """
 
     params: dict
