@@ -234,12 +234,12 @@ def test_what_is_wrong_in_the_settings_is_told_before_the_node_is_locked(site, s
 
 def test_network_data_of_a_layout_goes_onto_the_config_drive(site):
     data = {"links": [{"id": "a", "type": "phy", "ethernet_mac_address": "52:54:00:00:02:11"}], "networks": [], "services": []}
-    begin = {"instance": {"uuid": INSTANCE["uuid"]}, "image": {"digest": IMAGE["digest"]}}
+    made = {"hostname": "node1", "public_keys": [KEY], "uuid": INSTANCE["uuid"], "meta": {"rackwright_image_digest": IMAGE["digest"]}}
     role = [str(COLLECTION / "roles/deploy" / part / "main.yml") for part in ("defaults", "vars")]
-    play = {"hosts": "localhost", "gather_facts": False, "vars_files": role, "vars": {"deploy_ssh_public_keys": [KEY]}, "tasks": [
+    play = {"hosts": "localhost", "gather_facts": False, "vars_files": role, "tasks": [
         {"ansible.builtin.copy": {"content": "{{ deploy__packed_config_drive }}", "dest": f"{site.folder}/{{{{ item.dest }}}}", "mode": "0600"},
-         "vars": {"deploy_begin": "{{ item.begin }}"},
-         "loop": [{"dest": "with", "begin": {**begin, "network_data": data}}, {"dest": "without", "begin": {**begin, "network_data": {}}}]}]}
+         "vars": {"deploy_begin": {"config_drive": {"data": "{{ item.data }}"}}},
+         "loop": [{"dest": "with", "data": {**made, "network_data": data}}, {"dest": "without", "data": made}]}]}
     (site.folder / "play.yml").write_text(yaml.safe_dump([play]))
     site.play(str(site.folder / "play.yml"), fails=False)
     found = [gzip.decompress(base64.b64decode((site.folder / name).read_text())) for name in ("with", "without")]
