@@ -11,13 +11,13 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/$(COLLECTIONS)
 PACKAGES := bmap-tools cpio curl dbus dnsmasq-base dosfstools e2fsprogs efibootmgr fdisk gcc gdisk ipmitool ipxe ipxe-qemu iproute2 \
   libc6-dev libvirt-clients libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-system libvirt-dev mmdebstrap mtools \
   nginx-light openipmi openssh-client openssl ovmf parted pkg-config procps python3-dev python3-venv qemu-system-x86 \
-  qemu-utils shellcheck udev udhcpc zstd
+  qemu-utils shellcheck udev udhcpc xorriso zstd
 # Apart from the others: the demo does not need them, and some start servers.
 TEST_PACKAGES := busybox cryptsetup-bin dmsetup kmod mdadm nvme-cli postgresql
 # What podman needs to run a container with a published port; without its recommendations it comes without a network.
 MOLECULE_PACKAGES := iptables netavark podman runc
 
-.PHONY: all apt tools collection demo demo-down test lint sanity unit emulators lifecycle boot-server rack molecule bench clean
+.PHONY: all apt tools collection demo demo-down test lint sanity unit emulators lifecycle boot-server rack rack-matrix molecule bench clean
 
 all: test
 
@@ -43,6 +43,10 @@ collection: tools
 
 demo: collection
 	$(VENV)/bin/python tests/virtual_rack/rack.py
+
+# Every way to boot a node, one after the other, each up to a login.
+rack-matrix: collection
+	tests/run.sh $@
 
 demo-down:
 	$(VENV)/bin/python tests/virtual_rack/rack.py down

@@ -65,6 +65,10 @@ rack() {
     RACKWRIGHT_CHECKOUT=$root pytest -s -x tests/virtual_rack/test_main_job.py tests/virtual_rack/test_bad_input.py
 }
 
+rack-matrix() {
+    RACKWRIGHT_CHECKOUT=$root RACKWRIGHT_RACK=boot_ways pytest -s tests/virtual_rack/test_boot_ways.py
+}
+
 cd "$tree"
 for check in "${@:-lint sanity unit emulators lifecycle boot-server rack}"; do
     for name in $check; do

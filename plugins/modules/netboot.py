@@ -12,13 +12,14 @@ version_added: 1.0.0
 author:
   - rackwright.baremetal contributors (@rackwright)
 description:
-  - Writes the boot files of one node on the boot server, which are an iPXE script for its MAC address, the SSH public keys
-    that may log in to the ramdisk, and the DHCP reservation of its address.
+  - Writes the boot files of one node on the boot server, which are an iPXE script for its MAC address (with other O(boot_interfaces) GRUB's
+    configuration, or a medium), the SSH public keys that may log in to the ramdisk, and the DHCP reservation of its address.
   - With O(state=absent) the script and the keys are withdrawn, so that the node goes on to its next boot device. The reservation
     stays unless O(reservation=false), because an installed system keeps its address.
   - With O(state=present) both daemons of the boot server must be running, in check mode as well.
   - Each file appears complete or not at all. Nothing is restarted; C(dnsmasq) sees new reservations by itself and is told of changed ones.
-  - It does not switch the node on and sets no boot device; M(rackwright.baremetal.power) does.
+  - It does not switch the node on, sets no boot device and inserts no medium; M(rackwright.baremetal.power) does. A medium that is withdrawn is taken
+    out of the drives of the BMC, from the controller. A BMC that does not let it go gives a warning.
   - Runs where the files are. When the boot server is not the controller, use C(delegate_to) with the boot server.
 extends_documentation_fragment:
   - rackwright.baremetal._attributes
@@ -78,9 +79,31 @@ options:
       - Further kernel arguments, as a string or a list of strings, for instance V(console=ttyS0,115200).
       - They are printable ASCII, C(key) or C(key=value); a value with spaces is put in double quotes.
       - What the module sets itself (C(BOOTIF), C(initrd), C(rackwright.url), C(rackwright.beacon), C(rackwright.journal),
-        C(rackwright.nonce)) is refused.
+        C(rackwright.nonce), C(rackwright.address), C(rackwright.gateway), C(rackwright.dns), C(rackwright.hostname)) is refused.
+      - What a loader would hand on changed is refused as well, for V(pxe) and V(redfish-virtual-media) single quotes and backslashes.
     type: raw
     default: ""
+  boot_interfaces:
+    description:
+      - How the node boots, the way that is preferred first. The first one is taken that the node, its driver and the boot server can do; a warning tells
+        what was passed over.
+      - V(ipxe) is iPXE, by TFTP where the network card has none built in. V(http-ipxe) is iPXE by UEFI HTTP boot. V(pxe) is shim and GRUB by TFTP, which
+        Secure Boot takes. V(redfish-virtual-media) is a medium for the BMC's virtual drive, with O(network) and without DHCP.
+      - By default the node's C(boot_interface) in the registry alone, and without one V(ipxe).
+      - With O(tenant), only V(ipxe) and V(http-ipxe); V(ipxe) stands in for another default.
+    type: list
+    elements: str
+  network:
+    description: Network of O(address) in CIDR form. Required for V(redfish-virtual-media).
+    type: str
+  gateway:
+    description: Router in that network, for V(redfish-virtual-media).
+    type: str
+  dns:
+    description: Name servers, for V(redfish-virtual-media).
+    type: list
+    elements: str
+    default: []
   tenant:
     description:
       - What the node boots instead of the ramdisk, at every boot until O(state=absent), and without writing to its disks.
@@ -180,17 +203,42 @@ boot:
       description: Nonce of the run.
       type: str
     script:
-      description: Path of the node's iPXE script on the boot server.
+      description: Path on the boot server of the node's iPXE script, of GRUB's configuration or of the medium.
+      type: str
+    interface:
+      description: How the node boots, the one of O(boot_interfaces) that was taken.
+      type: str
+    other_interfaces:
+      description: Those of O(boot_interfaces) that come after it.
+      type: list
+      elements: str
+    device:
+      description:
+        - The boot device that M(rackwright.baremetal.power) has to set. Of V(http-ipxe) it is V(pxe) with the driver V(ipmi), where the firmware has
+          HTTP boot among its boots from the network.
+      type: str
+    medium:
+      description: URL of the medium that M(rackwright.baremetal.power) has to insert, or V(null).
       type: str
     ramdisk_digest:
       description: Digest of the ramdisk's inputs; V(null) with O(tenant).
       type: str
   sample:
+    interface: ipxe
+    other_interfaces: []
+    device: pxe
+    medium: null
     mac: "52:54:00:00:02:11"
     address: 192.0.2.11
     nonce: 9a1f5c0b7d3e4a21
     script: /srv/rackwright/http/node/52-54-00-00-02-11/boot.ipxe
     ramdisk_digest: 5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef
+withdrawn_media:
+  description: Paths, in URLs, of the node's media that are there no more.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 """
 
 from ..module_utils._door import module_main

@@ -38,7 +38,7 @@ options:
     description:
       - The nodes. Each has the keys C(name) and C(driver) (V(redfish), V(ipmi), V(manual), or V(auto) to have it found out), and any of
         C(rack), C(bmc), C(ports), C(address),
-        C(system_uuid), C(serial), C(boot_mode) (V(uefi) or V(bios)), C(resource_class), C(root_device), C(properties), C(traits),
+        C(system_uuid), C(serial), C(boot_mode) (V(uefi) or V(bios)), C(boot_interface), C(resource_class), C(root_device), C(properties), C(traits),
         C(automated_clean), C(disable_power_off), C(description), C(owner), C(lessee), C(site), C(location), C(network_data), C(extra).
         A key that is not known is an error, and a key that is left out is empty.
       - The flags C(maintenance), C(protected) and C(retired), and C(maintenance_reason), C(protected_reason) and C(retired_reason), stay as
@@ -51,6 +51,8 @@ options:
       - C(network_data) is in the format of OpenStack's C(network_data.json), with the lists C(links), C(networks) and C(services).
       - C(capabilities), among C(properties), are a dictionary or Ironic's text C(key:value,key:value), and are kept as a dictionary.
       - With C(disable_power_off) the node is never switched off, which machines that share a chassis may need.
+      - C(boot_interface) is how the node boots the ramdisk, one of V(ipxe), V(http-ipxe), V(pxe) and V(redfish-virtual-media); see the option
+        C(boot_interfaces) of M(rackwright.baremetal.netboot).
       - C(bmc) has the keys C(address), C(port), C(username), C(password), C(system_id), C(ca_file), C(verify), C(fingerprint),
         C(tls_min_version), C(cipher_suite), C(privilege_level), C(bridge_channel), C(bridge_address).
       - C(password) is a reference, a dictionary with one of the keys C(env), C(file) and C(vault), or clear text that is

@@ -98,6 +98,11 @@ options:
           - With O(boot_device.device=http), what the firmware loads, as a URL. When not given, DHCP tells the firmware.
           - It is read back like the device. Not every BMC that offers V(http) takes a URI.
         type: str
+  virtual_media:
+    description:
+      - URL of an image that is inserted into a virtual drive of the BMC, right before O(boot_device) is set; see M(rackwright.baremetal.virtual_media).
+      - Only with the driver V(redfish).
+    type: str
 seealso:
   - module: rackwright.baremetal.boot_device
 """

@@ -221,6 +221,20 @@ options:
       timeouts:
         description: Time-outs in seconds, a dictionary with any of the keys C(power), C(callback) and C(connect).
         type: raw
+      interfaces:
+        description: How the node boots, a list as C(boot_interfaces) of M(rackwright.baremetal.netboot).
+        type: raw
+      network:
+        description: Network of the node's address, for virtual media.
+        type: str
+      gateway:
+        description: Router in that network.
+        type: str
+      dns:
+        description: Name servers in that case.
+        type: list
+        elements: str
+        default: []
   ssh_public_keys:
     description:
       - With O(verb=rescue), keys that will be let in beside those of O(ramdisk_boot).
@@ -298,8 +312,8 @@ provision_state:
   sample: deploying
 node:
   description:
-    - Record of the node, with the keys name, rack, driver, bmc (never its password), ports, address, system_uuid, serial, boot_mode, resource_class,
-      root_device,
+    - Record of the node, with the keys name, rack, driver, bmc (never its password), ports, address, system_uuid, serial, boot_mode,
+      boot_interface, resource_class, root_device,
       properties, traits, provision_state, power_state, maintenance, instance, last_error, lock and times.
   type: dict
   returned: success

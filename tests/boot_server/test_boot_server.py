@@ -25,10 +25,10 @@ PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0fZcXTmTzc0bXyqUcR8bM6nDAHJn
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKdpZcXTmTzc0bXyqUcR8bM6nDAHJnUuVHgYPEPfTU+/"
 
 
-def write_boot_files(site, address="192.0.2.11", nonce=NONCE):
+def write_boot_files(site, address="192.0.2.11", nonce=NONCE, interface="ipxe"):
     return node_files.present(
         str(site.root), node="node1", mac=HYPHENS, address=address, nonce=nonce, keys=[PUBLIC_KEY], url=site.url,
-        arguments=node_files.boot_arguments(site.url, HYPHENS, nonce, "console=ttyS0,115200"),
+        arguments=node_files.boot_arguments(site.url, HYPHENS, nonce, "console=ttyS0,115200"), interface=interface,
         ramdisk=node_files.current_ramdisk(site.root))
 
 
@@ -103,6 +103,8 @@ def test_a_new_node_is_known_without_restart(site, ramdisk):
     (("93:0000",), "undionly.kpxe"),
     (("93:0007",), "snponly.efi"),
     (("93:0009",), "snponly.efi"),
+    (("93:0010",), "http://192.0.2.1:8080/snponly.efi"),
+    (("93:0010", "175:010101"), "http://192.0.2.1:8080/boot.ipxe"),
     (("93:000b",), None),
     (("93:0000", "175:010101"), "http://192.0.2.1:8080/boot.ipxe"),
     (("93:0007", "175:010101"), "http://192.0.2.1:8080/boot.ipxe"),
@@ -133,6 +135,34 @@ def test_a_changed_address_is_known_without_restart(site):
 def test_boot_loaders_come_by_tftp(site, name, tmp_path):
     site.at_client("curl", "--silent", "--fail", "--output", str(tmp_path / name), f"tftp://{site.address}/{name}")
     assert (tmp_path / name).read_bytes() == Path("/usr/lib/ipxe", name).read_bytes()
+
+
+def test_a_node_with_secure_boot_gets_shim_and_its_configuration(site, ramdisk, tmp_path):
+    (ramdisk / "shimx64.efi").write_bytes(b"shim")
+    (ramdisk.parent / "current").symlink_to(ramdisk.name)
+    write_boot_files(site, interface="pxe")
+    assert eventually(lambda: boot_file(site.dhcp(MAC, "93:0007")) == "shimx64.efi")
+    assert boot_file(site.dhcp(MAC, "93:0000")) == "undionly.kpxe"
+    for path in ("shimx64.efi", "ramdisk/current/shimx64.efi", "grub/grub.cfg", f"grub/{HYPHENS}.cfg"):
+        site.at_client("curl", "--silent", "--fail", "--output", str(tmp_path / "got"), f"tftp://{site.address}/{path}")
+        assert (tmp_path / "got").read_bytes() == (site.root / "tftp" / path).read_bytes()
+    write_boot_files(site)
+    assert eventually(lambda: boot_file(site.dhcp(MAC, "93:0007")) == "snponly.efi")
+    assert not (site.root / f"tftp/grub/{HYPHENS}.cfg").exists()
+
+
+def test_a_medium_is_for_everybody_who_knows_the_nonce(site):
+    medium = site.root / f"http/node/{HYPHENS}/{NONCE}/boot.iso"
+    medium.write_text("medium")
+    keys = f"{site.url}/node/{HYPHENS}/{NONCE}/authorized_keys"
+    site.at_client("ip", "address", "add", "192.0.2.13/24", "dev", "eth0")
+    try:
+        assert site.curl("--interface", "192.0.2.13", f"{site.url}/node/{HYPHENS}/{NONCE}/boot.iso") == ("200", "medium")
+        assert site.curl("--interface", "192.0.2.13", f"{site.url}/node/{HYPHENS}/another-nonce/boot.iso")[0] == "404"
+        assert site.curl("--interface", "192.0.2.13", keys)[0] == "403"
+    finally:
+        site.at_client("ip", "address", "delete", "192.0.2.13/24", "dev", "eth0")
+        medium.unlink()
 
 
 def test_nothing_else_comes_by_tftp(site):

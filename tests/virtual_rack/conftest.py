@@ -31,5 +31,5 @@ def pytest_runtest_makereport(item, call):
     outcome = yield
     report = outcome.get_result()
     if report.when == "call" and report.failed:
-        for node in ("node1", "node2"):
+        for node in sorted(path.stem for path in (rack.RACK / "console").glob("*.log")):
             report.sections.append((f"console of {node}", rack.console_tail(node)))

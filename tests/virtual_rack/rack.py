@@ -29,6 +29,8 @@ BOOT = BUILD / "boot"
 KEY = BUILD / "demo" / "id_ed25519"
 NETNS = "rackwright"
 NODES = ("node1", "node2", "node3")
+# Further variables of the site, by the name of the rack that tests ask for.
+VARIANT = os.environ.get("RACKWRIGHT_RACK", "")
 BIN = ROOT / ".venv" / "bin"
 
 # What differs from the example site, because everything is on one machine and inside a namespace.
@@ -103,7 +105,8 @@ def prepare_site():
     if SITE.exists():
         shutil.rmtree(SITE)
     shutil.copytree(ROOT / "examples" / "site", SITE)
-    (SITE / "inventory" / "group_vars" / "all" / "virtual_rack.yml").write_text(OVERRIDES)
+    variant = (pathlib.Path(__file__).parent / f"{VARIANT}.yml").read_text().removeprefix("---\n") if VARIANT else ""
+    (SITE / "inventory" / "group_vars" / "all" / "virtual_rack.yml").write_text(OVERRIDES + variant)
     (SITE / "virtual_rack.yml").write_text("---\n- name: Virtual rack\n  ansible.builtin.import_playbook: rackwright.baremetal.virtual_rack\n")
     if not KEY.exists():
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", str(KEY)], check=True)

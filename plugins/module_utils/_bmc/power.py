@@ -155,7 +155,7 @@ def _reset(driver, deadline, sleep):
             cure="look at the machine's console; a machine whose reset hangs is rebooted with the method hard")
 
 
-def ensure_power(driver, state, *, method="hard", timeout=120, soft_timeout=60, boot=None, stays_on=False, check_mode=False,
+def ensure_power(driver, state, *, method="hard", timeout=120, soft_timeout=60, boot=None, prepare=None, stays_on=False, check_mode=False,
                  warn=lambda text: None, sleep=time.sleep, clock=time.monotonic):
     """Bring a machine into a power state and wait until the BMC says that it is there.
 
@@ -171,6 +171,7 @@ def ensure_power(driver, state, *, method="hard", timeout=120, soft_timeout=60, 
         None. It is set and read back before the machine is powered on, for ``rebooted`` while the
         machine is off (with ``reset`` before it), for ``off`` afterwards. A BMC that is known to forget it over a
         power cycle gets it again each time.
+    :param prepare: function that is called right before the boot device is set, in check mode too; or None.
     :param stays_on: whether the machine must never be powered off (Ironic's disable_power_off): ``off`` is refused unless it is
         off, and a machine that is on is rebooted by a reset alone.
     :param check_mode: read only, and predict.
@@ -196,9 +197,12 @@ def ensure_power(driver, state, *, method="hard", timeout=120, soft_timeout=60, 
             ensure_boot_device(driver, **boot, check_mode=True)
         _switch_off(driver, method, deadline, soft_timeout, sleep, warn)
     boot_result = None
-    if boot:
+    if boot or prepare:
         try:
-            boot_result = ensure_boot_device(driver, **boot, check_mode=check_mode, warn=warn, again=driver.forgets_boot, sleep=sleep)
+            if prepare:
+                prepare()
+            if boot:
+                boot_result = ensure_boot_device(driver, **boot, check_mode=check_mode, warn=warn, again=driver.forgets_boot, sleep=sleep)
         except BaremetalError as error:
             if is_switched_off:
                 error.seen = "; ".join(filter(None, (error.seen, "the machine was powered off before that and is off now")))

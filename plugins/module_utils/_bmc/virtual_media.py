@@ -390,3 +390,17 @@ def ensure_ejected(service, *, image=None, media_type=None, slot=None, check_mod
         empty = {**before[number], "inserted": False, "image": None, "image_name": None}
         after[number] = empty if check_mode else view(target.resource)
     return {"changed": bool(chosen), "slot": None, "before": before, "after": after}
+
+
+def eject_paths(service, paths, *, warn=lambda text: None, sleep=time.sleep):
+    """Take out the media that have one of these paths in their URL, whichever slot they are in.
+
+    :param paths: list of paths.
+    :raises BaremetalError: when a slot still shows its medium.
+    """
+    names = [last_part(path) for path in paths]
+    for slot in [entry for entry in map(view, read_slots(service)) if entry["inserted"]]:
+        told = urllib.parse.urlsplit(_plain_url(slot["image"] or "")).path
+        # Some boards tell the name alone.
+        if ("/" + told.lstrip("/") in paths) if told else slot["image_name"] in names:
+            ensure_ejected(service, slot=slot["slot"], warn=warn, sleep=sleep)

@@ -29,7 +29,7 @@ _PAUSE = 5
 
 def _checked(pattern, what, text, cure):
     if not pattern.fullmatch(text):
-        raise BaremetalError(f"{what} cannot be written into an iPXE script", stage="boot script", seen=repr(text), cure=cure)
+        raise BaremetalError(f"{what} cannot be written into a boot script", stage="boot script", seen=repr(text), cure=cure)
     return text
 
 
@@ -39,6 +39,30 @@ def base_url(text):
     :raises BaremetalError: when it is not plain ``http://host[:port][/path]``; the iPXE of distributions has no TLS.
     """
     return _checked(_URL, "the URL of the boot server", text, "give url as http://ADDRESS:PORT").rstrip("/")
+
+
+def checked_name(node):
+    """The name of a node, as it may stand in a boot script.
+
+    :raises BaremetalError: when it may not.
+    """
+    return _checked(_NAME, "the name of the node", node, "use letters, digits, dots, hyphens and underscores")
+
+
+def checked_mac(mac):
+    """A MAC address, lower case with hyphens.
+
+    :raises BaremetalError: when it is none.
+    """
+    return _checked(_MAC, "the MAC address", mac, "give six pairs of hexadecimal digits")
+
+
+def checked_path(path):
+    """A path of the ramdisk below the HTTP root.
+
+    :raises BaremetalError: when it is none.
+    """
+    return _checked(_PATH, "the path of the ramdisk", path, "build the ramdisk again")
 
 
 def command_line(arguments):
@@ -70,10 +94,8 @@ def node_script(node, url, mac, ramdisk, arguments):
     :raises BaremetalError: for anything that cannot be written into a script safely.
     """
     url = base_url(url)
-    node = _checked(_NAME, "the name of the node", node, "use letters, digits, dots, hyphens and underscores")
-    mac = _checked(_MAC, "the MAC address", mac, "give six pairs of hexadecimal digits")
-    kernel, initrd = (_checked(_PATH, "the path of the ramdisk", ramdisk[part], "build the ramdisk again")
-                      for part in ("kernel", "initrd"))
+    node, mac = checked_name(node), checked_mac(mac)
+    kernel, initrd = (checked_path(ramdisk[part]) for part in ("kernel", "initrd"))
     # UEFI firmware hands the initrd over as a file of this name; on BIOS the argument does nothing.
     line = command_line([("initrd", "initrd.img"), *arguments])
     return _script(node, "the ramdisk", f"""\
@@ -93,8 +115,7 @@ def tenant_script(node, url, mac, boot, arguments):
     :param arguments: list of (key, value) for the kernel.
     :raises BaremetalError: for anything that cannot be written into a script safely.
     """
-    node = _checked(_NAME, "the name of the node", node, "use letters, digits, dots, hyphens and underscores")
-    mac = _checked(_MAC, "the MAC address", mac, "give six pairs of hexadecimal digits")
+    node, mac = checked_name(node), checked_mac(mac)
     if boot.get("iso"):
         commands = f"sanboot --no-describe {_where(url, boot['iso'], mac, 'kernel')} || goto again\n"
     else:

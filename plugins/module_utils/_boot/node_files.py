@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the boot server keeps for one node: boot script, keys, address reservation.
+"""What the boot server keeps for one node: boot script or medium, keys, address reservation.
 
 All of it is plain files below the root that the role boot_server made. Each file appears complete
 or not at all. Private to the collection; may change at any time.
@@ -19,16 +19,16 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from . import answer_file, daemons, ipxe, journal, kernel_arguments
+from . import answer_file, boot_interface, daemons, ipxe, journal, kernel_arguments, medium
+from .static_network import HOST_NAME
 from .._errors import BaremetalError
 
 _MAC = re.compile(r"[0-9a-f]{2}([:-])[0-9a-f]{2}(?:\1[0-9a-f]{2}){4}")
 _NONCE = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _KEY = re.compile(r"(?:ssh|ecdsa|sk-ssh|sk-ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/]{16,}={0,3}(?: [^\x00-\x1f\x7f]*)?")
-_HOST_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 # Set here for every boot; a second value would undo them.
-_OWN_ARGUMENTS = ("BOOTIF", "initrd", "rackwright.beacon", "rackwright.journal", "rackwright.nonce", "rackwright.url")
-_SCRIPT = "boot.ipxe"
+_OWN_ARGUMENTS = ("BOOTIF", "initrd", "rackwright.address", "rackwright.beacon", "rackwright.dns", "rackwright.gateway", "rackwright.hostname",
+                  "rackwright.journal", "rackwright.nonce", "rackwright.url")
 # Name of the empty file that tells nginx which address may read the others.
 _READER = ".for-{}"
 
@@ -53,7 +53,8 @@ def current_ramdisk(root):
     """The ramdisk that nodes boot now.
 
     :param root: boot_server_root.
-    :returns: dict with ``digest``, ``kernel`` and ``initrd``, the last two as paths below the HTTP root.
+    :returns: dict with ``digest``, ``kernel`` and ``initrd``, and where the ramdisk has them ``shim`` (all but the first are paths below the HTTP root)
+        and ``medium``, a dict with ``path``, ``config_offset`` and ``config_size``.
     :raises BaremetalError: when there is none, or when one of its files is missing.
     """
     http = Path(root, "http")
@@ -61,6 +62,7 @@ def current_ramdisk(root):
     try:
         known = json.loads((http / "ramdisk/current.json").read_text(encoding="utf-8"))
         ramdisk = {part: str(known[part]) for part in ("digest", "kernel", "initrd")}
+        ramdisk.update({part: known[part] for part in ("shim", "medium") if known.get(part)})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BaremetalError(
             "the boot server has no ramdisk", stage="boot files", seen=f"{http}/ramdisk/current.json: {error}", cure=cure,
@@ -104,12 +106,13 @@ def check_keys(keys):
         _checked(_KEY, "an SSH public key", key, "give the one line of a .pub file, without options before it")
 
 
-def boot_arguments(url, mac, nonce, extra):
+def boot_arguments(url, mac, nonce, extra, static=()):
     """All kernel arguments of a boot into the ramdisk.
 
     :param url: base URL of the boot server.
     :param mac: MAC address with hyphens.
     :param extra: further arguments, for instance ``console=``: a string or a list of strings.
+    :param static: see :func:`static_network.arguments`; nothing for DHCP.
     :returns: list of (key, value).
     """
     url = ipxe.base_url(url)
@@ -125,14 +128,15 @@ def boot_arguments(url, mac, nonce, extra):
         ("rackwright.journal", f"{url}/journal/{mac}/{nonce}/"),
         ("rackwright.nonce", nonce),
         ("BOOTIF", f"01-{mac}"),
+        *static,
         *further,
     ]
 
 
-def _reservation(node, mac, address):
+def _reservation(node, mac, address, tag=None):
     """The dnsmasq host file of a node; the ramdisk takes its host name from it where the node's name is one."""
-    parts = [mac.replace("-", ":"), address]
-    if _HOST_NAME.fullmatch(node):
+    parts = [mac.replace("-", ":"), *([f"set:{tag}"] if tag else []), address]
+    if HOST_NAME.fullmatch(node):
         parts.append(node)
     return f"# node {node}\n{','.join(parts)}\n"
 
@@ -175,7 +179,7 @@ def _others_with(address, own, hosts):
             continue
         text = _read(hosts / name) or ""
         for line in text.splitlines():
-            if line.split(",")[1:2] == [address]:
+            if address in line.split(","):
                 yield hosts / name, text.partition("\n")[0].removeprefix("# node ")
 
 
@@ -203,11 +207,31 @@ def _layout(root, node_mac):
     return Path(root, "http/node", node_mac), Path(root, "dnsmasq/hosts.d", node_mac)
 
 
-def _files(folder, host_file, keys_path):
-    return [(_SCRIPT, _read(folder / _SCRIPT)), ("authorized_keys", _read(keys_path)), ("reservation", _read(host_file))]
+def _scripts(root, mac):
+    """The two that are texts; one of them, or the medium below the nonce, says how the node boots."""
+    return [Path(root, boot_interface.place(interface, mac, "")) for interface in (boot_interface.DEFAULT, "pxe")]
 
 
-def present(root, *, node, mac, address, nonce, keys, url, arguments, ramdisk=None, tenant=None, files=None, check_mode=False):
+def media(root, mac):
+    """The paths, in URLs, of the media that there are for a node.
+
+    :param mac: MAC address with hyphens.
+    """
+    folder = _layout(root, mac)[0]
+    return sorted(f"/node/{mac}/{path.parent.name}/{path.name}" for path in folder.glob(f"*/{boot_interface.MEDIUM}"))
+
+
+def boot_file(root, mac, nonce):
+    """The path of what says how a node boots in this run, or None where there is nothing.
+
+    :param mac: MAC address with hyphens.
+    """
+    found = {Path(root, boot_interface.place(interface, mac, nonce)) for interface in boot_interface.INTERFACES}
+    return next((path for path in found if path.exists()), None)
+
+
+def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=boot_interface.DEFAULT, ramdisk=None, tenant=None, files=None,
+            check_mode=False):
     """Make a node boot into the ramdisk, or into a system of a tenant's, when it next boots from the network.
 
     :param root: boot_server_root.
@@ -216,6 +240,7 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, ramdisk=No
     :param nonce: word that is new for each run; it is in the kernel command line and in the paths.
     :param keys: list of SSH public keys that may log in to the ramdisk as root; nothing with a tenant's system.
     :param arguments: see :func:`boot_arguments`.
+    :param interface: how the node boots, see :mod:`boot_interface`.
     :param ramdisk: see :func:`current_ramdisk`.
     :param tenant: see :func:`ipxe.tenant_script`; instead of the ramdisk.
     :param files: dict of texts by name that a tenant's system finds below the nonce. They may be secret, so no text tells of them but their digests.
@@ -247,23 +272,34 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, ramdisk=No
         moved.append(file)
 
     keys_file = folder / nonce / "authorized_keys"
-    script = ipxe.tenant_script(node, url, mac, tenant, arguments) if tenant else ipxe.node_script(node, url, mac, ramdisk, arguments)
+    if tenant:
+        script = ipxe.tenant_script(node, url, mac, tenant, arguments)
+    else:
+        script = boot_interface.boot_file(interface, node, url, mac, ramdisk, arguments)
+    script_file = Path(root, boot_interface.place(interface, mac, nonce))
+    is_medium = interface == boot_interface.VIRTUAL_MEDIA
+    medium_file = keys_file.with_name(boot_interface.MEDIUM)
     # Nobody asks for keys where the ramdisk does not boot.
     keys_text = None if tenant else "".join(f"{key}\n" for key in keys)
-    reservation = _reservation(node, mac, address)
+    reservation = _reservation(node, mac, address, boot_interface.tag(interface))
     wanted = [
         *([] if tenant else [(keys_file, keys_text)]),
-        *((folder / nonce / name, text) for name, text in (files or {}).items()),
+        *((folder / nonce / file, text) for file, text in (files or {}).items()),
         (folder / _READER.format(address), ""),
         (host_file, reservation),
         # Last, so that a node which is told to boot finds all it needs.
-        (folder / _SCRIPT, script),
+        *([] if is_medium else [(script_file, script)]),
     ]
-    before = _files(folder, host_file, keys_file) + [(name, _digest(name, _read(folder / nonce / name))) for name in files or {}]
-    after = [(_SCRIPT, script), ("authorized_keys", keys_text), ("reservation", reservation)]
-    after += [(name, _digest(name, text)) for name, text in (files or {}).items()]
-    stale = [item for item in folder.iterdir() if item.name not in (nonce, _SCRIPT, _READER.format(address))] if folder.is_dir() else []
+    old_medium = medium.read(medium_file, ramdisk["medium"]) if is_medium else None
+    before = [*((path.name, _read(path)) for path in _scripts(root, mac)), (boot_interface.MEDIUM, old_medium),
+              ("authorized_keys", _read(keys_file)), ("reservation", _read(host_file))]
+    before += [(file, _digest(file, _read(folder / nonce / file))) for file in files or {}]
+    after = [(script_file.name, script), ("authorized_keys", keys_text), ("reservation", reservation)]
+    after += [(file, _digest(file, text)) for file, text in (files or {}).items()]
+    stale = [item for item in folder.iterdir() if item.name not in (nonce, script_file.name, _READER.format(address))] if folder.is_dir() else []
+    stale += [path for path in (medium_file, _scripts(root, mac)[1]) if path != script_file and path.exists()]
     todo = [(path, text) for path, text in wanted if _read(path) != text]
+    new_medium = is_medium and old_medium != script
     if not check_mode:
         known = host_file.exists()
         for directory in (folder, keys_file.parent):
@@ -274,11 +310,13 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, ramdisk=No
         journal.open_path(root, mac, nonce)
         for path, text in todo:
             _write(path, text)
+        if new_medium:
+            medium.write(medium_file, script, f"{root}/http/{ramdisk['medium']['path']}", ramdisk["medium"])
         for item in stale + moved:
             _discard(item)
         if moved or (known and any(path == host_file for path, dummy in todo)):
             reload_reservations(root)
-    return bool(todo or stale or moved), _show(before), _show(after)
+    return bool(todo or new_medium or stale or moved), _show(before), _show(after)
 
 
 def absent(root, *, mac, reservation=True, check_mode=False):
@@ -289,8 +327,8 @@ def absent(root, *, mac, reservation=True, check_mode=False):
     :returns: (changed, text before, text after).
     """
     folder, host_file = _layout(root, mac)
-    script, host = _read(folder / _SCRIPT), _read(host_file)
-    doomed = [path for path in (folder, *([] if reservation else [host_file])) if path.exists()]
+    scripts, host = [(path.name, _read(path)) for path in _scripts(root, mac)], _read(host_file)
+    doomed = [path for path in (folder, _scripts(root, mac)[1], *([] if reservation else [host_file])) if path.exists()]
     if not check_mode:
         for path in doomed:
             _discard(path)
@@ -298,4 +336,4 @@ def absent(root, *, mac, reservation=True, check_mode=False):
         if host_file in doomed:
             reload_reservations(root)
     kept = host if reservation else None
-    return bool(doomed), _show([(_SCRIPT, script), ("reservation", host)]), _show([("reservation", kept)])
+    return bool(doomed), _show([*scripts, ("reservation", host)]), _show([("reservation", kept)])

@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from urllib.parse import parse_qs, urlsplit
 
-# In the order in which a node passes them. ``firmware`` is not seen where the network card has iPXE built in; the last two are
-# of installers.
-STAGES = ("dhcp", "firmware", "ipxe", "kernel", "initrd", "ramdisk", "ssh", "installing", "installed")
+# In the order in which a node passes them. ``medium`` is what a BMC fetches for its virtual drive, where none but it, ``ramdisk`` and ``ssh`` are seen.
+# ``firmware`` is not seen where the network card has iPXE built in; ``grub`` stands in the place of ``ipxe``; the last two are of installers.
+STAGES = ("medium", "dhcp", "firmware", "ipxe", "grub", "kernel", "initrd", "ramdisk", "ssh", "installing", "installed")
 
 _BEACONS = (["ramdisk"], ["ssh"], ["installing"], ["installed"])
 
@@ -158,7 +158,9 @@ class Progress:
         elif event.kind == "refused" and event.mac == self.mac:
             self.remarks["dhcp"] = f"its DHCP request was turned down ({event.remark})"
         elif event.kind == "tftp" and event.client in self.addresses:
-            self._reached("firmware", event.time)
+            name = event.path.rpartition("/")[2]
+            self._reached("kernel" if name == "vmlinuz" else "initrd" if name == "initrd.img" else "grub" if name == f"{self.mac}.cfg" else "firmware",
+                          event.time)
         elif event.kind == "http" and (event.mac == self.mac or (event.mac is None and event.client in self.addresses)):
             self._request(event)
 
@@ -176,15 +178,21 @@ class Progress:
                 self.remarks["ipxe"] = "it asked for its boot script and there was none"
             elif event.status == 403:
                 self.remarks["ipxe"] = f"its boot script was asked for from {event.client}, which is not its address, and not delivered"
+        elif head == "node" and rest[1:] == [self.nonce, "boot.iso"]:
+            self._fetched("medium", event)
+        elif head in ("snponly.efi", "ipxe.efi"):
+            self._fetched("firmware", event)
         elif asked in ("kernel", "initrd") or head == "ramdisk" and rest:
             # The script of a tenant's system says what it loads; its files have any names.
-            stage = asked or ("initrd" if rest[-1].startswith("initrd") else "kernel")
-            if event.status in (200, 206) and event.complete:
-                self._reached(stage, event.time)
-            else:
-                self.remarks[stage] = f"{event.path} was asked for and not delivered whole (status {event.status})"
+            self._fetched(asked or ("initrd" if rest[-1].startswith("initrd") else "kernel"), event)
         elif head == "beacon" and rest[1:2] == [self.nonce] and rest[2:] in _BEACONS and event.status == 204:
             self._beacon(rest[2], event)
+
+    def _fetched(self, stage, event):
+        if event.status in (200, 206) and event.complete:
+            self._reached(stage, event.time)
+        else:
+            self.remarks[stage] = f"{event.path} was asked for and not delivered whole (status {event.status})"
 
     def _beacon(self, stage, event):
         if self.address and event.client != self.address:

@@ -21,6 +21,8 @@ STAGE = "ramdisk"
 _POLL = 0.5
 # What to look at when a node got as far as this and no further.
 _CURES = {
+    "medium": "the BMC fetched the medium and nothing came from the machine: look at the console; check that it boots from the virtual drive first, in "
+              "the right mode, and that its address, network and gateway are right, for it asks no DHCP server",
     None: "check that the machine is on and boots from the network first, from the port with this MAC address; check cable, "
           "VLAN and spanning tree (portfast) of that port, and that no other DHCP server answers",
     "dhcp": "the machine has an address and asked for no boot loader or script: check that TFTP (UDP 69 and high ports) and "
@@ -29,6 +31,8 @@ _CURES = {
                 "undionly.kpxe does not work",
     "ipxe": "the boot script was fetched, the kernel was not: check that HTTP passes, that the boot server's clock and "
             "address are right, and look at the console",
+    "grub": "GRUB's configuration was fetched, the kernel was not: look at the console; with Secure Boot, a kernel that its shim does not trust is "
+            "refused, and so is one from another distribution than shim",
     "kernel": "the kernel was fetched, the initrd was not: check that the machine has memory enough (2 GiB or more) and that "
               "large transfers get through (MTU)",
     "initrd": "kernel and initrd were fetched, then nothing came: look at the console for a kernel message; check memory "
@@ -53,15 +57,14 @@ def parse_since(text):
     return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
 
 
-def _boot_files_written(root, mac):
+def _boot_files_written(root, mac, nonce):
     # By the boot server's own clock, as the logs are: no other clock has to agree with it.
-    script = Path(root, "http/node", mac, "boot.ipxe")
-    try:
-        return script.stat().st_mtime
-    except OSError as error:
+    found = node_files.boot_file(root, mac, nonce)
+    if found is None:
         raise BaremetalError(
-            "the node has no boot script, so nothing can be waited for", stage=STAGE, seen=f"{script}: {error.strerror}",
-            cure="use rackwright.baremetal.netboot first, with the same root, or give since") from error
+            "the node has no boot script, so nothing can be waited for", stage=STAGE, seen=f"none in {root}/http/node/{mac}",
+            cure="use rackwright.baremetal.netboot first, with the same root, or give since")
+    return found.stat().st_mtime
 
 
 def ssh_answers(address, port=22, timeout=3):
@@ -93,7 +96,7 @@ def wait_for_ramdisk(root, *, mac, nonce, address=None, since=None, timeout=1800
     if since is None and once:
         since = time.time()
     elif since is None:
-        since = _boot_files_written(root, mac)
+        since = _boot_files_written(root, mac, nonce)
     progress = Progress(mac=mac, nonce=nonce, since=since, address=address)
     logs = (
         (Tail(Path(root, "log/dnsmasq.log"), lambda line: _time(dnsmasq_event(line, since)), since),

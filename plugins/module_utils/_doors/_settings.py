@@ -10,7 +10,7 @@ Private to the collection; may change at any time.
 
 from __future__ import annotations
 
-from .._boot import config_drive, ipxe, node_files, ready_drive
+from .._boot import boot_interface, config_drive, ipxe, node_files, ready_drive, static_network
 from .._errors import BaremetalError, sentence
 
 STAGE = "plan"
@@ -24,8 +24,12 @@ RAMDISK_BOOT = {
     "ssh_public_keys": {"type": "list", "elements": "str", "no_log": False},
     "ssh_private_key_file": {"type": "str", "no_log": False},
     "kernel_arguments": {"type": "raw", "default": ""},
-    # Looked at here: where a dictionary with options belongs, ansible-core 2.19 breaks off at another type.
+    # These are looked at here: where a dictionary with options belongs, ansible-core 2.19 breaks off at another type.
     "timeouts": {"type": "raw"},
+    "interfaces": {"type": "raw"},
+    "network": {"type": "str"},
+    "gateway": {"type": "str"},
+    "dns": {"type": "list", "elements": "str", "default": []},
 }
 TIMEOUTS = ("power", "callback", "connect", "evidence")
 
@@ -54,18 +58,26 @@ def check_ramdisk_boot(settings, node):
                      "make a pair of keys with ssh-keygen -t ed25519, or set ramdisk_boot_ssh_private_key_file to one "
                      "that has a file with .pub beside it, or set ramdisk_boot_ssh_public_keys")
     mac = node_files.hyphens(node["boot_mac"])
+    interfaces = settings["interfaces"] or [node["boot_interface"] or boot_interface.DEFAULT]
+    arguments = []
     checks = {
+        "ramdisk_boot_interfaces": lambda: boot_interface.check(interfaces),
         "ramdisk_boot_timeouts": lambda: _check_timeouts({} if settings["timeouts"] is None else settings["timeouts"]),
         "ramdisk_boot_server_url": lambda: ipxe.base_url(settings["server_url"]),
         "ramdisk_boot_ssh_public_keys": lambda: node_files.check_keys(settings["ssh_public_keys"]),
-        "ramdisk_boot_kernel_arguments": lambda: ipxe.command_line(
-            node_files.boot_arguments(settings["server_url"], mac, "0" * 16, settings["kernel_arguments"])),
+        "ramdisk_boot_network": lambda: arguments.extend(_static(settings, node) if boot_interface.VIRTUAL_MEDIA in interfaces else []),
+        "ramdisk_boot_kernel_arguments": lambda: [boot_interface.check_arguments(interface, node_files.boot_arguments(
+            settings["server_url"], mac, "0" * 16, settings["kernel_arguments"], arguments)) for interface in interfaces],
     }
     for variable, check in checks.items():
         try:
             check()
         except BaremetalError as error:
             raise BaremetalError(f"{variable}: {error.what}", node=node["name"], stage=STAGE, seen=error.seen, cure=error.cure) from error
+
+
+def _static(settings, node):
+    return static_network.arguments(node["name"], node["address"], settings["network"], settings["gateway"], settings["dns"])
 
 
 def check_rescue_keys(keys, node):

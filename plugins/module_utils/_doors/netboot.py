@@ -2,23 +2,55 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The door of the netboot module: files of one node on the boot server."""
+"""The door of the netboot module: files of one node on the boot server, and its media in the BMC's drives."""
 
 from __future__ import annotations
 
-from .._boot import answer_file, diskless, ipxe, node_files
+from .._bmc.driver import refuse_unsupported
+from .._bmc.virtual_media import eject_paths
+from .._boot import answer_file, boot_interface, diskless, ipxe, node_files, static_network
 from .._door import Door
 from .._errors import BaremetalError
+from ._bmc_access import AUTO, fill_connection_for_change, open_bmc, settled_driver
 from ._boot_node import fill_boot_port
 from ._options import ANSWER, NODE, REGISTRY
-from ._registry_access import refuse_other_runs
+from ._registry_access import record, refuse_other_runs
 
 
 def before(call):
-    """Fill in the MAC address and the address that the registry has, unless another run works on the node."""
+    """Fill in the MAC address and the address that the registry has, unless another run works on the node; settle how it boots."""
     refuse_other_runs(call)
-    wanted = ("mac", "address") if call.params["state"] == "present" else ("mac",)
-    return fill_boot_port(call, wanted)
+    present = call.params["state"] == "present"
+    filled = fill_boot_port(call, ("mac", "address") if present else ("mac",))
+    return {**filled, "boot_interfaces": _settle(call)} if present else filled
+
+
+def _settle(call):
+    """The boot interfaces that the node and its BMC can do, as far as the registry tells; the first of them is to be tried first."""
+    node = record(call) if call.registry_url else {"boot_interface": None, "boot_mode": None, "driver": AUTO}
+    own = node["boot_interface"] or boot_interface.DEFAULT
+    # A tenant's system is nothing that each of them loads.
+    wanted = call.params["boot_interfaces"] or list(dict.fromkeys([own, boot_interface.DEFAULT] if call.params["tenant"] else [own]))
+    boot_interface.check(wanted)
+    left, passed = boot_interface.settle(wanted, lambda name: boot_interface.firmware_problem(name, node["boot_mode"]) or _driver_problem(name, node["driver"]))
+    _tell(call, left[0], passed)
+    return left
+
+
+def _driver_problem(interface, driver):
+    """Why a driver cannot boot a node so, or None. IPMI has no word for HTTP; there the firmware has it among its boots from the network."""
+    if interface != boot_interface.VIRTUAL_MEDIA or driver == AUTO:
+        return None
+    try:
+        refuse_unsupported(driver, capability="virtual media", device=boot_interface.DEVICES[interface])
+    except BaremetalError as error:
+        return error.what
+    return None
+
+
+def _tell(call, taken, passed):
+    for interface, why in passed:
+        call.warn(f"it does not boot with {interface} but with {taken}: {why}")
 
 
 def run(call):
@@ -28,12 +60,19 @@ def run(call):
     if not call.node or not params["mac"]:
         raise BaremetalError("name and mac are needed", stage="boot files", cure="give both, or run where the registry is")
     mac = node_files.hyphens(params["mac"])
+    withdrawn = node_files.media(root, mac)
     if params["state"] == "absent":
         changed, old, new = node_files.absent(root, mac=mac, reservation=params["reservation"], check_mode=call.check_mode)
-        return {"changed": changed, "boot": None, "diff": {"before": old, "after": new}}
+        return {"changed": changed, "boot": None, "withdrawn_media": withdrawn, "diff": {"before": old, "after": new}}
     if not params["address"]:
         raise BaremetalError("address is needed", stage="boot files", cure="give it, or run where the registry is")
-    tenant, ramdisk = params["tenant"], None
+    tenant = params["tenant"]
+    ramdisk = None if tenant else node_files.current_ramdisk(root)
+    wanted = params["boot_interfaces"] or [boot_interface.DEFAULT]
+    boot_interface.check(wanted)
+    left, passed = boot_interface.settle(wanted, lambda name: boot_interface.server_problem(name, root, ramdisk, tenant=bool(tenant)))
+    _tell(call, left[0], passed)
+    interface = left[0]
     if tenant:
         diskless.describe({**tenant, "kernel_arguments": params["kernel_arguments"]})
         diskless.check_files(root, tenant, boot_mode=tenant["boot_mode"], memory_mb=tenant["memory_mb"])
@@ -43,21 +82,43 @@ def run(call):
             base = f"{ipxe.base_url(params['url'])}/node/{mac}/{params['nonce']}/"
             arguments = answer_file.arguments(params["answer"]["kind"], base) + arguments
     else:
-        ramdisk = node_files.current_ramdisk(root)
-        arguments = node_files.boot_arguments(params["url"], mac, params["nonce"], params["kernel_arguments"])
+        static = () if interface != boot_interface.VIRTUAL_MEDIA else static_network.arguments(
+            call.node, params["address"], params["network"], params["gateway"], params["dns"])
+        arguments = node_files.boot_arguments(params["url"], mac, params["nonce"], params["kernel_arguments"], static)
     node_files.refuse_stopped_daemons(root)
     changed, old, new = node_files.present(
         root, node=call.node, mac=mac, address=params["address"], nonce=params["nonce"], keys=params["ssh_public_keys"],
-        url=params["url"], arguments=arguments, ramdisk=ramdisk, tenant=tenant,
+        url=params["url"], arguments=arguments, interface=interface, ramdisk=ramdisk, tenant=tenant,
         files=answer_file.files(params["answer"]) if params["answer"] else None, check_mode=call.check_mode)
+    medium = f"/node/{mac}/{params['nonce']}/{boot_interface.MEDIUM}" if interface == boot_interface.VIRTUAL_MEDIA else None
     boot = {
+        "interface": interface,
+        "other_interfaces": left[1:],
+        "device": boot_interface.DEVICES[interface],
+        "medium": ipxe.base_url(params["url"]) + medium if medium else None,
         "mac": mac.replace("-", ":"),
         "address": params["address"],
         "nonce": params["nonce"],
-        "script": f"{root}/http/node/{mac}/boot.ipxe",
+        "script": f"{root}/{boot_interface.place(interface, mac, params['nonce'])}",
         "ramdisk_digest": None if tenant else ramdisk["digest"],
     }
-    return {"changed": changed, "boot": boot, "diff": {"before": old, "after": new}}
+    return {"changed": changed, "boot": boot, "withdrawn_media": [path for path in withdrawn if path != medium], "diff": {"before": old, "after": new}}
+
+
+def after(call, result):
+    """Take media out that were withdrawn, for whose node boots from its disk next; and say what the BMC calls the device."""
+    boot = result["boot"]
+    if boot and boot["device"] == "http" and call.registry_url and record(call)["driver"] == "ipmi":
+        boot["device"] = "pxe"
+    if result["withdrawn_media"] and not call.check_mode:
+        try:
+            call.params.update(fill_connection_for_change(call))
+            settled_driver(call)
+            with open_bmc(call) as driver:
+                eject_paths(driver.service, result["withdrawn_media"], warn=call.warn)
+        except BaremetalError as error:
+            # The medium boots nothing any more, and what follows is for the disk.
+            call.warn(f"a medium was withdrawn and may still be in a drive of the BMC: {error}")
 
 
 DOOR = Door(
@@ -70,6 +131,10 @@ DOOR = Door(
         "nonce": {"type": "str"},
         "ssh_public_keys": {"type": "list", "elements": "str", "no_log": False},
         "kernel_arguments": {"type": "raw", "default": ""},
+        "boot_interfaces": {"type": "list", "elements": "str"},
+        "network": {"type": "str"},
+        "gateway": {"type": "str"},
+        "dns": {"type": "list", "elements": "str", "default": []},
         "tenant": {"type": "dict", "options": {
             "kernel": {"type": "str"}, "initrd": {"type": "str"}, "iso": {"type": "str"}, "boot_mode": {"type": "str"}, "memory_mb": {"type": "int"}}},
         "answer": {"type": "dict", "options": ANSWER},
@@ -79,6 +144,7 @@ DOOR = Door(
     },
     run=run,
     before=before,
+    after=after,
     constraints={"required_if": [("state", "present", ("url", "nonce")), ("state", "present", ("ssh_public_keys", "tenant"), True)],
                  "required_by": {"answer": "tenant"}},
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from .._bmc.boot import check_request
 from .._bmc.driver import refuse_unsupported
 from .._bmc.power import METHODS, TARGETS, check_method, ensure_power
+from .._bmc.virtual_media import check_image, ensure_inserted
 from .._door import Door
 from ._bmc_access import OPTIONS, fill_connection_for_power, open_bmc, record_power_state, record_power_states, settled_driver
 from ._options import BOOT_DEVICE
@@ -27,9 +28,14 @@ def run(call):
     refuse_unsupported(settled_driver(call), power=TARGETS[state][method], device=boot["device"] if boot else None)
     if boot:
         check_request(**boot)
+    image = params["virtual_media"]
+    if image is not None:
+        refuse_unsupported(settled_driver(call), capability="virtual media")
+        check_image(image)
     with open_bmc(call) as driver:
         result = ensure_power(
             driver, state, method=method, timeout=params["timeout"], soft_timeout=params["soft_timeout"], boot=boot,
+            prepare=image and (lambda: ensure_inserted(driver.service, image, check_mode=call.check_mode, warn=call.warn)),
             stays_on=stays_on, check_mode=call.check_mode, warn=call.warn)
     result["diff"] = {"before": result.pop("before"), "after": result.pop("after")}
     return result
@@ -42,6 +48,7 @@ DOOR = Door(
         "timeout": {"type": "int", "default": 120},
         "soft_timeout": {"type": "int", "default": 60},
         "boot_device": {"type": "dict", "options": BOOT_DEVICE},
+        "virtual_media": {"type": "str"},
         **OPTIONS,
     },
     run=run,

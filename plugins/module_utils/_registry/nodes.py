@@ -5,7 +5,7 @@
 """Node records in the registry. Private to the collection; may change at any time.
 
 A node record has the keys name, rack, driver, bmc (without password), ports, address, system_uuid, serial,
-boot_mac (the MAC address of the first port with pxe_enabled), boot_mode, resource_class, root_device, properties,
+boot_mac (the MAC address of the first port with pxe_enabled), boot_mode, boot_interface, resource_class, root_device, properties,
 traits, automated_clean, disable_power_off, description, owner, lessee, site, location, network_data, extra, provision_state,
 target_provision_state, power_state, power_sync_failures, maintenance, maintenance_reason, fault, protected, protected_reason, retired, retired_reason,
 instance, allocation (name and owner, or None), addresses (that the registry gave it: list of dicts with network, link and address), work,
@@ -33,6 +33,7 @@ _COLUMNS = ("rack", "driver", "address", "system_uuid", "serial")
 _DETAILS = {
     "bmc": None,
     "boot_mode": "uefi",
+    "boot_interface": None,
     "resource_class": None,
     "root_device": {},
     "properties": {},

@@ -21,6 +21,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import ramdisk_medium
 from debian_sources import mmdebstrap
 
 HERE = Path(__file__).resolve().parent
@@ -249,12 +250,16 @@ def pack(root: Path, initrd: Path) -> None:
 
 
 def build(config: dict, work: Path, target: Path) -> None:
-    """Build the ramdisk into the directory target: vmlinuz, initrd.img, packages.txt, ramdisk.json."""
-    root = work / "root"
+    """Build the ramdisk into the directory target: vmlinuz, initrd.img, packages.txt, ramdisk.json; for amd64 also loaders and a medium."""
+    root, fetched = work / "root", work / "loaders"
+    fetched.mkdir()
+    # Signed loaders and a BIOS are found on this architecture only.
+    has_medium = config["architecture"] == "amd64"
     mmdebstrap(
         {**config, "packages": [*config["packages"], config["kernel"]]},
         root,
         work,
+        *([ramdisk_medium.fetch_hook(fetched)] if has_medium else []),
         "--variant=essential",
         "--dpkgopt=path-exclude=/usr/share/doc/*",
         "--dpkgopt=path-exclude=/usr/share/locale/*",
@@ -266,12 +271,19 @@ def build(config: dict, work: Path, target: Path) -> None:
     ).stdout
     (target / "packages.txt").write_text(packages)
     shutil.copyfile(root / f"boot/vmlinuz-{release}", target / "vmlinuz")
+    unpacked = ramdisk_medium.unpack(fetched)
+    bios = ramdisk_medium.bios_image(unpacked, root) if has_medium else b""
     configure(root, config)
     prune(root, tuple(f"usr/lib/modules/{release}/kernel/{path}" for path in config["module_excludes"]))
     chroot(root, "depmod", release)
     prune(root, PRUNE)
     pack(root, target / "initrd.img")
     folder = f"ramdisk/{config['digest'][:16]}"
+    medium = {}
+    if has_medium:
+        ramdisk_medium.loaders(unpacked, target)
+        medium = {"medium": {**ramdisk_medium.medium(unpacked, bios, work, target, config["digest"]), "path": f"{folder}/boot.iso"},
+                  "shim": f"{folder}/shimx64.efi"}
     description = {
         "digest": config["digest"],
         "kernel": f"{folder}/vmlinuz",
@@ -281,6 +293,7 @@ def build(config: dict, work: Path, target: Path) -> None:
         "architecture": config["architecture"],
         "initrd_size": (target / "initrd.img").stat().st_size,
         "built_at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        **medium,
     }
     (target / "ramdisk.json").write_text(json.dumps(description, indent=2) + "\n")
 
@@ -297,7 +310,7 @@ def publish(config: dict) -> bool:
         fcntl.flock(lock, fcntl.LOCK_EX)
         # We hold the lock, so whatever a killed build left here is nobody's.
         for leftover in store.glob(".new-*"):
-            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+            shutil.rmtree(leftover) if leftover.is_dir() and not leftover.is_symlink() else leftover.unlink()
         built = not final.exists()
         if built:
             target = store / f".new-{final.name}"
@@ -313,6 +326,10 @@ def publish(config: dict) -> bool:
         fresh = store / ".new-current.json"
         shutil.copyfile(final / "ramdisk.json", fresh)
         fresh.rename(store / "current.json")
+        # What firmware asks for by TFTP has one name for all of them.
+        link = store / ".new-current"
+        link.symlink_to(final.name)
+        link.rename(store / "current")
     return built
 
 

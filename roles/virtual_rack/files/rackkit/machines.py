@@ -21,6 +21,7 @@ def define(rack, check_mode):
     """
     done = []
     answers = not check_mode or daemons.libvirt_runs(rack)
+    done += pool(rack, check_mode) if rack.redfish_nodes() else []
     if answers:
         present = set(virsh(rack, "list", "--all", "--name").split())
     else:
@@ -28,7 +29,7 @@ def define(rack, check_mode):
     for node in rack.nodes:
         name = node["name"]
         if node["firmware"] == "uefi":
-            done += nvram(rack, name, check_mode)
+            done += nvram(rack, node, check_mode)
         description = rack.dir / "machines" / f"{name}.xml"
         record = rack.dir / "machines" / f"{name}.defined"
         digest = hashlib.sha256((read_file(description) or "").encode()).hexdigest()
@@ -49,15 +50,25 @@ def define(rack, check_mode):
     return {"changed": bool(done), "messages": done}
 
 
-def nvram(rack, name, check_mode):
+def pool(rack, check_mode):
+    """Make the storage pool that the emulators put media into which are inserted; it is gone when libvirtd ends."""
+    if (not check_mode or daemons.libvirt_runs(rack)) and "media" in virsh(rack, "pool-list", "--name").split():
+        return []
+    if not check_mode:
+        virsh(rack, "pool-create-as", "media", "dir", "--target", rack.dir / "media")
+    return ["storage pool for media made"]
+
+
+def nvram(rack, node, check_mode):
     """Give a UEFI machine its own copy of the firmware's variables."""
+    name, secure = node["name"], node.get("secure_boot", False)
     # sushy-emulator derives this name itself when a client sets the boot mode; another one would start an empty store.
-    path = rack.dir / "nvram" / f"{name}.nosecboot.fd"
+    path = rack.dir / "nvram" / f"{name}.{'secboot' if secure else 'nosecboot'}.fd"
     if path.exists():
         return []
     if not check_mode:
         unfinished = path.with_suffix(".part")
-        shutil.copyfile(rack.spec["ovmf_vars"], unfinished)
+        shutil.copyfile(rack.spec["ovmf_secure_vars" if secure else "ovmf_vars"], unfinished)
         unfinished.chmod(0o600)
         unfinished.replace(path)
     return [f"firmware variables of {name} made"]

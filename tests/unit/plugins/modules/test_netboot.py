@@ -6,14 +6,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import time
+import types
 
 import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import node_files
 from ansible_collections.rackwright.baremetal.plugins.module_utils._door import Call, outcome
 from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import netboot, ramdisk_wait
+from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.plugins.module_utils._lifecycle import transitions
 from ansible_collections.rackwright.baremetal.plugins.module_utils._process import place, process_start_time
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import nodes, schema
@@ -121,6 +125,7 @@ def test_life_of_boot_files(site):
     created = site.netboot()
     assert created == predicted
     assert created["boot"] == {
+        "interface": "ipxe", "other_interfaces": [], "device": "pxe", "medium": None,
         "mac": "52:54:00:00:02:11", "address": "192.0.2.11", "nonce": NONCE, "ramdisk_digest": "abc",
         "script": f"{site.root}/http/node/{HYPHENS}/boot.ipxe"}
     assert created["diff"]["before"] == "" and "#!ipxe" in created["diff"]["after"]
@@ -133,6 +138,96 @@ def test_life_of_boot_files(site):
     assert site.netboot(state="absent")["changed"] is False
     assert site.netboot(state="absent", reservation=False)["changed"] is True
     assert not list((site.root / "dnsmasq/hosts.d").iterdir())
+
+
+def with_other_loaders(site):
+    """A ramdisk that has a medium and shim, and the directory for GRUB."""
+    (site.root / "tftp/grub").mkdir(parents=True)
+    (site.root / "http/ramdisk/abc/boot.iso").write_bytes(bytes(9000))
+    (site.root / "http/ramdisk/abc/shimx64.efi").write_text("x")
+    (site.root / "http/ramdisk/current.json").write_text(json.dumps({
+        "digest": "abc", "kernel": "ramdisk/abc/vmlinuz", "initrd": "ramdisk/abc/initrd.img", "shim": "ramdisk/abc/shimx64.efi",
+        "medium": {"path": "ramdisk/abc/boot.iso", "config_offset": 100, "config_size": 8000}}))
+
+
+@pytest.fixture
+def ejected(monkeypatch):
+    """The media that were taken out, in the place of a BMC."""
+    paths = []
+    monkeypatch.setattr(netboot, "fill_connection_for_change", lambda call: {})
+    monkeypatch.setattr(netboot, "settled_driver", lambda call: None)
+    monkeypatch.setattr(netboot, "open_bmc", lambda call: contextlib.nullcontext(types.SimpleNamespace(service=None)))
+    monkeypatch.setattr(netboot, "eject_paths", lambda service, found, warn: paths.extend(found))
+    return paths
+
+
+def test_the_life_of_a_medium(site, ejected):
+    with_other_loaders(site)
+    site.enrol(driver="redfish", boot_interface="redfish-virtual-media")
+    path = f"/node/{HYPHENS}/{NONCE}/boot.iso"
+    predicted = site.netboot(check_mode=True, network="192.0.2.0/24")
+    created = site.netboot(network="192.0.2.0/24")
+    assert created == predicted and created["changed"] and created["boot"]["script"] == f"{site.root}/http{path}"
+    assert created["boot"]["device"] == "cdrom" and created["boot"]["medium"] == f"http://192.0.2.1:8080{path}"
+    config = (site.root / f"http{path}").read_bytes()[100:8100].decode()
+    assert "'rackwright.address=192.0.2.11/24'" in config and f"'rackwright.nonce={NONCE}'" in config and config.strip() in created["diff"]["after"]
+    assert not (site.root / f"http/node/{HYPHENS}/boot.ipxe").exists(), "a boot in another way is not silent"
+    assert site.netboot(network="192.0.2.0/24")["changed"] is False and not ejected
+    assert site.netboot(state="absent", check_mode=True)["withdrawn_media"] == [path] and not ejected
+    assert site.netboot(state="absent")["withdrawn_media"] == [path] and ejected == [path]
+
+
+def test_the_next_way_after_a_medium_takes_it_out(site, ejected, monkeypatch):
+    # What passes for dnsmasq here would end by the signal.
+    monkeypatch.setattr(node_files, "reload_reservations", lambda root: None)
+    with_other_loaders(site)
+    site.enrol(driver="redfish")
+    ways = ["redfish-virtual-media", "pxe", "ipxe"]
+    assert site.netboot(network="192.0.2.0/24", boot_interfaces=ways)["boot"]["other_interfaces"] == ["pxe", "ipxe"]
+    second = site.netboot(network="192.0.2.0/24", boot_interfaces=ways[1:])
+    assert second["boot"]["interface"] == "pxe" and ejected == [f"/node/{HYPHENS}/{NONCE}/boot.iso"]
+    assert "set:shim,192.0.2.11" in (site.root / f"dnsmasq/hosts.d/{HYPHENS}").read_text()
+    config = site.root / f"tftp/grub/{HYPHENS}.cfg"
+    assert f"'rackwright.nonce={NONCE}'" in config.read_text()
+    assert site.netboot(boot_interfaces=ways[2:])["boot"]["interface"] == "ipxe"
+    assert not config.exists() and "shim" not in (site.root / f"dnsmasq/hosts.d/{HYPHENS}").read_text()
+    site.netboot(boot_interfaces=["pxe"])
+    assert site.netboot(state="absent")["changed"] and not config.exists()
+
+
+def test_a_medium_that_stays_in_its_drive_fails_nothing(site, ejected, monkeypatch):
+    def fail(service, found, warn):
+        raise BaremetalError("the drive is stuck", stage="virtual media")
+
+    monkeypatch.setattr(netboot, "eject_paths", fail)
+    with_other_loaders(site)
+    site.enrol(driver="redfish", boot_interface="redfish-virtual-media")
+    site.netboot(network="192.0.2.0/24")
+    assert not site.netboot(state="absent").get("failed")
+
+
+@pytest.mark.parametrize(("record", "wanted", "taken", "device"), [
+    ({"driver": "ipmi"}, ["redfish-virtual-media", "ipxe"], "ipxe", "pxe"),
+    ({"driver": "redfish", "boot_mode": "bios"}, ["pxe", "http-ipxe", "redfish-virtual-media"], "redfish-virtual-media", "cdrom"),
+    ({"driver": "redfish"}, ["http-ipxe"], "http-ipxe", "http"),
+    ({"driver": "ipmi", "boot_interface": "http-ipxe"}, None, "http-ipxe", "pxe"),
+])
+def test_what_the_node_cannot_do_is_passed_over(site, record, wanted, taken, device):
+    with_other_loaders(site)
+    site.enrol(**record)
+    result = site.netboot(boot_interfaces=wanted, network="192.0.2.0/24")
+    assert (result["boot"]["interface"], result["boot"]["device"]) == (taken, device)
+
+
+@pytest.mark.parametrize(("record", "params", "told"), [
+    ({"driver": "ipmi", "boot_interface": "redfish-virtual-media"}, {}, "the driver ipmi has no virtual media"),
+    ({"boot_interface": "pxe"}, {}, "the ramdisk has no shim"),
+    ({}, {"boot_interfaces": ["tftp"]}, "these are no boot interfaces"),
+])
+def test_a_node_that_boots_in_no_way_is_refused(site, record, params, told):
+    site.enrol(**record)
+    result = site.netboot(**params)
+    assert result["failed"] and result["msg"].startswith("node1: boot interface: ") and told in result["msg"]
 
 
 def test_no_registry_is_needed_when_the_task_says_it_all(site):

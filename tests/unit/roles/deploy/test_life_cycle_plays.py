@@ -311,6 +311,16 @@ def test_the_ramdisk_is_booted_in_the_boot_mode_of_the_node(site, board, boot_mo
     assert board.system["PowerState"] == "On" and board.system["Boot"]["BootSourceOverrideTarget"] == "Pxe"
 
 
+def test_a_way_to_boot_that_fails_is_followed_by_the_next_which_is_told(site, board):
+    site.serve()
+    site.enrol(*AVAILABLE, driver="redfish", bmc=board.bmc, boot_mode="uefi")
+    ways = ["redfish-virtual-media", "http-ipxe", "ipxe"]
+    output = site.play("deploy", ramdisk_boot_timeouts={"callback": 1}, ramdisk_boot_interfaces=ways, ramdisk_boot_network="192.0.2.0/24")
+    assert "it does not boot with redfish-virtual-media but with http-ipxe: the ramdisk has no medium" in output
+    assert "node1: did not boot with http-ipxe, and now ipxe is tried." in output and board.system["Boot"]["BootSourceOverrideTarget"] == "Pxe"
+    assert site.node["provision_state"] == "deploy failed" and "no call from the ramdisk" in site.node["last_error"]
+
+
 def test_manage_there_and_back(site, board):
     site.enrol(driver="redfish", bmc={**board.bmc, "address": "http://127.0.0.1:1"})
     last = site.play("manage").rpartition("fatal: [node1]")[2]

@@ -58,6 +58,21 @@ def test_mac_of_the_nic_that_booted(call, cmdline, mac):
     assert call("boot_mac", cmdline).stdout == mac
 
 
+@pytest.mark.parametrize(
+    ("cmdline", "lines"),
+    [
+        ("quiet", ["DHCP=yes"]),
+        ("rackwright.address=192.0.2.11/24", ["DHCP=no", "IPv6AcceptRA=no", "Address=192.0.2.11/24"]),
+        ("rackwright.address=192.0.2.11/24 rackwright.gateway=192.0.2.1 rackwright.dns=192.0.2.2,192.0.2.3",
+         ["DHCP=no", "IPv6AcceptRA=no", "Address=192.0.2.11/24", "Gateway=192.0.2.1", "DNS=192.0.2.2", "DNS=192.0.2.3"]),
+        ("rackwright.gateway=192.0.2.1", ["DHCP=yes"]),
+    ],
+)
+def test_where_the_address_comes_from(call, cmdline, lines):
+    done = call("addressing", cmdline)
+    assert (done.returncode, done.stdout.split()) == (0, lines), done.stderr
+
+
 def test_fetch_goes_on_until_the_server_answers(call, tmp_path):
     answers = [500, 404, 200]
 

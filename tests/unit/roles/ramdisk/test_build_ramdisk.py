@@ -32,7 +32,9 @@ def broken_build(given, work, target):
 
 
 def store_of(tmp_path):
-    return sorted(path.name for path in (tmp_path / "http/ramdisk").iterdir() if path.name != ".lock")
+    store = tmp_path / "http/ramdisk"
+    assert json.loads((store / "current/ramdisk.json").read_text()) == json.loads((store / "current.json").read_text())
+    return sorted(path.name for path in store.iterdir() if path.name not in (".lock", "current"))
 
 
 def current(tmp_path):
@@ -62,6 +64,7 @@ def test_what_a_killed_build_left_is_removed(tmp_path, monkeypatch):
     left = tmp_path / "http/ramdisk" / f".new-{OTHER[:16]}"
     left.mkdir(parents=True)
     (left / "initrd.img").write_text("half")
+    (left.parent / ".new-current").symlink_to(left.name)
     monkeypatch.setattr(build_ramdisk, "build", fake_build)
     build_ramdisk.publish(config(tmp_path))
     assert store_of(tmp_path) == [DIGEST[:16], "current.json"]

@@ -56,6 +56,23 @@ def test_check_mode_predicts_the_change_and_does_nothing(was, state, boot):
     assert prediction == ensure(make(power=was), state, boot=boot)
 
 
+def test_rebooted_prepares_while_off_and_before_the_boot_device():
+    board = make(power="on", delay=5)
+    seen = []
+    ensure(board, "rebooted", boot={"device": "cdrom"}, prepare=lambda: seen.append((board.get_power(), len(board.done))))
+    assert seen == [("off", 1)] and board.done[1][0] != "power"
+    ensure(board, "rebooted", check_mode=True, prepare=lambda: seen.append("check"))
+    assert seen[1:] == ["check"]
+
+
+def test_a_medium_that_is_refused_leaves_the_machine_off():
+    def refuse():
+        raise BaremetalError("no slot", stage="virtual media", seen="slots: none")
+
+    with pytest.raises(BaremetalError, match="no slot.*slots: none; the machine was powered off before that"):
+        ensure(make(power="on"), "rebooted", prepare=refuse)
+
+
 def test_rebooted_sets_the_boot_device_while_off():
     board = make(power="on", delay=5)
     ensure(board, "rebooted", boot={"device": "pxe", "mode": "bios"})

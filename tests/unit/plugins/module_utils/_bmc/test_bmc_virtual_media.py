@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import virtual_media
-from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.virtual_media import check_image, ensure_ejected, ensure_inserted
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.virtual_media import check_image, eject_paths, ensure_ejected, ensure_inserted
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.random_json import trees
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.service_double import Tree, error_body, service_on
@@ -354,3 +354,13 @@ def test_what_is_no_place_of_an_image(image):
     with pytest.raises(BaremetalError, match="the image is no URL") as caught:
         check_image(image)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("shown", "gone"), [
+    ({"Image": IMAGE}, True), ({"Image": OTHER}, False), ({"Image": "images/rescue.iso"}, True),
+    ({"Image": None, "ImageName": "rescue.iso"}, True), ({"Image": None, "ImageName": "other.iso"}, False)])
+def test_media_are_taken_out_by_their_path(shown, gone):
+    board = Board(shows=lambda slot, body: {"Inserted": True, "ConnectedVia": "URI", **shown})
+    board._insert(board.slots["1"], {"Image": IMAGE})
+    eject_paths(board.service, ["/images/rescue.iso"], sleep=lambda seconds: None)
+    assert virtual_media.is_inserted(board.tree.resources[board.slots["1"]]) is not gone

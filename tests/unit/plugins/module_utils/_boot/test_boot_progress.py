@@ -65,12 +65,29 @@ def follow(dhcp=(), http=(), **more):
 
 def test_a_whole_boot():
     state = follow(DHCP, HTTP, address="192.0.2.11")
-    assert [item["stage"] for item in state.stages()] == list(progress.STAGES[:-2]), "the last two are of installers"
+    assert [item["stage"] for item in state.stages()] == ["dhcp", "firmware", "ipxe", "kernel", "initrd", "ramdisk", "ssh"]
     assert [item["seconds"] for item in state.stages()] == [0.5, 2.5, 4, 6, 9, 30, 32.25]
     assert state.stages()[0]["time"] == "2026-11-23T11:04:51.000+00:00"
     assert state.host_key == KEY
     assert state.beacon_address == "192.0.2.11"
     assert not state.remarks
+
+
+def test_a_boot_from_a_medium():
+    state = follow((), [request(1, f"/node/{MAC}/{NONCE}/boot.iso", mac=MAC, client="198.51.100.11"), *HTTP[4:]], address="192.0.2.11")
+    assert [item["stage"] for item in state.stages()] == ["medium", "ramdisk", "ssh"]
+    broken = follow((), [request(1, f"/node/{MAC}/{NONCE}/boot.iso", mac=MAC, client="198.51.100.11", status=404)])
+    assert broken.last is None and "boot.iso" in broken.remarks["medium"]
+
+
+def test_boots_with_other_loaders():
+    def sent(second, path):
+        return f"Nov 23 11:04:{second} dnsmasq-tftp[7]: sent /srv/rackwright/tftp/{path} to 192.0.2.11"
+
+    state = follow([sent(52, "ramdisk/current/shimx64.efi"), sent(53, "ramdisk/current/grubx64.efi"), sent(54, f"grub/{MAC}.cfg"),
+                    sent(55, "ramdisk/abc/vmlinuz"), sent(56, "ramdisk/abc/initrd.img")], address="192.0.2.11")
+    assert [item["stage"] for item in state.stages()] == ["firmware", "grub", "kernel", "initrd"]
+    assert follow((), [request(3, "/snponly.efi")], address="192.0.2.11").last == "firmware"
 
 
 @pytest.mark.parametrize("count", range(len(HTTP) + 1))

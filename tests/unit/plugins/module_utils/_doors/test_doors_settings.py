@@ -13,16 +13,18 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import 
 from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import _settings
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 
-NODE = {"name": "node1", "boot_mac": "52:54:00:00:02:11"}
+NODE = {"name": "node1", "boot_mac": "52:54:00:00:02:11", "address": "192.0.2.11", "boot_interface": None}
 GOOD = {
     "server": "boot1", "server_url": "http://192.0.2.1:8080", "images_url": "http://192.0.2.2:8080",
     "ssh_private_key_file": "~/.ssh/id_ed25519", "kernel_arguments": "console=ttyS0",
     "ssh_public_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0fZcXTmTzc0bXyqUcR8bM6nDAHJnUuVHgYPEPfTU+/ operator@example.com"],
-    "timeouts": {"callback": 3600, "connect": "90"},
+    "timeouts": {"callback": 3600, "connect": "90"}, "interfaces": [], "network": "", "gateway": "", "dns": [],
 }
+MEDIA = {"interfaces": ["redfish-virtual-media"], "network": "192.0.2.0/24"}
 
 
-@pytest.mark.parametrize("change", [{}, {"timeouts": None}, {"timeouts": {}}, {"kernel_arguments": ["quiet", "console=tty0"]}])
+@pytest.mark.parametrize("change", [{}, {"timeouts": None}, {"timeouts": {}}, {"kernel_arguments": ["quiet", "console=tty0"]},
+                                    MEDIA, {"interfaces": ["pxe", "ipxe"]}, {"interfaces": ["pxe"], "kernel_arguments": 'a="x || y"'}])
 def test_settings_that_work(change):
     _settings.check_ramdisk_boot({**GOOD, **change}, NODE)
 
@@ -39,6 +41,10 @@ def test_settings_that_work(change):
     ({"kernel_arguments": 'a="x || y"'}, "'x || y'", "leave out"),
     ({"timeouts": {"callback": -1, "power": 5}}, "{'callback': -1}", "seconds for any of power, callback, connect"),
     ({"timeouts": []}, "Seen: []", "give a dictionary"),
+    ({"interfaces": ["tftp"]}, "['tftp']", "any of ipxe"),
+    ({"interfaces": "ipxe"}, "'ipxe'", "give a list"),
+    ({**MEDIA, "network": ""}, "address 192.0.2.11", "ramdisk_boot_network"),
+    ({"interfaces": ["ipxe", "pxe"], "kernel_arguments": "a=it's"}, '"it\'s"', "single quotes"),
 ])
 def test_settings_that_do_not_work(change, seen, cure):
     with pytest.raises(BaremetalError) as refusal:

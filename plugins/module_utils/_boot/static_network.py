@@ -1,0 +1,46 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The network of a ramdisk that no DHCP server answers. Private to the collection; may change at any time."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from .._errors import BaremetalError
+
+# A node's name that can be a machine's.
+HOST_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+
+
+def arguments(node, address, network, gateway=None, dns=()):
+    """The kernel arguments by which the ramdisk takes its address without asking anybody.
+
+    :param node: name of the node; the ramdisk takes its host name from it where it is one.
+    :param address: IPv4 address.
+    :param network: the network that it is in, in CIDR form.
+    :param gateway: IPv4 address of the router, or None.
+    :param dns: IPv4 addresses of name servers.
+    :returns: list of (key, value).
+    :raises BaremetalError: when one is no address, or the network is not theirs.
+    """
+    if not network:
+        raise BaremetalError("nothing says which network the node is in, and it gets no address by DHCP", stage="boot files", seen=f"address {address}",
+                             cure="set boot_server_network for the boot server, or ramdisk_boot_network for the nodes")
+    try:
+        within = ipaddress.IPv4Network(network)
+        given = [ipaddress.IPv4Address(text) for text in (address, *([gateway] if gateway else []))]
+        servers = [str(ipaddress.IPv4Address(text)) for text in dns or ()]
+    except ValueError as error:
+        raise BaremetalError("the network of the node is not valid", stage="boot files", seen=str(error),
+                             cure="correct ramdisk_boot_network, ramdisk_boot_gateway and ramdisk_boot_dns") from error
+    outside = [str(entry) for entry in given if entry not in within]
+    if outside:
+        raise BaremetalError(f"{' and '.join(outside)} not in the node's network", stage="boot files", seen=f"network {within}",
+                             cure="set ramdisk_boot_network and ramdisk_boot_gateway to what the node's address belongs to")
+    found = [("rackwright.address", f"{given[0]}/{within.prefixlen}")]
+    found += [("rackwright.gateway", str(given[1]))] if gateway else []
+    found += [("rackwright.dns", ",".join(servers))] if servers else []
+    return found + ([("rackwright.hostname", node)] if HOST_NAME.fullmatch(node) else [])

@@ -1,0 +1,109 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The boot loaders of the ramdisk, and a medium (ISO image) that boots it with BIOS and UEFI.
+
+Shim and GRUB are those of the release that the kernel comes from, which signed all three: another distribution's shim
+would refuse this kernel under Secure Boot. The medium is the same for all nodes but for one file of a fixed size,
+boot/grub/grub.cfg, which is written over in the copy of a node.
+"""
+
+from __future__ import annotations
+
+import mmap
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+PACKAGES = ("grub-common", "grub-efi-amd64-signed", "grub-pc-bin", "shim-signed")
+# Two pages of text: a kernel takes 2047 characters of arguments, and each may take a quote or two.
+CONFIG_SIZE = 8192
+# What GRUB finds its medium by; the signed image for CDs looks for it too.
+MARK = ".disk/info"
+BIOS_MODULES = ("biosdisk", "iso9660", "normal", "linux", "search", "search_fs_file", "configfile", "echo", "sleep", "test")
+BIOS_CONFIG = f"search --file --set=root /{MARK}\nset prefix=($root)/boot/grub\n"
+
+
+def fetch_hook(folder: Path) -> str:
+    """Return the argument of mmdebstrap that downloads the loaders' packages, from where all others come, into a folder."""
+    return f"--customize-hook=cd {shlex.quote(str(folder))} && APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get download {' '.join(PACKAGES)}"
+
+
+def unpack(folder: Path) -> Path:
+    """Unpack the packages in a folder, without installing them; returns the root that they make."""
+    root = folder / "root"
+    for package in sorted(folder.glob("*.deb")):
+        subprocess.run(["dpkg-deb", "-x", str(package), str(root)], check=True)
+    return root
+
+
+def first(root: Path, pattern: str) -> Path:
+    """Return the first file below the root that matches; SystemExit when there is none."""
+    for path in sorted(root.glob(pattern)):
+        if path.is_file():
+            return path
+    raise SystemExit(f"the packages {', '.join(PACKAGES)} of this release have no {pattern}")
+
+
+def loaders(unpacked: Path, target: Path) -> None:
+    """Put shim and GRUB for a boot from the network beside the kernel; the role boot_server shows them by TFTP under the names that shim knows."""
+    shutil.copyfile(first(unpacked, "usr/lib/shim/shimx64.efi.signed*"), target / "shimx64.efi")
+    shutil.copyfile(first(unpacked, "usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed"), target / "grubx64.efi")
+    for name in ("shimx64.efi", "grubx64.efi"):
+        (target / name).chmod(0o644)
+
+
+def bios_image(unpacked: Path, root: Path) -> bytes:
+    """Return GRUB for a BIOS that boots from a CD, put together by the grub-mkimage of the release itself, inside its root."""
+    inside = root / "tmp/loaders"
+    shutil.copytree(unpacked, inside, symlinks=True)
+    (inside / "early.cfg").write_text(BIOS_CONFIG)
+    subprocess.run(
+        ["chroot", str(root), "/tmp/loaders/usr/bin/grub-mkimage", "-O", "i386-pc-eltorito", "-d", "/tmp/loaders/usr/lib/grub/i386-pc",
+         "-p", "/boot/grub", "-c", "/tmp/loaders/early.cfg", "-o", "/tmp/loaders/bios.img", *BIOS_MODULES],
+        check=True)
+    image = (inside / "bios.img").read_bytes()
+    shutil.rmtree(inside)
+    return image
+
+
+def efi_image(unpacked: Path, path: Path) -> None:
+    """Write the FAT file system that UEFI firmware sees on a CD: shim, and GRUB for CDs."""
+    subprocess.run(["mkfs.vfat", "--invariant", "-C", str(path), "8192"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["mmd", "-i", str(path), "::/EFI", "::/EFI/BOOT"], check=True)
+    for source, name in (("usr/lib/shim/shimx64.efi.signed*", "BOOTX64.EFI"), ("usr/lib/grub/x86_64-efi-signed/gcdx64.efi.signed", "grubx64.efi")):
+        subprocess.run(["mcopy", "-i", str(path), str(first(unpacked, source)), f"::/EFI/BOOT/{name}"], check=True)
+
+
+def medium(unpacked: Path, bios: bytes, work: Path, target: Path, digest: str) -> dict:
+    """Write boot.iso beside vmlinuz and initrd.img.
+
+    bios: what bios_image returned. Returns the offset and the size of grub.cfg in the medium, in bytes.
+    """
+    tree = work / "medium"
+    (tree / "boot/grub").mkdir(parents=True)
+    (tree / ".disk").mkdir()
+    (tree / MARK).write_text(f"ramdisk {digest}\n")
+    config = f"# {digest}\n".encode()
+    (tree / "boot/grub/grub.cfg").write_bytes(config + b"\n" * (CONFIG_SIZE - len(config)))
+    (tree / "boot/grub/bios.img").write_bytes(bios)
+    efi_image(unpacked, tree / "boot/grub/efi.img")
+    iso = target / "boot.iso"
+    subprocess.run(
+        ["xorriso", "-as", "mkisofs", "-quiet", "-r", "-V", "RACKWRIGHT", "-o", str(iso),
+         "-b", "boot/grub/bios.img", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table",
+         "-eltorito-alt-boot", "-e", "boot/grub/efi.img", "-no-emul-boot", "-graft-points", f"/={tree}",
+         f"/vmlinuz={target}/vmlinuz", f"/initrd.img={target}/initrd.img"],
+        check=True)
+    iso.chmod(0o644)
+    return {"config_offset": place_of(iso, config), "config_size": CONFIG_SIZE}
+
+
+def place_of(iso: Path, config: bytes) -> int:
+    """Return where in an image a file begins, by its first bytes; SystemExit when they stand nowhere or twice."""
+    with open(iso, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        begin = data.find(config)
+        if begin < 0 or begin % 2048 or data.find(config, begin + 1) >= 0:
+            raise SystemExit(f"grub.cfg is not found in {iso}")
+    return begin

@@ -1,0 +1,155 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The ways to boot: which one is taken, GRUB's configuration, the medium of a node, its static network."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import boot_interface, grub, kernel_arguments, medium, static_network
+from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import schema
+from hypothesis import given
+from hypothesis import strategies as st
+
+RAMDISK = {"kernel": "ramdisk/abc/vmlinuz", "initrd": "ramdisk/abc/initrd.img"}
+MAC = "52-54-00-00-02-11"
+
+arguments = st.lists(st.tuples(
+    st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,8}", fullmatch=True),
+    st.none() | st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters='"'), max_size=12)), max_size=6)
+
+
+def test_a_hardware_file_may_name_each_of_them():
+    assert [name for name in schema.SCHEMA["properties"]["boot_interface"]["enum"] if name] == list(boot_interface.INTERFACES)
+
+
+@given(st.lists(st.sampled_from(boot_interface.INTERFACES), unique=True, min_size=1), st.sets(st.sampled_from(boot_interface.INTERFACES)))
+def test_the_first_one_that_nothing_speaks_against_is_taken(wanted, broken):
+    def problem(name):
+        return f"{name} is broken" if name in broken else None
+
+    if set(wanted) <= broken:
+        with pytest.raises(BaremetalError) as refusal:
+            boot_interface.settle(wanted, problem)
+        assert all(f"{name} is broken" in str(refusal.value) for name in wanted)
+        return
+    left, passed = boot_interface.settle(wanted, problem)
+    assert left[0] not in broken and [name for name, dummy in passed] + left == wanted
+    assert {name for name, dummy in passed} <= broken
+
+
+@pytest.mark.parametrize("wanted", [[], "ipxe", ["tftp"], ["ipxe", "ipxe"], [7]])
+def test_what_is_no_list_of_them_is_refused(wanted):
+    with pytest.raises(BaremetalError, match="no boot interfaces.*ipxe, http-ipxe, pxe, redfish-virtual-media"):
+        boot_interface.check(wanted)
+
+
+@pytest.mark.parametrize(("interface", "boot_mode", "fits"), [
+    ("ipxe", "bios", True), ("pxe", "bios", False), ("http-ipxe", "bios", False), ("redfish-virtual-media", "bios", True), ("pxe", "uefi", True),
+    ("http-ipxe", None, True)])
+def test_what_takes_uefi(interface, boot_mode, fits):
+    assert (boot_interface.firmware_problem(interface, boot_mode) is None) is fits
+
+
+def test_what_the_boot_server_must_have(tmp_path):
+    (tmp_path / "http/ramdisk/abc").mkdir(parents=True)
+    ramdisk = {**RAMDISK, "shim": "ramdisk/abc/shimx64.efi", "medium": {"path": "ramdisk/abc/boot.iso"}}
+    for interface, name in (("pxe", "shimx64.efi"), ("redfish-virtual-media", "boot.iso")):
+        assert "playbooks/ramdisk.yml" in boot_interface.server_problem(interface, tmp_path, RAMDISK)
+        assert name in boot_interface.server_problem(interface, tmp_path, ramdisk)
+        (tmp_path / "http/ramdisk/abc" / name).touch()
+        assert boot_interface.server_problem(interface, tmp_path, ramdisk) is None
+        assert "only iPXE" in boot_interface.server_problem(interface, tmp_path, None, tenant=True)
+    assert boot_interface.server_problem("ipxe", tmp_path, RAMDISK) is None
+
+
+def linux_words(line):
+    """What GRUB's command linux gives the kernel (grub_create_loader_cmdline), and the kernel its parameters (next_arg)."""
+    handed = []
+    for word in shlex.split(line):
+        escaped = "".join("\\" + letter if letter in "\\'\"" else letter for letter in word)
+        handed.append(f'"{escaped}"' if " " in word else escaped)
+    return [tuple(word.strip('"').split("=", 1)) for word in handed]
+
+
+@given(arguments)
+def test_grub_hands_the_arguments_on_unchanged_or_they_are_refused(given_arguments):
+    try:
+        line = grub.command_line(given_arguments)
+    except BaremetalError as error:
+        assert "unchanged" in str(error) and any(set(value or "") & set("'\\") for dummy, value in given_arguments)
+        return
+    assert linux_words(line) == [(key,) if value is None else (key, value) for key, value in given_arguments]
+
+
+def test_grub_gets_no_more_than_a_kernel_takes():
+    with pytest.raises(BaremetalError, match="the kernel takes 2047"):
+        grub.command_line([("a", "b" * 1900)])
+
+
+@pytest.mark.parametrize("value", ["$x", "a; reboot", "{", "$(x)", "`x`", "a #b", "a || b"])
+def test_what_a_shell_would_take_for_its_own_comes_through(value):
+    text = grub.network_config("node1", RAMDISK, [("x", value)])
+    assert f"if linux '/ramdisk/abc/vmlinuz' 'x={value}'; then\n" in text and "if initrd '/ramdisk/abc/initrd.img'; then" in text
+
+
+@pytest.mark.parametrize(("node", "ramdisk"), [("a'b", RAMDISK), ("node1", {**RAMDISK, "kernel": "ramdisk/../x"})])
+def test_what_cannot_be_written_into_a_configuration_is_refused(node, ramdisk):
+    with pytest.raises(BaremetalError, match="cannot be written into a boot script"):
+        grub.network_config(node, ramdisk, [])
+
+
+def test_each_interface_has_its_file():
+    found = {name: boot_interface.place(name, MAC, "nonce-1") for name in boot_interface.INTERFACES}
+    assert found == {
+        "ipxe": f"http/node/{MAC}/boot.ipxe", "http-ipxe": f"http/node/{MAC}/boot.ipxe", "pxe": f"tftp/grub/{MAC}.cfg",
+        "redfish-virtual-media": f"http/node/{MAC}/nonce-1/boot.iso"}
+    for name in boot_interface.INTERFACES:
+        text = boot_interface.boot_file(name, "node1", "http://192.0.2.1:8080", MAC, RAMDISK, [("quiet", None)])
+        assert text.startswith("#!ipxe" if "ipxe" in name else "# Boots node node1") and "quiet" in text
+
+
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=90), st.integers(0, 5000))
+def test_the_medium_of_a_node(tmp_path_factory, text, offset):
+    folder = tmp_path_factory.getbasetemp()
+    place, source, own = {"config_offset": offset, "config_size": 100}, folder / "source.iso", folder / "own.iso"
+    original = bytes(number % 251 for number in range(offset + 300))
+    source.write_bytes(original)
+    medium.write(own, text + "\n", source, place)
+    data = own.read_bytes()
+    assert data[:offset] == original[:offset] and data[offset + 100:] == original[offset + 100:] and len(data) == len(original)
+    assert medium.read(own, place) == text.rstrip("\n") + "\n"
+    assert source.read_bytes() == original and own.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_configuration_that_does_not_fit_leaves_nothing(tmp_path):
+    (tmp_path / "source.iso").write_bytes(bytes(200))
+    with pytest.raises(BaremetalError, match="does not fit into the medium.*101 bytes, 100 are there"):
+        medium.write(tmp_path / "own.iso", "x" * 101, tmp_path / "source.iso", {"config_offset": 0, "config_size": 100})
+    assert [path.name for path in tmp_path.iterdir()] == ["source.iso"]
+    assert medium.read(tmp_path / "own.iso", {"config_offset": 0, "config_size": 100}) is None
+
+
+def test_a_static_network():
+    found = static_network.arguments("node1", "192.0.2.11", "192.0.2.0/24", "192.0.2.1", ["192.0.2.2", "192.0.2.3"])
+    assert kernel_arguments.render(found) == (
+        "rackwright.address=192.0.2.11/24 rackwright.gateway=192.0.2.1 rackwright.dns=192.0.2.2,192.0.2.3 rackwright.hostname=node1")
+    assert static_network.arguments("Node_1", "192.0.2.11", "192.0.2.0/28") == [("rackwright.address", "192.0.2.11/28")]
+
+
+@pytest.mark.parametrize(("change", "told"), [
+    ({"network": ""}, "nothing says which network.*ramdisk_boot_network"),
+    ({"network": "192.0.2.0/33"}, "network of the node is not valid"),
+    ({"network": "192.0.2.7/24"}, "has host bits set"),
+    ({"address": "192.0.2.x"}, "not valid"),
+    ({"gateway": "203.0.113.1"}, "203.0.113.1 not in the node's network"),
+    ({"network": "198.51.100.0/24"}, "192.0.2.11 not in the node's network"),
+    ({"dns": ["resolver.example.com"]}, "resolver.example.com"),
+])
+def test_a_static_network_that_cannot_be(change, told):
+    with pytest.raises(BaremetalError, match=told):
+        static_network.arguments(**{"node": "node1", "address": "192.0.2.11", "network": "192.0.2.0/24", "gateway": None, "dns": [], **change})

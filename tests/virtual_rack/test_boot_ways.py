@@ -1,0 +1,101 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every way to boot, each up to a login to the deployed system, one machine at a time (make rack-matrix)."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import subprocess
+
+import pytest
+import yaml
+
+from steps import IMAGE, host_tasks, nodes, run
+
+MACHINES = yaml.safe_load((pathlib.Path(__file__).parent / "boot_ways.yml").read_text())["virtual_rack_nodes"]
+ADDRESSES = {machine["name"]: machine["address"] for machine in MACHINES}
+MACS = {machine["name"]: machine["mac"] for machine in MACHINES}
+
+
+@pytest.fixture(scope="module")
+def enrolled(virtual_rack):
+    hardware = yaml.safe_load((virtual_rack.RACK / "hardware.yml").read_text())
+    for node in hardware["nodes"]:
+        # What is proved here is the boot, and one boot for each machine does.
+        node["automated_clean"] = False
+    (virtual_rack.SITE / "changed-hardware.yml").write_text(yaml.safe_dump(hardware))
+    run(virtual_rack, "enroll.yml", "-e", f"enroll_hardware_file={virtual_rack.SITE}/changed-hardware.yml")
+    run(virtual_rack, "provide.yml")
+    return virtual_rack
+
+
+def deploy(rack, name, *more):
+    """Deploy a machine, which ends with the proof over SSH, and switch it off for the next one.
+
+    :returns: what the run printed, the requests that the boot server logged, and the lines of its DHCP and TFTP service.
+    """
+    http, dnsmasq = rack.BOOT / "log/http.log", rack.BOOT / "log/dnsmasq.log"
+    read = [len(path.read_bytes()) for path in (http, dnsmasq)]
+    try:
+        output = run(rack, "deploy.yml", "-l", name, *IMAGE, *more)
+    finally:
+        subprocess.run(["ip", "netns", "exec", rack.NETNS, "ansible", name, "-m", "rackwright.baremetal.power", "-a", "state=off"],
+                       cwd=rack.SITE, env=rack.environment(), check=False)
+    assert nodes(rack)[name]["provision_state"] == "active" and host_tasks(output, name) <= 15
+    requests = [json.loads(line) for line in http.read_bytes()[read[0]:].decode().splitlines()]
+    return output, requests, dnsmasq.read_bytes()[read[1]:].decode().splitlines()
+
+
+def fetched(requests, path, client):
+    return any(request["uri"] == path and request["client"] == client and request["status"] == 200 for request in requests)
+
+
+def sent(lines, name, path):
+    """Whether TFTP sent a file to a machine."""
+    return any("sent " in line and line.endswith(f"{path} to {ADDRESSES[name]}") for line in lines)
+
+
+def script(name):
+    return f"/node/{MACS[name].replace(':', '-')}/boot.ipxe"
+
+
+@pytest.mark.parametrize("name", ["bios-ipxe", "uefi-ipxe"])
+def test_ipxe(enrolled, name):
+    requests = deploy(enrolled, name)[1]
+    assert fetched(requests, script(name), ADDRESSES[name])
+
+
+def test_uefi_http_boot(enrolled):
+    requests, lines = deploy(enrolled, "uefi-http")[1:]
+    address = ADDRESSES["uefi-http"]
+    assert fetched(requests, "/snponly.efi", address) and fetched(requests, script("uefi-http"), address)
+    assert not sent(lines, "uefi-http", "")
+
+
+def test_secure_boot_from_the_network(enrolled):
+    console = enrolled.RACK / "console/secure-boot.log"
+    requests, lines = deploy(enrolled, "secure-boot")[1:]
+    for path in ("shimx64.efi", "grubx64.efi", f"{MACS['secure-boot'].replace(':', '-')}.cfg", "vmlinuz", "initrd.img"):
+        assert sent(lines, "secure-boot", path), path
+    assert not fetched(requests, script("secure-boot"), ADDRESSES["secure-boot"])
+    assert "Secure boot enabled" in console.read_text(errors="replace")
+
+
+@pytest.mark.parametrize("name", ["media-uefi", "media-bios"])
+def test_virtual_media_without_dhcp(enrolled, name):
+    network_data = {
+        "links": [{"id": "nic0", "type": "phy", "ethernet_mac_address": MACS[name]}],
+        "networks": [{"id": "net0", "link": "nic0", "type": "ipv4", "ip_address": ADDRESSES[name], "netmask": "255.255.255.0"}],
+        "services": []}
+    requests, lines = deploy(enrolled, name, "-e", json.dumps({"deploy_network_data": network_data}))[1:]
+    folder = f"/node/{MACS[name].replace(':', '-')}/"
+    media = {request["uri"] for request in requests if request["uri"].startswith(folder) and request["uri"].endswith("/boot.iso")}
+    assert len(media) == 1 and not [line for line in lines if MACS[name] in line]
+    # It is deleted, and the drive is empty.
+    assert not (enrolled.BOOT / "http/node" / folder.split("/")[2]).exists()
+    done = subprocess.run(["ip", "netns", "exec", enrolled.NETNS, "ansible", name, "-m", "rackwright.baremetal.virtual_media", "-a", "state=ejected",
+                           "--check"], cwd=enrolled.SITE, env=enrolled.environment(), capture_output=True, text=True, check=True)
+    assert "SUCCESS" in done.stdout and '"changed": false' in done.stdout
