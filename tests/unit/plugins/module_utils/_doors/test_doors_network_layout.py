@@ -46,10 +46,10 @@ def site(engine, monkeypatch):
 
 @pytest.fixture
 def do(url, site):
-    def do(check_mode=False, controller=RUN, **params):
+    def do(check_mode=False, **params):
         defaults = {name: spec.get("default") for name, spec in door.DOOR.argument_spec.items()}
         given = {"verb": "deploy", "image": "debian-12", "config_drive": DRIVE, "network_layout": LAYOUT, **params}
-        return door.DOOR.run(Call(params={**defaults, "registry": url, **given}, node="node1", check_mode=check_mode, controller=controller))
+        return door.DOOR.run(Call(params={**defaults, "registry": url, **given}, node="node1", check_mode=check_mode, controller=RUN))
     return do
 
 
