@@ -20,8 +20,8 @@ notes:
   - Runs on the node itself, as root, with Python 3.9 or newer and nothing but its standard library.
 """
 
-    # For modules that change disks or firmware records of the machine.
-    DISK = r"""
+    # For modules that change the machine.
+    INTERLOCK = r"""
 options:
   interlock:
     description:
@@ -47,7 +47,7 @@ options:
         elements: str
         required: true
       skip_block_devices:
-        description: Disks that are never chosen and never written, each given by hints as O(root_device) takes them; one of them may mean several disks.
+        description: Disks that are never chosen and never written, each given by root device hints, of which one may mean several disks.
         type: list
         elements: dict
         default: []
@@ -55,12 +55,17 @@ options:
         description: Whether a disk may be written that carries a file system of a cluster (VMFS, GPFS, GFS2, OCFS2), which other machines may be using.
         type: bool
         default: false
+"""
+
+    # For those of them that change one disk, or firmware records of one; beside INTERLOCK.
+    DISK = r"""
+options:
   root_device:
     description:
       - Root device hints that choose exactly one disk, in Ironic's grammar. Zero or several matching disks are an error.
       - Hints are C(serial), C(wwn), C(wwn_with_extension), C(wwn_vendor_extension), C(model), C(vendor), C(size) in GiB, C(rotational), C(hctl),
-        C(by_path) and C(tran). Kernel names such as C(/dev/sda), which change between boots, are refused as C(name), unless C(force_name=true)
-        stands beside them.
+        C(by_path) and C(tran), and C(volume_name) for an array of software RAID, which is assembled for it. Kernel names such as C(/dev/sda), which
+        change between boots, are refused as C(name), unless C(force_name=true) stands beside them.
       - Numbers take the operators C(==) (the default), C(=) (at least), C(!=), C(>=), C(<=), C(>), C(<), C(<or>) and C(<range-in>). Text takes
         C(s==) (the default), C(s!=), C(s>=), C(s<=), C(s>), C(s<), C(<in>), C(<all-in>) and C(<or>).
     type: dict

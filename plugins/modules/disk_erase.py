@@ -26,6 +26,7 @@ extends_documentation_fragment:
   - rackwright.baremetal._attributes
   - rackwright.baremetal._inband
   - rackwright.baremetal._inband.disk
+  - rackwright.baremetal._inband.interlock
 attributes:
   check_mode:
     support: full
@@ -71,7 +72,8 @@ options:
     choices: [metadata, clear]
   disks:
     description:
-      - V(root) is the disk that O(root_device) chooses. V(all) are all disks but those of O(skip_block_devices), removable ones and those that are
+      - V(root) is the disk that O(root_device) chooses; of software RAID, which the hint C(volume_name) means, the content is erased and the array stays.
+        V(all) are all disks but those of O(skip_block_devices), removable ones and those that are
         reached over a network; what is skipped is returned.
     type: str
     choices: [root, all]

@@ -22,6 +22,8 @@ description:
     manifest, and the manifest by O(manifest_digest), which the registry keeps.
   - Where the disk holds much of the image already, as after an earlier deploy, it is compared with the block map first, and only what differs is
     fetched and written. What was written into the holes is made zero all the same.
+  - Software RAID that M(rackwright.baremetal.software_raid) has made is meant by the hint C(volume_name). The EFI system partition of the image is then
+    copied to where the firmware of the machine finds it, on each of the disks. A machine that was started by BIOS is refused.
   - A disk that no hint matches is waited for, for 30 seconds. Several that match are refused at once.
   - An image whose GPT counts in sectors of another size than the disk has is refused, because nothing would find its partitions.
   - Both ends of the disk, where firmware looks for something to boot, are zeroed first and written last, after everything else has been verified
@@ -34,6 +36,7 @@ extends_documentation_fragment:
   - rackwright.baremetal._attributes
   - rackwright.baremetal._inband
   - rackwright.baremetal._inband.disk
+  - rackwright.baremetal._inband.interlock
 attributes:
   check_mode:
     support: full
@@ -242,6 +245,11 @@ seconds:
   description: Time that writing the image took.
   returned: with O(wait=true)
   type: float
+esp_mirror:
+  description: The array that holds the EFI system partition; null when the disk is no software RAID.
+  returned: with O(wait=true)
+  type: str
+  sample: /dev/md1
 config_drive:
   description: The partition that holds the config drive; null when none was given.
   returned: with O(wait=true)
@@ -299,6 +307,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._disk import cloud_init, partitioning
 from ..module_utils._disk.config_drive import add_config_drive, keep_config_drive
+from ..module_utils._disk.esp_mirror import mirror_esp, refuse_bios, refuse_partitions
 from ..module_utils._disk.interlock import verify
 from ..module_utils._disk.late import find_disk
 from ..module_utils._disk.options import PARTITION_OPTIONS, disk_options
@@ -308,6 +317,13 @@ from ..module_utils._disk.system import boot_mode
 from ..module_utils._errors import BaremetalError
 from ..module_utils._image.deploy import DiskTools, present
 
+
+def plan_partitions(disk, wanted, drive):
+    """See partitioning.plan."""
+    refuse_partitions(disk)
+    return partitioning.plan(disk, wanted, drive, boot_mode=boot_mode)
+
+
 TOOLS = DiskTools(
     find_disk=find_disk,
     refuse_if_protected=refuse_if_protected,
@@ -315,10 +331,11 @@ TOOLS = DiskTools(
     wipe_metadata=wipe_metadata,
     reread=reread,
     move_backup_gpt=move_backup_gpt,
+    mirror_esp=mirror_esp,
     add_config_drive=add_config_drive,
     keep_config_drive=keep_config_drive,
     pin_datasource=cloud_init.pin,
-    partition=partial(partitioning.plan, boot_mode=boot_mode),
+    partition=plan_partitions,
 )
 
 
@@ -327,8 +344,14 @@ def guarded(params):
     interlock, hints = params["interlock"], params["root_device"]
     return TOOLS._replace(
         find_disk=partial(TOOLS.find_disk, skip=interlock["skip_block_devices"]),
-        refuse_if_protected=partial(refuse_to_write, interlock=interlock, hints=hints),
+        refuse_if_protected=partial(_refuse, interlock=interlock, hints=hints),
     )
+
+
+def _refuse(disk, **options):
+    """Refuse a disk that must not be written, or from which the machine would not start; options are those of refuse_to_write."""
+    refuse_bios(disk)
+    return refuse_to_write(disk, **options)
 
 
 def main():

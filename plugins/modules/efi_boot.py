@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - rackwright.baremetal._attributes
   - rackwright.baremetal._inband
   - rackwright.baremetal._inband.disk
+  - rackwright.baremetal._inband.interlock
 attributes:
   check_mode:
     support: full
@@ -125,7 +126,7 @@ removed:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._disk import efi
-from ..module_utils._disk.devices import list_disks
+from ..module_utils._disk.arrays import disks_for
 from ..module_utils._disk.hints import select
 from ..module_utils._disk.interlock import verify
 from ..module_utils._disk.options import disk_options
@@ -140,7 +141,8 @@ def change(params, check_mode):
     nothing = {"changed": False, "entry": None, "entries": [], "boot_order": [], "removed": [], "diff": {"before": {}, "after": {}}}
     if params["state"] == "absent":
         return dict(nothing if mode == "bios" else efi.absent(params["label"], check_mode=check_mode), boot_mode=mode)
-    device = select(list_disks(), params["root_device"], params["interlock"]["skip_block_devices"])["name"]
+    hints, skip = params["root_device"], params["interlock"]["skip_block_devices"]
+    device = select(disks_for(hints, skip), hints, skip)["name"]
     if mode == "bios":
         efi.check_bios(device)
         return dict(nothing, boot_mode=mode, device=device)

@@ -296,7 +296,7 @@ interlock:
   returned: with O(interlock)
   type: dict
 root_disk:
-  description: The disk that the hints chose, as in RV(hardware.disks).
+  description: The disk that the hints chose, as in RV(hardware.disks). Null with the hint C(volume_name); software RAID is not assembled for facts.
   returned: with O(root_device)
   type: dict
 """
@@ -307,7 +307,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._disk import bmc_address, buses, lldp, smbios, system
 from ..module_utils._disk.devices import list_disks
-from ..module_utils._disk.hints import select
+from ..module_utils._disk.hints import VOLUME_NAME, select
 from ..module_utils._disk.interlock import facts, verify
 from ..module_utils._disk.nics import interfaces
 from ..module_utils._disk.options import CONNECT_TIMEOUT, INTERLOCK_OPTIONS
@@ -349,7 +349,9 @@ def collect(interlock=None, root_device=None, extended=True, lldp_timeout=0):
         for interface in hardware["interfaces"]:
             interface["lldp"] = neighbours[interface["name"]]
     if root_device is not None:
-        result["root_disk"] = select(hardware["disks"], root_device, (interlock or {}).get("skip_block_devices") or ())
+        # An array does not run yet, and may be what the boot is for; who writes to it assembles it and holds the hints against it.
+        array = VOLUME_NAME in root_device
+        result["root_disk"] = None if array else select(hardware["disks"], root_device, (interlock or {}).get("skip_block_devices") or ())
     return result
 
 

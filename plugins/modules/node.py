@@ -59,7 +59,7 @@ options:
         encrypted with the vault secret of the run.
       - C(ports) is a list of dictionaries with the keys C(address) (MAC), C(pxe_enabled) and C(name). The node boots from the first one that
         is enabled.
-      - C(root_device) holds root device hints, for example the C(serial) of the disk that the system goes to.
+      - C(root_device) holds root device hints, for example the C(serial) of the disk that the system goes to, or the C(volume_name) of software RAID.
         A hint that is not understood is an error, and so is a kernel name (C(name)) unless C(force_name=true) stands beside it.
       - With O(state=absent) only C(name) matters.
     type: list

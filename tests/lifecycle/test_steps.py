@@ -194,6 +194,18 @@ def test_settings_and_volumes_that_take_effect_at_a_boot(site):
     assert state["/redfish/v1/Systems/1/Storage/1/Volumes"]["Members"] == []
 
 
+def test_software_raid_is_made_in_the_ramdisk(site):
+    target = {"logical_disks": [{"size_gb": "MAX", "raid_level": "1", "controller": "software", "volume_name": "system"}]}
+    before = len(site.simulator.show(1)["boots"])
+    steps = [{"step": "raid.delete_configuration", "args": {"controller": "software"}},
+             {"step": "raid.create_configuration", "args": {"target_raid_config": target}}]
+    code, output = play(site, "clean", "node2", clean_steps=steps)
+    assert code == 0, output
+    # One boot of the ramdisk for both.
+    assert len(site.simulator.show(1)["boots"]) - before == 1
+    assert site.disk("node2") == {"raid": target}
+
+
 def test_a_setting_that_never_takes_effect_is_told(site):
     site.simulator.faults("bios_ignored", index=1)
     steps = [{"step": "bios.apply_configuration", "args": {"settings": {"NumLock": "On"}}}]

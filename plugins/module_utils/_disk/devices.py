@@ -27,14 +27,14 @@ NVME_FABRICS = {"tcp": "nvme-tcp", "rdma": "nvme-rdma", "fc": "nvme-fc", "loop":
 NETWORK_TRANSPORTS = ("fc", "fcoe", "iscsi", "rdma", "tcp") + tuple(NVME_FABRICS.values())
 
 
-def list_disks(*, loop=False, node=None, sysfs="/sys", dev="/dev", proc="/proc", runner=run):
+def list_disks(*, loop=False, raid=False, node=None, sysfs="/sys", dev="/dev", proc="/proc", runner=run):
     """List the disks of this machine, ordered by name.
 
-    loop: also list loop devices that have a file (tests use them as disks).
+    loop: also list loop devices that have a file (tests use them as disks). raid: also list running arrays of software RAID.
     sysfs, dev, proc, runner: where to look and how to run programs; tests put their own.
 
     Each disk is a dict:
-      name (str, /dev/vda), type ("disk" or "loop"), size (bytes),
+      name (str, /dev/vda), type ("disk", "loop", or "raid1" and so on), size (bytes),
       model, vendor, serial, serial_long, wwn, wwn_with_extension, wwn_vendor_extension, hctl, by_path,
       tran (str or None), rotational (bool), logical_sectors, physical_sectors (bytes per sector),
       read_only, removable (bool), partitions (list of /dev names, by number),
@@ -43,21 +43,17 @@ def list_disks(*, loop=False, node=None, sysfs="/sys", dev="/dev", proc="/proc",
       in_use (bool: mounted, swap or held).
     Raises BaremetalError when lsblk is missing or unreadable.
     """
-    argv = ["lsblk", "--json", "--bytes", "--nodeps", "--output", COLUMNS]
-    text = runner(argv, node=node, stage="disks").decode("utf-8", "replace")
-    try:
-        rows = json.loads(text)["blockdevices"]
-    except (ValueError, KeyError, TypeError):
-        raise BaremetalError(
-            "lsblk gave no readable list of disks", node=node, stage="disks", seen=text[:200]
-        ) from None
+    rows = _rows(runner, node)
+    # Without being named, what stands on other devices is left out.
+    arrays = [os.path.join(dev, name) for name in _listdir(os.path.join(sysfs, "block")) if _listdir(os.path.join(sysfs, "block", name, "md"))] if raid else []
+    rows += _rows(runner, node, arrays) if arrays else []
     by_path = _by_path(dev)
     mounted = mounts(proc, dev)
     disks = []
-    for row in rows:
+    for row in {row["name"]: row for row in rows}.values():
         kind = row.get("type")
         name = row["name"]
-        if NOT_DISKS.match(name) or kind not in (("disk", "loop") if loop else ("disk",)):
+        if NOT_DISKS.match(name) or not (kind == "disk" or loop and kind == "loop" or raid and is_array(kind)):
             continue
         if _integer(row.get("size")) == 0:
             continue
@@ -65,9 +61,23 @@ def list_disks(*, loop=False, node=None, sysfs="/sys", dev="/dev", proc="/proc",
     return sorted(disks, key=lambda disk: (len(disk["name"]), disk["name"]))
 
 
-def read_disk(name, *, loop=False, node=None, **places):
+def _rows(runner, node, names=()):
+    """What lsblk tells of all disks, or of the devices with these names."""
+    text = runner(["lsblk", "--json", "--bytes", "--nodeps", "--output", COLUMNS, *names], node=node, stage="disks").decode("utf-8", "replace")
+    try:
+        return json.loads(text)["blockdevices"]
+    except (ValueError, KeyError, TypeError):
+        raise BaremetalError("lsblk gave no readable list of disks", node=node, stage="disks", seen=text[:200]) from None
+
+
+def is_array(kind):
+    """Return whether a disk's type is that of an array of software RAID."""
+    return (kind or "").startswith("raid")
+
+
+def read_disk(name, *, loop=False, raid=False, node=None, **places):
     """Return the disk dict (see list_disks) of the device O(name), read anew, or None."""
-    for disk in list_disks(loop=loop, node=node, **places):
+    for disk in list_disks(loop=loop, raid=raid, node=node, **places):
         if disk["name"] == name:
             return disk
     return None

@@ -105,7 +105,7 @@ def find_esps(device, *, sysfs="/sys", node=None, reader=None):
     mirrors of it. An array has those of the disks that it lies on. identity: unique id as of partition_key.
     Raises BaremetalError when there is none.
     """
-    reader = reader or _partitions_of
+    reader = reader or partitions_of
     members = _members(device, sysfs)
     disks = sorted({_disk_of(member, sysfs) for member in members}) if members else [device]
     found = [dict(esp, disk=disk) for disk in disks for esp in reader(disk, node)[:1]]
@@ -131,7 +131,7 @@ def bios_can_start(device):
     return sector[510:512] == b"\x55\xaa" and any(sector[:440])
 
 
-def _partitions_of(disk, node):
+def partitions_of(disk, node):
     """The EFI system partitions of a disk."""
     text = run(["sfdisk", "--json", disk], node=node, stage=STAGE, ok=(0, 1))
     if not text.strip():

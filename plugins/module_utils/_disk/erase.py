@@ -12,10 +12,11 @@ import time
 
 from . import nvme, stack
 from .._errors import BaremetalError
+from .arrays import disks_for
 from .devices import NETWORK_TRANSPORTS, describe, list_disks
 from .erase_disk import abilities, erase_disk, failed, locked
 from .erase_plan import METHODS, choose, line, name_of
-from .hints import parse, select, matches
+from .hints import is_skipped, select, skip_list
 from .interlock import verify
 from .partitions import signatures
 from .protect import refuse_if_protected, refuse_special_filesystems
@@ -64,24 +65,34 @@ def choose_disks(disks, options, *, transport=None):
     Returns (chosen, skipped: [{device, serial, reason}]). With "all", disks that can be taken out, disks in a network, disks of the skip
     list and further paths to the same disk are skipped. Raises BaremetalError for hints that are wrong or mean a disk of the skip list.
     """
-    skipping = [parse(hints) for hints in options["skip_block_devices"]]
+    skipping = skip_list(options["skip_block_devices"])
     transport = transport or (lambda disk: disk["tran"])
-
-    def listed(disk):
-        return any(all(matches(disk, field, test) for field, test in tests.items()) for tests in skipping)
 
     if options["disks"] == "root":
         disk = select(disks, options["root_device"])
-        if listed(disk):
+        if is_skipped(disk, skipping):
             raise BaremetalError("%s is the root device and in skip_block_devices" % describe(disk), stage=STAGE,
                                  cure="Correct the one or the other.")
         return [disk], [{"device": other["name"], "serial": other["serial"], "reason": "it is in skip_block_devices"}
-                        for other in disks if listed(other)]
+                        for other in disks if is_skipped(other, skipping)]
+    chosen, skipped = sort_out(disks, skipping, transport=transport)
+    if not chosen:
+        raise BaremetalError("no disk is to be erased", stage=STAGE, seen="; ".join("%(device)s: %(reason)s" % one for one in skipped) or "no disk at all",
+                             cure="Correct skip_block_devices, or take the step out where there is nothing to erase.")
+    return chosen, skipped
+
+
+def sort_out(disks, skipping, *, transport):
+    """Sort disks into those that may be written and others, (chosen, skipped: [{device, serial, reason}]).
+
+    disks: of list_disks. skipping: of hints.skip_list. transport: function from a disk to its transport. Skipped are disks of the skip list, disks
+    that can be taken out, disks in a network, and further paths to the same disk.
+    """
     chosen, skipped, seen = [], [], {}
     for disk in disks:
         same = (disk["wwn"], disk["serial"], disk["size"]) if disk["wwn"] else disk["name"]
         reason = (
-            "it is in skip_block_devices" if listed(disk)
+            "it is in skip_block_devices" if is_skipped(disk, skipping)
             else "it is removable" if disk["removable"]
             else "it is in a network (%s)" % transport(disk) if transport(disk) in NETWORK_TRANSPORTS
             else "it is another path to %s" % seen[same] if same in seen
@@ -91,16 +102,14 @@ def choose_disks(disks, options, *, transport=None):
         else:
             seen[same] = disk["name"]
             chosen.append(disk)
-    if not chosen:
-        raise BaremetalError("no disk is to be erased", stage=STAGE, seen="; ".join("%(device)s: %(reason)s" % one for one in skipped) or "no disk at all",
-                             cure="Correct skip_block_devices, or take the step out where there is nothing to erase.")
     return chosen, skipped
 
 
 def _prepare(options, lister):
     """Look at everything; returns (entries, skipped). Whatever speaks against any disk is raised before the first one is written."""
-    disks = lister()
-    chosen, skipped = choose_disks(disks, options, transport=_transport)
+    # With hints for it, an array is the root device: it stays, and what is in it is erased.
+    disks = disks_for(options["root_device"] if options["disks"] == "root" else None, options["skip_block_devices"], lister=lister)
+    chosen, skipped = choose_disks(disks, options, transport=transport_of)
     skipped = [dict(one, text="%(device)s, serial %(serial)s: skipped, %(reason)s" % one) for one in skipped]
     targets = [disk["name"] for disk in chosen]
     protected = {one["device"]: one["reason"] for one in skipped if not one["reason"].startswith("it is another path")}
@@ -188,7 +197,7 @@ class _Progress:
                 self._report(round(sum(size * self._parts[name] for name, size in self._sizes.items())), sum(self._sizes.values()))
 
 
-def _transport(disk):
+def transport_of(disk):
     """The transport of a disk; that of NVMe over fabrics is in sysfs only."""
     place = nvme.controller(disk["name"])
     return (read_text("/sys/class/nvme/%s/transport" % place.rpartition("/")[2]) if place else None) or disk["tran"]

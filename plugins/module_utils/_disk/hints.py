@@ -26,7 +26,9 @@ TEXT_HINTS = (
     "by_path",
     "tran",
 )
-HINTS = ("size", "rotational") + TEXT_HINTS
+# The name of an array of software RAID, which no other disk has; Ironic knows it in skip_block_devices.
+VOLUME_NAME = "volume_name"
+HINTS = ("size", "rotational", VOLUME_NAME) + TEXT_HINTS
 # No hint itself: it says that the kernel name in the hint "name" is meant, whatever may have it in this boot.
 FORCE = "force_name"
 STAGE = "root device"
@@ -99,6 +101,9 @@ def select(disks, hints, skip=(), node=None):
 
 def skip_list(skip, node=None):
     """Check the entries of skip_block_devices and return what parse makes of each; raises BaremetalError for one that is not understood."""
+    if any(VOLUME_NAME in entry for entry in skip if isinstance(entry, dict)):
+        raise _refused("%s in skip_block_devices is not understood: an array goes with its disks" % VOLUME_NAME, node,
+                       "Give the disks that hold it, by serial or wwn.")
     return [parse(entry, node=node) for entry in skip]
 
 
@@ -135,7 +140,8 @@ def parse(hints, node=None):
             raise _refused(
                 "the hint name (%s) is refused: kernel names such as /dev/sda change between boots" % value,
                 node,
-                "Use serial or wwn (the hardware_info module shows them), or hctl or by_path; force_name: true beside it takes the risk.",
+                "Use serial or wwn (the hardware_info module shows them), or hctl or by_path, for software RAID volume_name; "
+                "force_name: true beside it takes the risk.",
             )
         if field not in HINTS + ("name",):
             raise _refused(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from .devices import list_disks as list_all
+from .arrays import disks_for
 from .hints import NoMatch, select
 from .partitions import settle
 
@@ -17,16 +17,16 @@ PATIENCE = 30
 INTERVAL = 1
 
 
-def find_disk(hints, *, skip=(), list_disks=list_all, patience=PATIENCE, node=None):
+def find_disk(hints, *, skip=(), list_disks=None, patience=PATIENCE, node=None):
     """Return the one disk of this machine that meets the hints, and wait for it while none does.
 
-    hints, skip: as select takes them. list_disks: function that returns the disks. patience: seconds.
+    hints, skip: as select takes them. list_disks: function that returns the disks, those of arrays.disks_for without it. patience: seconds.
     Raises BaremetalError for bad hints and several matches at once, for no match when the time is over.
     """
     deadline = time.monotonic() + patience
     while True:
         try:
-            return select(list_disks(), hints, skip, node=node)
+            return select(list_disks() if list_disks else disks_for(hints, skip), hints, skip, node=node)
         except NoMatch as error:
             if time.monotonic() >= deadline:
                 raise NoMatch(error.what, node=node, stage=error.stage, seen="%s, for %d s" % (error.seen, patience), cure=error.cure) from None

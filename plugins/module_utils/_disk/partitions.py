@@ -59,7 +59,7 @@ def reread(device, *, node=None):
             settle(node=node)
     # A kernel without the parser for this table learns the partitions from partx; elsewhere partx
     # finds nothing to do. It fails on a table without partitions.
-    if table_type(device, node=node) and _table(device, node):
+    if table_type(device, node=node) and table(device, node):
         run(["partx", "--update", device], node=node, stage=STAGE)
     settle(node=node)
 
@@ -182,7 +182,7 @@ def add_partition_at_end(device, name, *, node=None):
 
 def _add_gpt_partition(device, name, node):
     """Add the partition at the end of a GPT disk and return its number."""
-    before = _table(device, node)
+    before = table(device, node)
     start = "0:-%dM:0" % (CONFIG_DRIVE_SIZE // MIB)
     try:
         run(
@@ -197,11 +197,11 @@ def _add_gpt_partition(device, name, node):
             "Use an image that is smaller than the disk, or a larger disk.",
             seen=error.seen or error.what,
         ) from None
-    return min(set(_table(device, node)) - set(before))
+    return min(set(table(device, node)) - set(before))
 
 
-def _table(device, node):
-    """Return the partition table on a disk as {number: (first sector, number of sectors)}."""
+def table(device, node=None):
+    """Return the partition table on a disk as {number: (first sector, number of sectors)}; it must have one."""
     text = run(["sfdisk", "--json", device], node=node, stage=STAGE)
     entries = json.loads(text)["partitiontable"].get("partitions", [])
     return {
@@ -211,8 +211,8 @@ def _table(device, node):
 
 def _add_mbr_partition(device, sectors, sector, node):
     """Add the partition at the end of an MBR disk (or below 2 TiB) and return its number."""
-    table = _table(device, node)
-    free = [number for number in (1, 2, 3, 4) if number not in table]
+    there = table(device, node)
+    free = [number for number in (1, 2, 3, 4) if number not in there]
     if not free:
         raise config_drive_error(
             "%s has an MBR with four primary partitions, so no partition can be added" % device,
@@ -222,7 +222,7 @@ def _add_mbr_partition(device, sectors, sector, node):
     step = MIB // sector
     start = (min(sectors, MBR_SECTORS) - CONFIG_DRIVE_SIZE // sector) // step * step
     length = CONFIG_DRIVE_SIZE // sector
-    if start < step or any(low < start + length and start < low + size for low, size in table.values()):
+    if start < step or any(low < start + length and start < low + size for low, size in there.values()):
         raise config_drive_error(
             "there is no room for a config drive of 64 MiB at the end of %s" % device,
             node,

@@ -19,9 +19,10 @@ import tempfile
 
 from .._errors import BaremetalError
 from . import cloud_init
+from .arrays import disks_for
 from .commands import CommandTimeout, find_tool, run
 from .config_drive import LABELS
-from .devices import GIB, list_disks
+from .devices import GIB
 from .hints import select
 from .interlock import same_uuid
 from .partitions import MIB
@@ -201,15 +202,20 @@ def mismatches(expected, proof, disks):
     return wrong + _root_mismatches(expected, proof, disks)
 
 
-def prove(expected, *, timeout, waiter=wait_for_cloud_init, gatherer=gather, lister=list_disks):
+def disks_that_run(hints, skip):
+    """The disks of arrays.disks_for, with arrays that run already: a proof starts none."""
+    return disks_for(hints, skip, assembler=lambda disks: {})
+
+
+def prove(expected, *, timeout, waiter=wait_for_cloud_init, gatherer=gather, lister=disks_that_run):
     """Wait for cloud-init, compare the system with what was asked for, and return the proof.
 
-    expected: see mismatches. timeout: seconds for cloud-init. Returns gather's dict and
+    expected: see mismatches. timeout: seconds for cloud-init. lister: see disks_that_run. Returns gather's dict and
     cloud_init, its state. Raises BaremetalError that lists everything that differs.
     """
     state, detail = waiter(timeout)
     proof = dict(gatherer(), cloud_init=state)
-    wrong = mismatches(expected, proof, lister())
+    wrong = mismatches(expected, proof, lister(expected.get("root_device"), expected.get("skip_block_devices") or ()))
     if state == "error":
         wrong.append("cloud-init ended with an error: %s" % detail[-300:])
     if wrong:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .._errors import BaremetalError
 from .commands import run
-from .devices import GIB, NETWORK_TRANSPORTS, describe, read_disk
+from .devices import GIB, NETWORK_TRANSPORTS, describe, is_array, read_disk
 from .hints import is_skipped, skip_list
 from .partitions import signatures
 
@@ -30,7 +30,7 @@ def refuse_if_protected(disk, *, hints=None, skip=(), minimum_size=0, ignore_hol
     read-only, removable, mounted, used as swap, held by md or device mapper, reached over a network, in
     the skip list, or too small.
     """
-    now = reader(disk["name"], loop=disk.get("type") == "loop", node=node)
+    now = reader(disk["name"], loop=disk.get("type") == "loop", raid=is_array(disk.get("type")), node=node)
     if now is None:
         raise BaremetalError(
             "%s is gone" % describe(disk),

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from .._disk.hints import VOLUME_NAME
 from .._disk.properties import local_gb, properties
 from .._errors import BaremetalError
 from .._lifecycle import inspection_rules
@@ -27,7 +28,8 @@ def seen(call, engine, node):
                              cure="give what rackwright.baremetal.hardware_info returns as hardware")
     found = inspections.renewed(inspections.read(engine, [node["name"]])[node["name"]], call.params["inspect_interface"], inventory)
     follows = properties(inspections.hardware(found))
-    if node["root_device"]:
+    # An array of software RAID is none of the disks that an inspection sees.
+    if node["root_device"] and VOLUME_NAME not in node["root_device"]:
         # What the machine itself sees is what the hints are held against when it is deployed.
         look = next(found[source] for source in inspections.SOURCES if source in found)
         try:

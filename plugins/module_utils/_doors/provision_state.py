@@ -190,6 +190,9 @@ def _diskless(call, engine, verb):
         found["digest"] = "sha256:" + hashlib.sha256(f"{found['digest']} {answer['kind']} {answer['text']}".encode()).hexdigest()
     node = record(call)
     known = node["instance"] or {}
+    if answer and hints.VOLUME_NAME in (node["root_device"] or {}):
+        raise BaremetalError("an installer is not given software RAID as its disk", node=node["name"], stage="plan", seen=f"root_device {node['root_device']}",
+                             cure="name a disk in root_device and have the installer make the RAID, or deploy an image")
     boot = {**{key: value for key, value in boot.items() if value}, "until": found["until"]}
     if verb == "deploy" and node["provision_state"] == "active" and known:
         if known["image_digest"] == found["digest"]:

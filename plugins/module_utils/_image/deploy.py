@@ -36,7 +36,7 @@ class DiskTools(t.NamedTuple):
 
     ``find_disk(hints)``, ``refuse_if_protected(disk)``, ``verify(interlock)``,
     ``wipe_metadata(device)``, ``reread(device)``,
-    ``move_backup_gpt(device)``, ``add_config_drive(device, drive)``, ``keep_config_drive(device)``,
+    ``move_backup_gpt(device)``, ``mirror_esp(device)``, ``add_config_drive(device, drive)``, ``keep_config_drive(device)``,
     ``pin_datasource(device, config_drive)``, ``partition(disk, wanted, drive)``.
     """
 
@@ -46,6 +46,7 @@ class DiskTools(t.NamedTuple):
     wipe_metadata: t.Callable
     reread: t.Callable
     move_backup_gpt: t.Callable
+    mirror_esp: t.Callable
     add_config_drive: t.Callable
     keep_config_drive: t.Callable
     pin_datasource: t.Callable
@@ -120,6 +121,7 @@ def _work(image, disk, drive, pin, tools, report):
     try:
         tools.reread(device)
         tools.move_backup_gpt(device)
+        facts["esp_mirror"] = tools.mirror_esp(device)
         facts["config_drive"] = tools.add_config_drive(device, drive) if drive else None
         facts["datasource_pinned"] = tools.pin_datasource(device, facts["config_drive"]) if drive and pin else None
     except BaseException:

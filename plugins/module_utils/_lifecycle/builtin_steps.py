@@ -31,7 +31,7 @@ BUILT_IN = (
     _out_of_band("bios.factory_reset", _EVERYWHERE, reboots=True),
     _out_of_band("raid.create_configuration", ["clean", "deploy"], {
         "target_raid_config": {"type": "dict", "required": True}, "delete_existing": {"type": "bool", "default": False}}, reboots=True),
-    _out_of_band("raid.delete_configuration", ["clean"], reboots=True),
+    _out_of_band("raid.delete_configuration", ["clean"], {"controller": {"type": "str", "choices": ["software"]}}, reboots=True),
     _out_of_band("firmware.update", _EVERYWHERE, {
         "component": {"type": "str", "required": True}, "version": {"type": "str", "required": True}, "image": {"type": "str"},
         "src": {"type": "path"}}, reboots=True),
@@ -40,5 +40,25 @@ BUILT_IN = (
     _out_of_band("management.clear_secure_boot_keys", _EVERYWHERE),
 )
 
+# What the RAID steps are for software RAID. Ironic tells the two kinds apart by the node's raid_interface and by the controller of the logical disks.
+_SOFTWARE_RAID = {f"raid.{name}": {"tasks_from": f"software_raid_{name}", "in_band": True, "reboot_requested": False}
+                  for name in ("create_configuration", "delete_configuration")}
+
 # The tasks of them all, as (role, tasks file): these are known to be there.
-TASKS = frozenset((step["role"], step.get("tasks_from", "main")) for step in BUILT_IN)
+TASKS = frozenset([(step["role"], step.get("tasks_from", "main")) for step in BUILT_IN]
+                  + [(_ROLE, step["tasks_from"]) for step in _SOFTWARE_RAID.values()])
+
+
+def for_arguments(definition, args):
+    """The definition of a step as its arguments make it: software RAID is made in the ramdisk, by steps of the same name as RAID through the BMC.
+
+    :param definition: one of the catalogue; those of a site are left as they are.
+    :param args: arguments of the request, not checked yet.
+    """
+    software = _SOFTWARE_RAID.get(definition["name"])
+    if not software or (definition["role"], definition["tasks_from"]) != (_ROLE, definition["name"].replace(".", "_")):
+        return definition
+    target = args.get("target_raid_config")
+    disks = target.get("logical_disks") if isinstance(target, dict) else None
+    controllers = [disk.get("controller") for disk in disks if isinstance(disk, dict)] if isinstance(disks, list) else []
+    return {**definition, **software} if "software" in [args.get("controller"), *controllers] else definition

@@ -16,6 +16,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import DEFAULT_TYPE_VALIDATORS
 
 from .._errors import BaremetalError
+from .builtin_steps import for_arguments
 
 VERBS = ("clean", "deploy", "service")
 
@@ -214,7 +215,7 @@ def _planned(known, request, verb):
         args = _arguments(name, _CONTROL[name], request["args"])
         return {"step": name, "priority": request["priority"] or 0, "role": None, "tasks_from": None, "args": args, "in_band": False,
                 "abortable": True, "reboot_requested": name in ("power_off", "power_on", "reboot")}
-    definition = _known(known, name, verb)
+    definition = for_arguments(_known(known, name, verb), request["args"])
     priority = definition["priority"] if request["priority"] is None else request["priority"]
     kept = {key: definition[key] for key in ("role", "tasks_from", "in_band", "abortable", "reboot_requested")}
     # Arguments of a step that was taken out need not be there.

@@ -115,6 +115,9 @@ def _answer(module, arguments, state, disk):
             "disks": [{"name": "/dev/vda", "size": 8 << 30, "serial": "DISK0"}]}}
     if module == "disk_erase":
         return _erased(arguments, disk)
+    if module == "software_raid":
+        disk.write({"raid": arguments.get("target_raid_config")})
+        return {"changed": True, "arrays": [], "removed": []}
     if module == "disk_image":
         # Half of it is on the disk before anybody waits, as on a real machine.
         drive = arguments["config_drive"]

@@ -22,7 +22,7 @@ def passed(monkeypatch):
 def test_under_bios_the_disk_must_have_boot_code(capsys, monkeypatch, passed, tmp_path, code, said):
     (tmp_path / "vda").write_bytes(code + b"\0" * 70 + b"\x55\xaa" + b"\0" * 512)
     monkeypatch.setattr(efi_boot, "boot_mode", lambda: "bios")
-    monkeypatch.setattr(efi_boot, "list_disks", lambda: [{"name": str(tmp_path / "vda"), "size": 1, "serial": "S1"}])
+    monkeypatch.setattr(efi_boot, "disks_for", lambda hints, skip: [{"name": str(tmp_path / "vda"), "size": 1, "serial": "S1"}])
     result = start(efi_boot, capsys, interlock=INTERLOCK, root_device={"serial": "S1"})
     if said:
         assert result["failed"] is True and said in result["msg"]
@@ -34,7 +34,7 @@ def test_under_bios_the_disk_must_have_boot_code(capsys, monkeypatch, passed, tm
 def test_the_chosen_disk_gets_the_record(capsys, monkeypatch, passed):
     monkeypatch.setattr(efi_boot, "boot_mode", lambda: "uefi")
     disks = [{"name": "/dev/vda", "size": 1, "serial": "S1"}, {"name": "/dev/vdb", "size": 1, "serial": "S2"}]
-    monkeypatch.setattr(efi_boot, "list_disks", lambda: disks)
+    monkeypatch.setattr(efi_boot, "disks_for", lambda hints, skip: disks)
     calls = []
 
     def present(device, label, check_mode):

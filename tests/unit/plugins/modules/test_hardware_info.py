@@ -89,6 +89,11 @@ def test_the_root_disk_is_chosen(capsys, monkeypatch):
     assert result["interlock"] == {"nonce": "n1"}
 
 
+def test_software_raid_is_not_looked_for(capsys, monkeypatch):
+    monkeypatch.setattr(hardware_info, "list_disks", lambda: [DISK])
+    assert start(hardware_info, capsys, root_device={"volume_name": "system"})["root_disk"] is None
+
+
 @pytest.mark.parametrize("hints, text", [({}, "no root device hints"), ({"name": "/dev/vda"}, "refused"), ({"serial": "x"}, "Seen: /dev/vda")])
 def test_bad_hints_are_one_paragraph(capsys, monkeypatch, hints, text):
     monkeypatch.setattr(hardware_info, "list_disks", lambda: [DISK])

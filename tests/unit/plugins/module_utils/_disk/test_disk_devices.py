@@ -114,6 +114,20 @@ def test_by_path_link(machine, tmp_path):
     assert disk["by_path"].endswith("pci-0000:00:01.0")
 
 
+def test_arrays_are_listed_when_asked_for_and_by_their_names(machine):
+    root = machine({"proc/self/mountinfo": "", "sys/block/md7/md/level": "raid1\n", "sys/block/sda/size": "1\n"})
+    array = str(root / "dev/md7")
+
+    def runner(argv, **_options):
+        # lsblk leaves out what stands on other devices, unless it is named.
+        return json.dumps({"blockdevices": [row("md7", type="raid1")] if argv[-1] == array else [row("sda")]}).encode()
+
+    places = {"sysfs": str(root / "sys"), "dev": str(root / "dev"), "proc": str(root / "proc"), "runner": runner}
+    assert [disk["name"] for disk in devices.list_disks(**places)] == [str(root / "dev/sda")]
+    assert [(disk["name"], disk["type"]) for disk in devices.list_disks(raid=True, **places)] == [(array, "raid1"), (str(root / "dev/sda"), "disk")]
+    assert devices.read_disk(array, raid=True, **places)["type"] == "raid1"
+
+
 def test_unreadable_lsblk_is_one_paragraph():
     with pytest.raises(BaremetalError, match="no readable list of disks"):
         devices.list_disks(runner=lambda argv, **_options: b"lsblk: boo")

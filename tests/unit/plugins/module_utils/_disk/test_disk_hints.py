@@ -126,7 +126,7 @@ def test_disks_to_skip_are_not_candidates():
     assert hints.select(disks, {"size": 100}, [{"serial": "S1"}, {"serial": "s3"}]) is disks[1]
     with pytest.raises(BaremetalError, match="in skip_block_devices"):
         hints.select(disks, {"serial": "S1"}, [{"size": 100}])
-    with pytest.raises(BaremetalError, match="unknown root device hint volume_name"):
+    with pytest.raises(BaremetalError, match="volume_name in skip_block_devices is not understood"):
         hints.select(disks, {"serial": "S1"}, [{"volume_name": "data"}])
 
 
@@ -228,3 +228,10 @@ def test_any_input_is_parsed_or_refused_in_one_paragraph(wild):
 def test_case_never_matters(serial):
     assert meets("serial", serial.upper(), serial=serial.lower())
     assert meets("serial", "<in> " + serial.lower(), serial="x" + serial.upper() + "y")
+
+
+def test_an_array_is_meant_by_its_name_alone():
+    array = dict(disk("/dev/md0", serial=None), volume_name="system")
+    assert hints.select([disk(), array], {"volume_name": "system"}) is array
+    with pytest.raises(hints.NoMatch, match="another volume_name"):
+        hints.select([disk(), array], {"volume_name": "data"})

@@ -100,7 +100,7 @@ def test_hints_that_choose_nothing():
 
 
 def prove(seen, state="done", detail=""):
-    return proof.prove(EXPECTED, timeout=5, waiter=lambda timeout: (state, detail), gatherer=lambda: seen, lister=lambda: DISKS)
+    return proof.prove(EXPECTED, timeout=5, waiter=lambda timeout: (state, detail), gatherer=lambda: seen, lister=lambda hints, skip: DISKS)
 
 
 def test_proof_of_a_good_system():

@@ -7,37 +7,16 @@
 from __future__ import annotations
 
 import shutil
-import struct
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.raid_members import examined, raid_members
-
-SUPERBLOCK = 4096
-
-
-def superblock(name, level, disks):
-    """A superblock of version 1.2 (linux/raid/md_p.h), with its checksum."""
-    block = bytearray(256 + 2 * 128)
-    struct.pack_into("<II", block, 0, 0xA92B4EFC, 1)
-    block[16:32] = bytes(range(16))
-    block[32:32 + len(name)] = name.encode()
-    struct.pack_into("<QII", block, 64, 1700000000, level, 0)
-    struct.pack_into("<QII", block, 80, 8192, 0, disks)
-    struct.pack_into("<QQQ", block, 128, 2048, 8192, SUPERBLOCK // 512)
-    block[168:184] = bytes(range(16, 32))
-    struct.pack_into("<QQQ", block, 192, 1700000000, 1, 0xFFFFFFFFFFFFFFFF)
-    struct.pack_into("<I", block, 220, 128)
-    total = sum(struct.unpack("<%dI" % (len(block) // 4), block))
-    struct.pack_into("<I", block, 216, ((total & 0xFFFFFFFF) + (total >> 32)) & 0xFFFFFFFF)
-    return bytes(block)
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._disk.tools import write_superblock
 
 
 @pytest.mark.skipif(shutil.which("mdadm", path="/usr/sbin:/sbin") is None, reason="mdadm is not installed")
 def test_a_real_superblock_is_read(loops):
     member, other = loops(16), loops(8)
-    with open(member, "r+b") as stream:
-        stream.seek(SUPERBLOCK)
-        stream.write(superblock("server7:root", 1, 2))
+    write_superblock(member, "server7:root", 1, 2)
     found = raid_members([{"name": member, "partitions": []}, {"name": other, "partitions": []}])
     assert found == [{"device": member, "uuid": "00010203:04050607:08090a0b:0c0d0e0f", "name": "server7:root", "level": "raid1", "raid_devices": 2}]
 

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import os
+import struct
 import subprocess
 
 from ansible_collections.rackwright.baremetal.plugins.module_utils._disk import partitions
@@ -31,3 +33,26 @@ def gpt(device, *sizes):
 def mbr(device, *lines):
     """Make an MBR with these lines for sfdisk."""
     table(device, "dos", *lines)
+
+
+def write_superblock(device, name, level, disks, *, at_end=False, uuid=bytes(range(16))):
+    """Make a device the member of a software RAID that never runs: a superblock of version 1.2, or at the end 1.0 (linux/raid/md_p.h), with its checksum."""
+    with open(device, "r+b") as stream:
+        sectors = stream.seek(0, os.SEEK_END) // 512
+        place = (sectors - 16) // 8 * 8 if at_end else 8
+        block = bytearray(256 + 2 * 128)
+        struct.pack_into("<II", block, 0, 0xA92B4EFC, 1)
+        block[16:32] = uuid
+        block[32:32 + len(name)] = name.encode()
+        struct.pack_into("<QII", block, 64, 1700000000, level, 0)
+        struct.pack_into("<QII", block, 80, 8192, 0, disks)
+        struct.pack_into("<QQQ", block, 128, 0 if at_end else 2048, 8192, place)
+        block[168:184] = bytes(range(16, 32))
+        struct.pack_into("<QQQ", block, 192, 1700000000, 1, 0xFFFFFFFFFFFFFFFF)
+        struct.pack_into("<I", block, 220, 128)
+        total = sum(struct.unpack("<%dI" % (len(block) // 4), block))
+        struct.pack_into("<I", block, 216, ((total & 0xFFFFFFFF) + (total >> 32)) & 0xFFFFFFFF)
+        stream.seek(place * 512)
+        stream.write(block)
+        stream.flush()
+        os.fsync(stream.fileno())

@@ -418,6 +418,19 @@ def test_end_of_an_inspection(do, put, engine):
     assert do(node_info, inventory=True)["nodes"][0]["inventory"] == HARDWARE
 
 
+def test_software_raid_is_none_of_the_disks_that_an_inspection_sees(do, put, engine):
+    put("manageable", root_device={"volume_name": "system"})
+    warnings = []
+    do(provision_state, verb="inspect")
+    done = do(provision_state, event="done", inventory=HARDWARE, warn=warnings.append)
+    assert (warnings, done["node"]["properties"]) == ([], {"cpus": 8, "cpu_arch": "x86_64"})
+    do(provision_state, verb="provide")
+    do(provision_state, event="done")
+    with pytest.raises(BaremetalError, match="an installer is not given software RAID as its disk"):
+        do(provision_state, verb="deploy", boot={
+            "kernel": "http://192.0.2.1/linux", "initrd": "http://192.0.2.1/initrd", "answer": {"kind": "preseed", "text": "d-i x string y"}})
+
+
 def test_another_inspection_tells_what_has_changed(do, put, engine):
     put("manageable")
     warnings = []

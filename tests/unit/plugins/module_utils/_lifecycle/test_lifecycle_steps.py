@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import re
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.plugins.module_utils._lifecycle import steps
-from ansible_collections.rackwright.baremetal.plugins.module_utils._lifecycle.builtin_steps import BUILT_IN
+from ansible_collections.rackwright.baremetal.plugins.module_utils._lifecycle.builtin_steps import BUILT_IN, TASKS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -193,4 +194,27 @@ def test_steps_of_the_collection_are_there():
     for definition in known.values():
         role = ROOT / "roles" / definition["role"].rpartition(".")[2] / "tasks"
         assert (role / f"{definition['tasks_from']}.yml").is_file()
-        assert set(definition["options"]) == set(re.findall(r"steps_args\.(\w+)", (role / f"{definition['tasks_from']}.yml").read_text()))
+        # The controller says which tasks they are.
+        assert set(definition["options"]) - {"controller"} == set(re.findall(r"steps_args\.(\w+)", (role / f"{definition['tasks_from']}.yml").read_text()))
+
+
+def test_software_raid_is_made_in_the_ramdisk_by_steps_of_the_same_name():
+    known = steps.catalogue(BUILT_IN)
+    software, hardware = ({"target_raid_config": {"logical_disks": [{"size_gb": 1, "raid_level": "1", **more}]}} for more in ({"controller": "software"}, {}))
+    plan = steps.manual(known, "clean", [
+        {"step": "raid.delete_configuration", "args": {"controller": "software"}}, {"step": "raid.create_configuration", "args": software},
+        {"step": "raid.delete_configuration"}, {"step": "raid.create_configuration", "args": hardware}])
+    assert [(step["tasks_from"], step["in_band"], step["reboot_requested"]) for step in plan] == [
+        ("software_raid_delete_configuration", True, False), ("software_raid_create_configuration", True, False),
+        ("raid_delete_configuration", False, True), ("raid_create_configuration", False, True)]
+    assert [step["boot_ramdisk"] for step in steps.ready(plan)] == [True, False, False, False]
+    for step in plan[:2]:
+        assert (step["role"], step["tasks_from"]) in TASKS
+        assert (ROOT / "roles/steps/tasks" / f"{step['tasks_from']}.yml").is_file()
+    # A step that a site has put in its place is left alone, and so are arguments that are none.
+    mine = steps.catalogue([*BUILT_IN, {"name": "raid.create_configuration", "role": SITE, "verbs": ["clean"], "in_band": False,
+                                        "options": {"target_raid_config": {"type": "dict"}}}])
+    assert steps.manual(mine, "clean", [{"step": "raid.create_configuration", "args": software}])[0]["role"] == SITE
+    for target in ([], "x", {"logical_disks": "x"}, {"logical_disks": ["x"]}):
+        with contextlib.suppress(BaremetalError):
+            steps.manual(known, "clean", [{"step": "raid.create_configuration", "args": {"target_raid_config": target}}])
