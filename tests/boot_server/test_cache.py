@@ -88,7 +88,7 @@ def test_many_machines_boot_at_a_time():
         with boot_server(server, boot_server_further_networks=[{"network": "203.0.113.0/24"}]) as made:
             for machine in fleet[1:]:
                 (made.root / "dnsmasq/hosts.d" / machine.mac.replace(":", "-")).write_text(f"{machine.mac},{machine.address}\n")
-            wire.inside(client, lambda: asyncio.run(Load(ORIGIN, "203.0.113.1").run(fleet, lambda machine: ["/boot.ipxe"], 1)))
+            wire.inside(client, lambda: asyncio.run(Load(ORIGIN, "203.0.113.1", (2, 2)).run(fleet, lambda machine: ["/boot.ipxe"], 1)))
     # The one without a reservation.
     assert fleet[0].failure == "TimeoutError: no answer to DHCP"
     assert [machine.failure for machine in fleet[1:]] == [""] * 39 and all(set(machine.seconds) == {"dhcp", "tftp", "http"} for machine in fleet[1:])

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 from . import boot_client as wire
 
-_AGAIN = 2.0  # seconds; as firmware does when nothing comes
-_TRIES = 4
+# Seconds that firmware waits for an answer before it asks again or gives up (PXE 2.1, 2.2.3).
+PATIENCE = (4, 8, 16, 32)
 
 
 @dataclass
@@ -58,11 +58,13 @@ class Load:
 
     :param server: address of the boot server.
     :param relay: address of the relay, in the network of the machines.
+    :param patience: seconds that a machine waits for an answer, one after the other.
     """
 
-    def __init__(self, server, relay):
+    def __init__(self, server, relay, patience=PATIENCE):
         self._server = server
         self._relay_address = relay
+        self._patience = patience
         self._relay = None
 
     async def run(self, machines, paths, over):
@@ -103,12 +105,12 @@ class Load:
                 raise ValueError(f"DHCP answered {answer}")
 
     async def _ask(self, transport, machine, message):
-        for attempt in range(_TRIES):
+        for attempt, seconds in enumerate(self._patience):
             waits = self._relay.waiting[message[4:8]] = asyncio.get_running_loop().create_future()
             machine.repeated += attempt > 0
             transport.sendto(message, (self._server, 67))
             try:
-                return await asyncio.wait_for(waits, _AGAIN)
+                return await asyncio.wait_for(waits, seconds)
             except asyncio.TimeoutError:
                 continue
             finally:
@@ -119,14 +121,15 @@ class Load:
         """TFTP (RFC 1350, 2348)."""
         transport, wires = await asyncio.get_running_loop().create_datagram_endpoint(_Answers, local_addr=(machine.address, 0))
         try:
-            message, peer, number = b"\0\1" + name.encode() + b"\0octet\0blksize\0" + str(block).encode() + b"\0", (self._server, 69), 0
+            message, peer, number, waited = b"\0\1" + name.encode() + b"\0octet\0blksize\0" + str(block).encode() + b"\0", (self._server, 69), 0, 0
             for dummy in range(100_000):
                 transport.sendto(message, peer)
                 try:
-                    data, peer = await asyncio.wait_for(wires.arrived.get(), _AGAIN)
+                    data, peer = await asyncio.wait_for(wires.arrived.get(), self._patience[waited])
                 except asyncio.TimeoutError:
                     machine.repeated += 1
-                    if machine.repeated > _TRIES:
+                    waited += 1
+                    if waited == len(self._patience):
                         raise
                     continue
                 code, got = struct.unpack_from("!HH", data)
