@@ -11,7 +11,7 @@ import os
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._disk import partitions
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
-from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._disk.tools import gpt, mbr, run
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._disk.tools import gpt, mbr, run, table
 
 MIB = 1024 ** 2
 
@@ -68,6 +68,20 @@ def test_wipe_leaves_nothing_to_be_found(loops, kind, sector):
     # The signatures stay away when the same partitions are made again.
     gpt(device, "8M", "8M")
     assert {entry["device"] for entry in partitions.signatures(device)} == {device}
+
+
+@pytest.mark.parametrize("sector", [512, 4096])
+def test_what_boots_goes_first_and_alone(loops, sector):
+    device = loops(64, sector)
+    table(device, "gpt", "size=8M, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "size=8M")
+    for path in (device + "p1", device + "p2"):
+        run("mkfs.ext4", "-q", "-F", path)
+    before = partitions.read(device, 0, 64 * MIB)
+    partitions.write(device, [(0, b"\xeb\x63" + before[2:512].ljust(sector - 2, b"\0"))], None)
+    partitions.stop_booting(device)
+    after = partitions.read(device, 0, 64 * MIB)
+    assert not any(after[MIB:2 * MIB])
+    assert after[:MIB] + after[2 * MIB:] == before[:MIB] + before[2 * MIB:]
 
 
 def test_wipe_of_a_blank_disk_finds_nothing(loops):
