@@ -6,19 +6,10 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 
+from .._identity import says_something
 from .connection import refused
-
-# What stands in a field that nobody filled in, as letters and digits.
-_FILLERS = frozenset({
-    "0123456789", "123456789", "1234567890", "chassisserialnumber", "default", "defaultstring", "empty", "invalid", "na", "none",
-    "notapplicable", "notavailable", "notspecified", "null", "oem", "productserial", "serialnumber", "systemserialnumber", "tbd",
-    "tobefilledbyoem", "undefined", "unknown", "unspecified",
-    # The UUID of boards whose maker left AMI's, in both byte orders.
-    "03000200040005000006000700080009", "00020003000400050006000700080009",
-})
 
 
 def refuse_other_machine(evidence, system_uuid, serial):
@@ -47,12 +38,6 @@ def refuse_other_machine(evidence, system_uuid, serial):
             "the BMC belongs to another machine",
             seen="; ".join(f"{name} {value}, expected {expected}" for name, expected, value, agrees in compared),
             cure="correct the address of the BMC or the identity of the node in the hardware file; nothing was changed on that machine")
-
-
-def says_something(value):
-    """Whether a UUID or serial number tells one machine from another, and is not what stands there for want of one."""
-    text = re.sub(r"[\W_]", "", str(value or "").lower())
-    return len(set(text)) > 1 and text not in _FILLERS
 
 
 def _compared(told, system_uuid=None, serial=None):

@@ -21,9 +21,9 @@ except ImportError:
     pyghmi_errors = None
 
 from .._errors import BaremetalError, missing_library
+from .._identity import says_something
 from . import ipmi_boot, ipmi_fru, ipmi_session
 from .connection import STAGE, BmcLost, BmcUnreachable, NotLetIn, NotNow, refused, required
-from .identity import says_something
 from .ipmi_answers import ask
 from .quirks import VENDOR_NUMBERS, Quirks
 

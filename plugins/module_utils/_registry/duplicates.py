@@ -23,7 +23,7 @@ except ImportError:
 _OWN = {"address": "address", "system_uuid": "system UUID", "serial": "serial number"}
 
 # Ports on which a BMC itself answers, by Redfish and by IPMI. Behind another port of a host there may be another BMC.
-_OWN_PORTS = {443, 80, 623}
+OWN_PORTS = {443, 80, 623}
 
 
 def bmc_key(node):
@@ -50,7 +50,7 @@ def _is_same_bmc(key, driver, other_key, other_driver):
     if driver == other_driver == "ipmi":
         return key == other_key
     (host, port, system), (other_host, other_port, other_system) = _parts(key), _parts(other_key)
-    if host != other_host or (port != other_port and not {port, other_port} <= _OWN_PORTS):
+    if host != other_host or (port != other_port and not {port, other_port} <= OWN_PORTS):
         return False
     if "ipmi" in (driver, other_driver):
         return not (system if driver == "ipmi" else other_system)
