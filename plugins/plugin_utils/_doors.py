@@ -33,6 +33,8 @@ NAMES = (
     "boot_order",
     "console_capture",
     "console_info",
+    "discovered_info",
+    "discovered_node",
     "event_log",
     "failure_evidence",
     "firmware",

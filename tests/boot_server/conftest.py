@@ -65,6 +65,7 @@ class Site:
             "boot_server_netns": self.server,
             "boot_server_manage_packages": False,
         }
+        self.nodes = {}
         self._script = folder / "bound.sh"
         self._script.write_text(_UDHCPC_SCRIPT)
         self._script.chmod(0o755)
@@ -85,7 +86,8 @@ class Site:
 
     def _command(self, arguments, playbook, variables):
         inventory = self.folder / "inventory.json"
-        inventory.write_text(json.dumps({"boot_servers": {"hosts": {"boot": None}, "vars": {**self.variables, **variables}}}))
+        inventory.write_text(json.dumps({"boot_servers": {"hosts": {"boot": None}, "vars": {**self.variables, **variables}},
+                                        "baremetal": {"hosts": self.nodes}}))
         environment = {
             **os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTION.parents[2]), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_PIPELINING": "true",
             "ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_HOME": str(self.folder / "ansible")}
@@ -104,11 +106,11 @@ class Site:
     def at_client(self, *command, **more):
         return run("ip", "netns", "exec", self.client, *command, **more)
 
-    def dhcp(self, mac, *options):
+    def dhcp(self, mac, *options, tries=2):
         """What a DHCP client gets as a dict, None when nobody answers. Options in udhcpc's form ``93:0007``."""
         run("ip", "-n", self.client, "link", "set", "eth0", "address", mac)
         done = self.at_client(
-            "udhcpc", "-i", "eth0", "-f", "-q", "-n", "-t", "2", "-T", "1", "-s", str(self._script), "-O", "bootfile",
+            "udhcpc", "-i", "eth0", "-f", "-q", "-n", "-t", str(tries), "-T", "1", "-s", str(self._script), "-O", "bootfile",
             *(word for option in options for word in ("-x", option)), check=False)
         return dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line) if done.returncode == 0 else None
 

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import journal, node_files, wait
+from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import discovered, discovery, journal, node_files, wait
 from ansible_collections.rackwright.baremetal.tests.simulators import boot_client
 
 MAC = "52:54:00:00:02:11"
@@ -312,6 +312,63 @@ def test_a_run_that_was_killed_before_the_restart_is_made_good(site):
     (site.root / "run/nginx.loaded").write_text("an older configuration")
     assert site.play().changed
     assert site.pids()["nginx"] != before["nginx"] and site.pids()["dnsmasq"] == before["dnsmasq"]
+
+
+DISCOVERY = {"boot_server_discovery_range": "192.0.2.200-192.0.2.219", "boot_server_discovery_ssh_public_keys": [PUBLIC_KEY]}
+# One that is not known, one with a card that is enrolled and no reservation yet.
+STRANGER, ENROLLED = "52:54:00:00:02:99", "52:54:00:00:02:98"
+IPXE = ("93:0000", "175:010101")
+
+
+def test_an_unknown_machine_boots_the_ramdisk_while_discovery_is_on(site, ramdisk):
+    conf = {file: (site.root / file).read_text() for file in ("dnsmasq/dnsmasq.conf", "nginx/nginx.conf", "http/boot.ipxe")}
+    write_boot_files(site)
+    site.nodes = {"node2": {"baremetal": {"ports": [{"address": ENROLLED}]}}, "node3": None}
+    played = site.play(**DISCOVERY)
+    assert played.ok and played.changed, played.output
+    nonce = discovery.read(site.root)["nonce"]
+    # DHCP looks for somebody with the address before it gives it away.
+    lease = site.dhcp(STRANGER, *IPXE, tries=8)
+    assert lease["ip"].startswith("192.0.2.2") and boot_file(lease) == f"{site.url}/discover.ipxe"
+    assert boot_file(site.dhcp(STRANGER, "93:0007", tries=8)) == "snponly.efi"
+    # Machines that are known keep what they had.
+    known = site.dhcp(MAC, *IPXE)
+    assert known["ip"] == "192.0.2.11" and boot_file(known) == f"{site.url}/boot.ipxe"
+    assert site.dhcp(ENROLLED, *IPXE, tries=5) is None
+    assert (site.root / "http/boot.ipxe").read_text() == conf["http/boot.ipxe"]
+    assert site.curl(f"{site.url}/discover/known/{HYPHENS}")[0] == "200"
+    assert site.curl(f"{site.url}/discover/known/52-54-00-00-02-99")[0] == "404"
+
+    at = ("--interface", lease["ip"])
+    site.at_client("ip", "address", "add", f"{lease['ip']}/24", "dev", "eth0")
+    status, first = site.curl(*at, f"{site.url}/discover.ipxe")
+    assert status == "200" and first.index("/discover/known/${net") < first.index("isset ${known} || chain /discover/boot.ipxe?mac=$")
+    status, script = site.curl(*at, f"{site.url}/discover/boot.ipxe?mac=52-54-00-00-02-99")
+    assert status == "200" and f"rackwright.nonce={nonce} " in script and "BOOTIF=01-${netX/mac:hexhyp}" in script
+    assert site.curl(f"{site.url}/discover/{nonce}/authorized_keys") == ("200", PUBLIC_KEY + "\n")
+    assert site.curl(f"{site.url}/discover/.discovery.json")[0] == "404"
+
+    call = f"{site.url}/beacon/52-54-00-00-02-99/{nonce}"
+    for other in (f"{site.url}/beacon/52-54-00-00-02-97/{nonce}", f"{site.url}/beacon/52-54-00-00-02-99/another-nonce"):
+        site.curl(*at, f"{other}/ssh?hostkey={HOST_KEY.replace(' ', '%20')}")
+    site.curl("--interface", "192.0.2.11", f"{call}/ssh?hostkey={HOST_KEY.replace(' ', '%20')}")
+    machine, = discovered.callers(site.root)[1]
+    assert (machine["mac"], machine["host_key"], machine["stage"]) == (STRANGER, None, "ipxe")
+    site.curl(*at, f"{call}/ramdisk")
+    site.curl(*at, "--get", "--data-urlencode", f"hostkey={HOST_KEY}", f"{call}/ssh")
+    machine, = discovered.callers(site.root, wait=10, count=1)[1]
+    assert {key: machine[key] for key in ("mac", "address", "host_key", "stage")} == {
+        "mac": STRANGER, "address": lease["ip"], "host_key": HOST_KEY, "stage": "ssh"}
+    site.curl(*at, f"{call}/{discovered.GONE}")
+    assert discovered.callers(site.root)[1] == []
+
+    played = site.play(**DISCOVERY)
+    assert played.ok and played.changed == 0 and discovery.read(site.root)["nonce"] == nonce, played.output
+    played = site.play()
+    assert played.ok and played.changed, played.output
+    assert {file: (site.root / file).read_text() for file in conf} == conf
+    assert not (site.root / "http/discover").exists() and not (site.root / "http/discover.ipxe").exists()
+    assert site.dhcp(STRANGER, *IPXE, tries=5) is None and site.curl(f"{site.url}/discover.ipxe")[0] == "404"
 
 
 def test_removal(site):

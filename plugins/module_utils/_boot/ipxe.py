@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The iPXE script of one node. Private to the collection; may change at any time.
+"""The iPXE script of one node, and of machines that are no node yet. Private to the collection; may change at any time.
 
 iPXE (``src/core/exec.c``) splits a line at blanks, knows no quotes, takes ``||``, ``&&`` and ``;``
 as separate words for operators, a word that starts with ``#`` for a comment, and expands ``${...}``
@@ -21,6 +21,11 @@ _URL = re.compile(r"http://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?
 _PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 _MAC = re.compile(r"[0-9a-f]{2}(?:-[0-9a-f]{2}){5}")
 _OPERATORS = ("||", "&&", ";")
+
+# Stands for the MAC address of the card that booted, where nobody knows it yet; no argument of an operator has this in it.
+CARD = "@@card@@"
+# Of the card that was opened last, with hyphens (https://ipxe.org/cfg).
+_CARD_OF_IPXE = "${netX/mac:hexhyp}"
 
 # Loading is tried this often before the machine goes on to its next boot device; seconds in between.
 _TRIES = 10
@@ -105,6 +110,25 @@ boot || goto again
 """, f"kernel and initrd do not load from {url}")
 
 
+def discovery_script(url, ramdisk, arguments):
+    """The script that loads the ramdisk on a machine that nobody knows: it tells of itself by the MAC address of the card that it booted from.
+
+    :param url: base URL of the boot server.
+    :param ramdisk: as for :func:`node_script`.
+    :param arguments: list of (key, value) for the kernel; in a value CARD stands for that MAC address.
+    :raises BaremetalError: for anything that cannot be written into a script safely.
+    """
+    url = base_url(url)
+    kernel, initrd = (_checked(_PATH, "the path of the ramdisk", ramdisk[part], "build the ramdisk again")
+                      for part in ("kernel", "initrd"))
+    line = command_line([("initrd", "initrd.img"), *arguments]).replace(CARD, _CARD_OF_IPXE)
+    return _script("discovery", "the ramdisk", f"""\
+kernel --name vmlinuz {url}/{kernel}?mac={_CARD_OF_IPXE} {line} || goto again
+initrd --name initrd.img {url}/{initrd}?mac={_CARD_OF_IPXE} || goto again
+boot || goto again
+""", f"kernel and initrd do not load from {url}", whom="a machine that is not known", module="discovery")
+
+
 def tenant_script(node, url, mac, boot, arguments):
     """The script that loads what a tenant wants a machine to run from the network, at every boot.
 
@@ -146,9 +170,9 @@ def _where(url, text, mac, stage):
     return f"{base_url(url)}/{text}?mac={mac}&stage={stage}" if place(text) else text
 
 
-def _script(node, what, commands, failure):
+def _script(node, what, commands, failure, whom=None, module="netboot"):
     return f"""#!ipxe
-# Boots node {node} into {what}. Written by rackwright.baremetal.netboot.
+# Boots {whom or f'node {node}'} into {what}. Written by rackwright.baremetal.{module}.
 echo rackwright: {node}: loading {what}
 set tries:int32 0
 :load

@@ -116,12 +116,6 @@ def boot_arguments(url, mac, nonce, extra, static=()):
     :returns: list of (key, value).
     """
     url = ipxe.base_url(url)
-    further = kernel_arguments.parse(extra)
-    for key, dummy in further:
-        if key in _OWN_ARGUMENTS:
-            raise BaremetalError(
-                f"the kernel argument {key} is set by the module itself", stage="boot files", seen=f"{key} in kernel_arguments",
-                cure="leave it out")
     return [
         ("rackwright.url", f"{url}/node/{mac}/{nonce}/"),
         ("rackwright.beacon", f"{url}/beacon/{mac}/{nonce}/"),
@@ -129,8 +123,24 @@ def boot_arguments(url, mac, nonce, extra, static=()):
         ("rackwright.nonce", nonce),
         ("BOOTIF", f"01-{mac}"),
         *static,
-        *further,
+        *further_arguments(extra),
     ]
+
+
+def further_arguments(extra):
+    """Kernel arguments that an operator gives beside those of every boot.
+
+    :param extra: a string or a list of strings.
+    :returns: list of (key, value).
+    :raises BaremetalError: for one that is set here for every boot.
+    """
+    further = kernel_arguments.parse(extra)
+    for key, dummy in further:
+        if key in _OWN_ARGUMENTS:
+            raise BaremetalError(
+                f"the kernel argument {key} is set by the module itself", stage="boot files", seen=f"{key} in kernel_arguments",
+                cure="leave it out")
+    return further
 
 
 def _reservation(node, mac, address, tag=None):
@@ -141,14 +151,16 @@ def _reservation(node, mac, address, tag=None):
     return f"# node {node}\n{','.join(parts)}\n"
 
 
-def _read(path):
+def read(path):
+    """The text of a file, or None where there is none."""
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return None
 
 
-def _write(path, text):
+def write(path, text):
+    """Write a file that everybody may read; it appears complete or not at all."""
     descriptor, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with open(descriptor, "w", encoding="utf-8") as file:
@@ -177,7 +189,7 @@ def _others_with(address, own, hosts):
         # There are as many of them as there are nodes, and each node asks: no more is done with a file than must be.
         if name.startswith(".") or name == own.name or not _holds(f"{hosts}/{name}", address):
             continue
-        text = _read(hosts / name) or ""
+        text = read(hosts / name) or ""
         for line in text.splitlines():
             if address in line.split(","):
                 yield hosts / name, text.partition("\n")[0].removeprefix("# node ")
@@ -193,7 +205,7 @@ def _digest(name, text):
     return None if text is None else answer_file.shown(name, text)
 
 
-def _show(files):
+def show(files):
     """The texts of several files, one after the other, for a diff."""
     return "".join(f"==> {name}\n{text}" for name, text in files if text is not None)
 
@@ -291,14 +303,14 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=
         *([] if is_medium else [(script_file, script)]),
     ]
     old_medium = medium.read(medium_file, ramdisk["medium"]) if is_medium else None
-    before = [*((path.name, _read(path)) for path in _scripts(root, mac)), (boot_interface.MEDIUM, old_medium),
-              ("authorized_keys", _read(keys_file)), ("reservation", _read(host_file))]
-    before += [(file, _digest(file, _read(folder / nonce / file))) for file in files or {}]
+    before = [*((path.name, read(path)) for path in _scripts(root, mac)), (boot_interface.MEDIUM, old_medium),
+              ("authorized_keys", read(keys_file)), ("reservation", read(host_file))]
+    before += [(file, _digest(file, read(folder / nonce / file))) for file in files or {}]
     after = [(script_file.name, script), ("authorized_keys", keys_text), ("reservation", reservation)]
     after += [(file, _digest(file, text)) for file, text in (files or {}).items()]
     stale = [item for item in folder.iterdir() if item.name not in (nonce, script_file.name, _READER.format(address))] if folder.is_dir() else []
     stale += [path for path in (medium_file, _scripts(root, mac)[1]) if path != script_file and path.exists()]
-    todo = [(path, text) for path, text in wanted if _read(path) != text]
+    todo = [(path, text) for path, text in wanted if read(path) != text]
     new_medium = is_medium and old_medium != script
     if not check_mode:
         known = host_file.exists()
@@ -309,14 +321,14 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=
                 directory.chmod(0o755)
         journal.open_path(root, mac, nonce)
         for path, text in todo:
-            _write(path, text)
+            write(path, text)
         if new_medium:
             medium.write(medium_file, script, f"{root}/http/{ramdisk['medium']['path']}", ramdisk["medium"])
         for item in stale + moved:
             _discard(item)
         if moved or (known and any(path == host_file for path, dummy in todo)):
             reload_reservations(root)
-    return bool(todo or new_medium or stale or moved), _show(before), _show(after)
+    return bool(todo or new_medium or stale or moved), show(before), show(after)
 
 
 def absent(root, *, mac, reservation=True, check_mode=False):
@@ -327,7 +339,7 @@ def absent(root, *, mac, reservation=True, check_mode=False):
     :returns: (changed, text before, text after).
     """
     folder, host_file = _layout(root, mac)
-    scripts, host = [(path.name, _read(path)) for path in _scripts(root, mac)], _read(host_file)
+    scripts, host = [(path.name, read(path)) for path in _scripts(root, mac)], read(host_file)
     doomed = [path for path in (folder, _scripts(root, mac)[1], *([] if reservation else [host_file])) if path.exists()]
     if not check_mode:
         for path in doomed:
@@ -336,4 +348,4 @@ def absent(root, *, mac, reservation=True, check_mode=False):
         if host_file in doomed:
             reload_reservations(root)
     kept = host if reservation else None
-    return bool(doomed), _show([*scripts, ("reservation", host)]), _show([("reservation", kept)])
+    return bool(doomed), show([*scripts, ("reservation", host)]), show([("reservation", kept)])

@@ -170,7 +170,7 @@ class Progress:
     def _request(self, event):
         head, *rest = event.path.strip("/").split("/")
         asked = parse_qs(event.query).get("stage", [""])[-1]
-        if head == "boot.ipxe" and event.status == 200:
+        if head in ("boot.ipxe", "discover.ipxe") and event.status == 200:
             self._reached("ipxe", event.time)
         elif head == "node" and rest[1:] == ["boot.ipxe"]:
             self._reached("ipxe", event.time)

@@ -18,10 +18,19 @@ from ._registry_access import declaration
 def run(call):
     """Enrol, update or remove nodes; every record is checked before the first one is written."""
     records = call.params["nodes"]
-    for password in _passwords(records):
-        call.secret(password)
-    if call.params["state"] == "absent":
-        return _remove(call, records)
+    hide_passwords(call, records)
+    return _result(_remove(call, records) if call.params["state"] == "absent" else enrol(call, records))
+
+
+def enrol(call, records, *, first=None, then=None):
+    """Enrol nodes, or bring them to what their records say, all of them or none.
+
+    :param records: list of dicts as a hardware file has them.
+    :param first: function of the connection, before anything is written; raises BaremetalError when nothing must be.
+    :param then: function of the connection, in the same transaction, when all of them are written.
+    :returns: list of dicts with name, changed, before and after, in the order of the records.
+    :raises BaremetalError: when one of them is refused; then nothing is written.
+    """
     checked = [schema.normalise(record) for record in records]
     names = [node["name"] for node in checked]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -40,6 +49,8 @@ def run(call):
             _reference(call, name, password)
     results = {}
     with declaration(call) as connection:
+        if first:
+            first(connection)
         duplicates.refuse_names(connection, names)
         known = nodes.make_way(connection, checked)
         # In the order in which everybody takes hold of several nodes.
@@ -54,7 +65,9 @@ def run(call):
         for node in sorted(checked, key=lambda node: node["name"]):
             if call.params["provisioning_network"] and not results[node["name"]]["after"]["address"]:
                 _give_address(call, connection, results[node["name"]])
-    return _result([results[name] for name in names])
+        if then:
+            then(connection)
+    return [results[name] for name in names]
 
 
 def _give_address(call, connection, result):
@@ -71,6 +84,12 @@ def _reference(call, name, password):
         return credentials.reference(password, call.vault_encrypt)
     except BaremetalError as error:
         raise error.at(node=name, stage="enrolment")
+
+
+def hide_passwords(call, records):
+    """Have no clear password of these records leave the call."""
+    for password in _passwords(records):
+        call.secret(password)
 
 
 def _passwords(found):
@@ -120,7 +139,7 @@ def _remove(call, records):
         for record in sorted(records, key=lambda record: record["name"]):
             removed = nodes.remove(connection, record["name"], check=lambda connection, node: _check_removal(call, connection, node))
             results.append({"name": record["name"], "changed": removed, "before": {"enrolled": removed}, "after": {"enrolled": False}})
-    return _result(results)
+    return results
 
 
 def _result(results):

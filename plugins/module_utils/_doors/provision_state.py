@@ -59,7 +59,7 @@ def _report(call, engine):
     # A run that took the node over from a dead one has no heartbeat yet.
     _keep_alive(call, moved)
     result = _result(call, moved, moved["node"]["instance"])
-    return _inspection.told(call, result, inspected, before) if inspected else result
+    return _inspection.told(call, result, inspected, before, call.params["inspect_interface"]) if inspected else result
 
 
 def _begin(call, engine, verb, **more):

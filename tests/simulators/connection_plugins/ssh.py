@@ -63,6 +63,8 @@ class Connection(ConnectionBase):
     def exec_command(self, cmd, in_data=None, sudoable=True):
         """Answer a module, or say that any other command went well."""
         state = self._state()
+        if "poweroff" in cmd:
+            self._machine.with_name(f"{self.get_option('host')}.json").write_text(json.dumps({**state, "runs": None}), encoding="utf-8")
         if not in_data:
             return 0, b"", b""
         module, params = (_argument(in_data, name) for name in (b"ansible_module", b"params"))
@@ -106,13 +108,13 @@ def _answer(module, arguments, state, disk):
     """What a module would return on the machine."""
     if module == "instance_proof":
         return _proof(arguments, state, disk.read())
-    interlock = arguments["interlock"]
+    interlock = arguments.get("interlock", {"nonce": state.get("nonce"), "serial": state["serial"]})
     if state["runs"] != "ramdisk" or interlock["nonce"] != state["nonce"] or interlock["serial"] != state["serial"]:
         return {"failed": True, "msg": f"interlock: this is not the machine, or not the boot, that the run expects. Seen: {state}"}
     if module == "hardware_info":
         return {"changed": False, "root_disk": {"name": "/dev/vda", "serial": "DISK0", "by_path": None}, "hardware": {
             "system": {"serial": state["serial"]}, "cpu": {"architecture": "x86_64", "count": 8}, "memory": {"total": 16 << 30, "physical_mb": 16 << 10},
-            "disks": [{"name": "/dev/vda", "size": 8 << 30, "serial": "DISK0"}]}}
+            "disks": [{"name": "/dev/vda", "size": 8 << 30, "serial": "DISK0"}], **state.get("hardware", {})}}
     if module == "disk_erase":
         return _erased(arguments, disk)
     if module == "software_raid":
