@@ -280,7 +280,8 @@ def test_root_device_after_a_first_deploy_that_failed(put, do, engine, url, chec
     do(provision_state, event="fail", error="it does not boot")
     warnings = []
     record = {**NODE, "root_device": {"serial": "D2"}}
-    call = Call(params={"registry": url, "nodes": [record], "state": "present"}, check_mode=check_mode, controller=RUN, warn=warnings.append)
+    params = {"registry": url, "nodes": [record], "state": "present", "provisioning_network": None}
+    call = Call(params=params, check_mode=check_mode, controller=RUN, warn=warnings.append)
     assert node_door.DOOR.run(call)["changed"]
     (warning,) = warnings
     assert warning.startswith("node1: the deploy that failed may have written")
