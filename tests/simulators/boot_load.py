@@ -29,15 +29,40 @@ class Machine:
     failure: str = ""
 
 
-class _Answers(asyncio.DatagramProtocol):
-    """A UDP socket whose datagrams are read one after the other."""
+class _Download(asyncio.DatagramProtocol):
+    """A file by TFTP (RFC 1350, 2348). What comes is acknowledged at once: a task for each block would be most of the load.
 
-    def __init__(self):
-        self.arrived = asyncio.Queue()
+    :ivar done: a future that ends with the file.
+    :ivar moved: whether something came since it was last set to False.
+    """
+
+    def __init__(self, name, server, block=1428):
+        self.done = asyncio.get_running_loop().create_future()
+        self.moved = False
+        self._last = (b"\0\1" + name.encode() + b"\0octet\0blksize\0" + str(block).encode() + b"\0", (server, 69))
+        self._whole = 4 + block
+        self._transport = None
+
+    def connection_made(self, transport):
+        """asyncio's."""
+        self._transport = transport
+        self.again()
+
+    def again(self):
+        """Say once more what was said last."""
+        self._transport.sendto(*self._last)
 
     def datagram_received(self, data, addr):
         """asyncio's."""
-        self.arrived.put_nowait((data, addr))
+        self.moved = True
+        code, number = struct.unpack_from("!HH", data)
+        if code == 5 and not self.done.done():
+            self.done.set_exception(ValueError(f"TFTP refused: {data[4:]!r}"))
+            return
+        self._last = (struct.pack("!HH", 4, number if code == 3 else 0), addr)
+        self.again()
+        if code == 3 and len(data) < self._whole and not self.done.done():
+            self.done.set_result(None)
 
 
 class _Relay(asyncio.DatagramProtocol):
@@ -117,30 +142,21 @@ class Load:
                 del self._relay.waiting[message[4:8]]
         raise asyncio.TimeoutError("no answer to DHCP")
 
-    async def _load(self, machine, name, block=1428):
-        """TFTP (RFC 1350, 2348)."""
-        transport, wires = await asyncio.get_running_loop().create_datagram_endpoint(_Answers, local_addr=(machine.address, 0))
+    async def _load(self, machine, name):
+        transport, download = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: _Download(name, self._server), local_addr=(machine.address, 0))
         try:
-            message, peer, number, waited = b"\0\1" + name.encode() + b"\0octet\0blksize\0" + str(block).encode() + b"\0", (self._server, 69), 0, 0
-            for dummy in range(100_000):
-                transport.sendto(message, peer)
-                try:
-                    data, peer = await asyncio.wait_for(wires.arrived.get(), self._patience[waited])
-                except asyncio.TimeoutError:
-                    machine.repeated += 1
-                    waited += 1
-                    if waited == len(self._patience):
-                        raise
-                    continue
-                code, got = struct.unpack_from("!HH", data)
-                if code == 5:
-                    raise ValueError(f"TFTP refused {name}: {data[4:]!r}")
-                number = got if code == 3 else 0
-                message = struct.pack("!HH", 4, number)
-                if code == 3 and len(data) < 4 + block:
-                    transport.sendto(message, peer)
+            waited = 0
+            while waited < len(self._patience):
+                download.moved = False
+                if (await asyncio.wait([download.done], timeout=self._patience[waited]))[0]:
+                    download.done.result()
                     return
-            raise ValueError(f"TFTP of {name} has no end")
+                if not download.moved:
+                    waited += 1
+                    machine.repeated += 1
+                    download.again()
+            raise asyncio.TimeoutError("no answer to TFTP")
         finally:
             transport.close()
 
