@@ -255,6 +255,7 @@ class ActionModule(ActionBase, metaclass=_AskedInParent):
         )
         call.holds, call.evaluate = self._templar.evaluate_conditional, self._templar.evaluate_expression
         call.warn = lambda text: display.warning(call.scrub(f"{call.node}: {text}" if call.node else text))
+        call.show = lambda text: display.display(call.scrub(text))
         if _is_verbose():
             call.log = lambda text: display.vvv(call.scrub(f"{self._name}: {text}"), host=call.node)
         call.tasks_problem = self._tasks_problem

@@ -39,8 +39,9 @@ class Call:
     where no vault secret is at hand. ``holds`` says whether a condition holds, and ``evaluate`` what an expression gives, with the variables of the
     task; in a module they are None. ``shared`` is None, or in the fleet form a dict that the calls of all nodes
     have together: ``names`` of the nodes, and what was got for all of them at once, see ``once_for_all``. ``got`` is what ``once`` has
-    got. ``breaker`` is what the run knows of its BMCs, and None in a module that was told nothing. ``tasks_problem`` takes the names of a role and
-    of a tasks file of it, and tells why Ansible could not run that; None in the module.
+    got. ``breaker`` is what the run knows of its BMCs, and None in a module that was told nothing. ``show`` puts a text on the operator's screen;
+    nothing comes of it in a module. ``tasks_problem`` takes the names of a role and of a tasks file of it, and tells why Ansible could not run
+    that; None in the module.
     """
 
     params: dict
@@ -51,6 +52,7 @@ class Call:
     hostvars: dict = field(default_factory=dict)
     warn: t.Callable[[str], None] = lambda text: None
     log: t.Callable[[str], None] = lambda text: None
+    show: t.Callable[[str], None] = lambda text: None
     vault_encrypt: t.Optional[t.Callable[[str], str]] = None
     vault_decrypt: t.Optional[t.Callable[[str], str]] = None
     holds: t.Optional[t.Callable[[t.Any], bool]] = None

@@ -10,12 +10,14 @@ import json
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import discovered, discovery, journal, node_files, wait
+from ansible_collections.rackwright.baremetal.tests.boot_server.conftest import COLLECTION, run
 from ansible_collections.rackwright.baremetal.tests.simulators import boot_client
 
 MAC = "52:54:00:00:02:11"
@@ -177,6 +179,19 @@ def test_what_http_serves(site, ramdisk):
     assert status == "200" and body == (site.root / f"http/node/{HYPHENS}/boot.ipxe").read_text().rstrip("\n") + "\n"
     assert site.curl(f"{site.url}/node/{HYPHENS}/{NONCE}/authorized_keys") == ("200", PUBLIC_KEY + "\n")
     assert site.curl(f"{site.url}/node/52-54-00-00-02-99/boot.ipxe")[0] == "404"
+
+
+def test_what_a_preflight_finds(site, ramdisk):
+    code = ("import json, sys\n"
+            "from ansible_collections.rackwright.baremetal.plugins.module_utils._door import Call\n"
+            "from ansible_collections.rackwright.baremetal.plugins.module_utils._doors.boot_server_info import run\n"
+            "print(json.dumps(run(Call(params=json.loads(sys.argv[1])))))")
+    params = {"root": str(site.root), "url": site.url, "image": None, "images": []}
+    done = run("ip", "netns", "exec", site.server, sys.executable, "-c", code, json.dumps(params),
+               env={**os.environ, "PYTHONPATH": str(COLLECTION.parents[2])})
+    # This ramdisk has no digests.
+    assert {item["check"]: item["status"] for item in json.loads(done.stdout)["checks"]} == {
+        "daemons": "ok", "http": "ok", "ramdisk": "warn", "images": "skipped"}
 
 
 def test_ranges(site, ramdisk, tmp_path):

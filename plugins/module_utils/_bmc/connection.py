@@ -35,6 +35,17 @@ class NotLetIn(BaremetalError):
         super().__init__(what, **{"stage": STAGE, **context})
 
 
+class NotPrivileged(BaremetalError):
+    """The BMC lets the user in, and not with the privilege that was asked for."""
+
+    def __init__(self, what, **context):
+        super().__init__(what, **{"stage": STAGE, **context})
+
+
+class SessionsFull(BmcLost):
+    """The BMC has no room for another session."""
+
+
 class NotNow(BaremetalError):
     """The BMC refused a change for the moment: after a while, the same request may be taken."""
 

@@ -23,7 +23,7 @@ except ImportError:
 from .._errors import BaremetalError, missing_library
 from .._identity import says_something
 from . import ipmi_boot, ipmi_fru, ipmi_session
-from .connection import STAGE, BmcLost, BmcUnreachable, NotLetIn, NotNow, refused, required
+from .connection import STAGE, BmcLost, BmcUnreachable, NotLetIn, NotNow, NotPrivileged, SessionsFull, refused, required
 from .ipmi_answers import ask
 from .quirks import VENDOR_NUMBERS, Quirks
 
@@ -207,7 +207,7 @@ class IpmiDriver:
                         "update the firmware of the BMC, or use its Redfish service with the driver redfish"),
             "other": ("refused the login", _LOG),
         }[error.kind]
-        make = {"silent": BmcUnreachable, "lost": BmcLost, "resources": BmcLost,
+        make = {"silent": BmcUnreachable, "lost": BmcLost, "resources": SessionsFull, "privilege": NotPrivileged,
                 "silent name": NotLetIn, "user": NotLetIn, "password": NotLetIn}.get(error.kind, refused)
         return make(f"the BMC at {where} {what}", seen=error, cure=cure)
 

@@ -15,7 +15,7 @@ import socket
 import ssl
 
 from .._errors import BaremetalError
-from .connection import STAGE, BmcLost, NotLetIn, refused
+from .connection import STAGE, BmcLost, NotLetIn, SessionsFull, refused
 from .redfish_messages import standard_text
 from .redfish_transport import PinMismatch, RedirectError, TransportError
 
@@ -123,7 +123,7 @@ def not_let_in(url, seen):
 
 def table_full(url, seen):
     """The error for a BMC whose table of sessions is full."""
-    return BmcLost(
+    return SessionsFull(
         f"the BMC at {url} has no session left", seen=seen,
         cure="end forgotten sessions in the BMC's web interface, or wait until they time out (often 30 minutes); "
              "find out which program leaves them open")

@@ -54,7 +54,8 @@ def current_ramdisk(root):
 
     :param root: boot_server_root.
     :returns: dict with ``digest``, ``kernel`` and ``initrd``, and where the ramdisk has them ``shim`` (all but the first are paths below the HTTP root)
-        and ``medium``, a dict with ``path``, ``config_offset`` and ``config_size``.
+        and ``medium``, a dict with ``path``, ``config_offset`` and ``config_size``; and ``sha256``, hex digests of
+        kernel and initrd by these names, empty for a ramdisk that was built before they were recorded.
     :raises BaremetalError: when there is none, or when one of its files is missing.
     """
     http = Path(root, "http")
@@ -63,6 +64,7 @@ def current_ramdisk(root):
         known = json.loads((http / "ramdisk/current.json").read_text(encoding="utf-8"))
         ramdisk = {part: str(known[part]) for part in ("digest", "kernel", "initrd")}
         ramdisk.update({part: known[part] for part in ("shim", "medium") if known.get(part)})
+        ramdisk["sha256"] = dict(known.get("sha256", {}))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BaremetalError(
             "the boot server has no ramdisk", stage="boot files", seen=f"{http}/ramdisk/current.json: {error}", cure=cure,

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import datetime
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -249,6 +250,12 @@ def pack(root: Path, initrd: Path) -> None:
             raise SystemExit(f"{process.args[0]} failed with status {process.returncode} while the initrd was packed")
 
 
+def sha256(path: Path) -> str:
+    """Digest of a file, as hex digits: what is served can be held against it."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def build(config: dict, work: Path, target: Path) -> None:
     """Build the ramdisk into the directory target: vmlinuz, initrd.img, packages.txt, ramdisk.json; for amd64 also loaders and a medium."""
     root, fetched = work / "root", work / "loaders"
@@ -292,6 +299,7 @@ def build(config: dict, work: Path, target: Path) -> None:
         "suite": config["suite"],
         "architecture": config["architecture"],
         "initrd_size": (target / "initrd.img").stat().st_size,
+        "sha256": {"kernel": sha256(target / "vmlinuz"), "initrd": sha256(target / "initrd.img")},
         "built_at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         **medium,
     }

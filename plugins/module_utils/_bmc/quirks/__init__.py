@@ -58,6 +58,10 @@ BEHAVIOURS = {
     "boot_order_one_writer": (_BOOL, "the boot order is changed over Redfish or in the operating system, never both"),
     "boot_settings": (_BOOL, "boot properties are changed at the resource behind @Redfish.Settings when the System keeps the old ones"),
     "connection_close": (_BOOL, "every request gets a connection of its own"),
+    "firmware_known_bad": (
+        {"type": "object", "properties": {"problem": _TEXT, "cure": _TEXT, "status": {"enum": ["warn", "fail"]}},
+         "required": ["problem", "cure", "status"], "additionalProperties": False},
+        "what goes wrong with this firmware, what to do, and whether a preflight warns of it or fails"),
     "ipmi_boot_resend": (_BOOL, "the boot device is set again before each power on, although the BMC tells it"),
     "ipmi_boot_timer_kept": (_BOOL, "the 60 s timer that clears the boot flags is left on"),
     "ipmi_guid_unrelated": (_BOOL, "the system GUID is the BMC's own, and not the UUID of the machine"),
@@ -72,6 +76,7 @@ BEHAVIOURS = {
     "media_url_plain": (_BOOL, "an image's address has no query and ends in .iso"),
     "reset_method": ({"enum": ["reset", "off_on"]}, "how a running machine is restarted"),
     "serial_property": ({"enum": ["SerialNumber", "SKU"]}, "property of the System that holds the serial number on the label"),
+    "session_limit": ({"type": "integer", "minimum": 1}, "how many sessions the BMC takes at a time"),
     "transient_pause": (_SECONDS, "seconds before a request that was refused for the moment is sent again"),
 }
 

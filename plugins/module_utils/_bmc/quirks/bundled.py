@@ -131,6 +131,42 @@ RULES = (
         'file': 'dell.yml',
     },
     {
+        'name': 'dell-bad-firmware-virtual-console',
+        'match': {'driver': 'redfish', 'vendor': '^Dell', 'manager': '^1[45]G', 'firmware': '==4.40.00.00'},
+        'behaviours': {
+            'firmware_known_bad': {
+                'status': 'warn',
+                'problem': (
+                    'with eHTML5 as plug-in of the virtual console, which is its default, virtual media cannot be '
+                    'inserted'
+                ),
+                'cure': (
+                    'update the iDRAC, or set Configuration, Virtual Console, Plug-in Type to HTML5 in its web interface'
+                ),
+            },
+        },
+        'why': 'Inserting virtual media fails while the plug-in of the virtual console is eHTML5.',
+        'source': 'U64; openshift-docs pull requests 29321 and 32022',
+        'file': 'dell.yml',
+    },
+    {
+        'name': 'dell-bad-firmware-power-on',
+        'match': {'driver': 'redfish', 'vendor': '^Dell', 'model': '^PowerEdge R650\\b', 'firmware': '==5.10.10.05'},
+        'behaviours': {
+            'firmware_known_bad': {
+                'status': 'warn',
+                'problem': 'the machine was seen to stay off although the iDRAC had taken a power on',
+                'cure': 'update the iDRAC to 5.10.30.00 or newer',
+            },
+        },
+        'why': (
+            'A power on over Redfish is taken without an error and not done; reported of an R650, and to be '
+            'better with 5.10.30.00.'
+        ),
+        'source': 'U64; redhat-performance/jetlag issue 245',
+        'file': 'dell.yml',
+    },
+    {
         'name': 'hpe-boot-disable',
         'match': {'driver': 'redfish', 'vendor': '^(HPE|Hewlett)'},
         'behaviours': {'boot_disable_keeps_target': True},
@@ -179,6 +215,20 @@ RULES = (
         'file': 'hpe.yml',
     },
     {
+        'name': 'hpe-bad-firmware-ilo4-reset',
+        'match': {'driver': 'redfish', 'vendor': '^(HPE|Hewlett)', 'manager': '^iLO 4$', 'firmware': '<2.31'},
+        'behaviours': {
+            'firmware_known_bad': {
+                'status': 'warn',
+                'problem': 'a reset of the iLO while the machine is early in POST can leave both without an answer',
+                'cure': 'update the iLO to 2.31 or newer, and do not reset it while the machine starts',
+            },
+        },
+        'why': 'The SPI bus can lock up when the iLO is reset in early POST.',
+        'source': 'U64; seveas/python-hpilo pull request 97, which tells what HPE says of 2.31',
+        'file': 'hpe.yml',
+    },
+    {
         'name': 'lenovo-media-insert',
         'match': {'driver': 'redfish', 'vendor': '^Lenovo', 'firmware': '<2.50'},
         'behaviours': {'media_insert': 'patch'},
@@ -219,6 +269,14 @@ RULES = (
         'behaviours': {'reset_method': 'off_on'},
         'why': 'ForceRestart hangs; off, wait, on works.',
         'source': 'R53; NVIDIA libredfish src/lenovo.rs',
+        'file': 'lenovo.yml',
+    },
+    {
+        'name': 'lenovo-sessions',
+        'match': {'driver': 'redfish', 'vendor': '^Lenovo'},
+        'behaviours': {'session_limit': 16},
+        'why': 'An XCC takes 16 sessions.',
+        'source': 'R51; community.general redfish_utils.py',
         'file': 'lenovo.yml',
     },
     {

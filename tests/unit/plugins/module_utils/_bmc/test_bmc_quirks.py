@@ -88,6 +88,7 @@ CASES = [
     ("R50", "media_insert", None, lenovo(firmware="2.50")),
     ("R50", "media_insert", "patch", lenovo(model="ThinkSystem SD530", firmware="9.9")),
     ("R51", "media_slots_skip", "^(RDOC|Remote)", lenovo()),
+    ("R51", "session_limit", 16, lenovo()),
     ("R52", "boot_order_one_writer", True, lenovo()),
     ("R53", "reset_method", "off_on", lenovo(model="ThinkSystem SR675 V3")),
     ("R53", "reset_method", None, lenovo()),
@@ -102,6 +103,12 @@ CASES = [
     ("R59", "account_roles", {"ReadOnly": "Commonuser"}, of("Huawei")),
     ("U21", "reset_method", "off_on", hpe(model="ProLiant DL385 Gen10")),
     ("U21", "reset_method", "off_on", of("Cisco Systems Inc")),
+    *(("U64", "firmware_known_bad", next(rule["behaviours"]["firmware_known_bad"] for rule in quirks.RULES if rule["name"] == name), facts)
+      for name, facts in (("dell-bad-firmware-virtual-console", dell(firmware="4.40.00.00")), ("dell-bad-firmware-power-on", dell(firmware="5.10.10.05")),
+                          ("hpe-bad-firmware-ilo4-reset", hpe(manager="iLO 4", firmware="iLO 4 v2.30")))),
+    ("U64", "firmware_known_bad", None, dell(firmware="5.10.30.00")),
+    ("U64", "firmware_known_bad", None, hpe(manager="iLO 4", firmware="iLO 4 v2.31")),
+    ("U64", "firmware_known_bad", None, hpe(firmware="iLO 5 v2.10")),
     ("I01", "ipmi_uefi_disk_selector", 0x24, {"driver": "ipmi", **supermicro()}),
     ("I01", "ipmi_uefi_disk_selector", None, {"driver": "ipmi", **dell()}),
     ("I19", "ipmi_guid_unrelated", True, {"driver": "ipmi", **supermicro()}),
@@ -261,7 +268,7 @@ ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in DOCUME
 
 
 def test_all_rows_of_the_catalogue_are_in_the_document_and_most_are_dealt_with():
-    assert [row[0] for row in ROWS] == [*(f"R{number}" for number in range(1, 60)), *(f"I{number}" for number in range(1, 21)), "U21"]
+    assert [row[0] for row in ROWS] == [*(f"R{number}" for number in range(1, 60)), *(f"I{number}" for number in range(1, 21)), "U21", "U64"]
     assert len([row for row in ROWS if row[5]]) >= 60
     assert all(bool(row[4]) == bool(row[5]) for row in ROWS)
 

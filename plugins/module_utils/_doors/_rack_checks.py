@@ -1,0 +1,80 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What of a preflight only the registry and the rest of the rack can tell. Private to the collection; may change at any time."""
+
+from __future__ import annotations
+
+from .._checks import FAIL, OK, SKIPPED, check
+from .._identity import says_something
+
+_IMAGE_CURE = "choose a smaller image, or correct local_gb in the hardware file"
+
+
+def image_check(name, image, record):
+    """Whether an image fits the disk of a node, by the same rule as the plan of a deploy.
+
+    :param name: name of the image that is asked for, or None.
+    :param image: its record in the registry, or None.
+    :param record: the node's record, or None.
+    """
+    if name is None or record is None:
+        return check("image", SKIPPED)
+    if image is None:
+        return check("image", FAIL, f"the registry has no image {name}", "publish it with publish.yml, or correct the name")
+    disk = record["properties"].get("local_gb")
+    if not disk:
+        return check("image", SKIPPED, "how large the disk is is not known; an inspection tells")
+    seen = f"image {image['virtual_size']} bytes, properties.local_gb {disk} GiB"
+    if image["virtual_size"] > int(disk) * 1024 ** 3:
+        return check("image", FAIL, f"the image {name} is larger than the disk: {seen}", _IMAGE_CURE)
+    return check("image", OK, seen)
+
+
+def duplicates(machines, records):
+    """What several nodes have that only one can have.
+
+    :param machines: dict by node of what its BMC told, see _bmc/preflight.py, and ``place``: where its BMC is.
+    :param records: list of all node records of the registry.
+    :returns: dict by node of lists of texts; nodes without a duplicate are left out.
+    """
+    owners = {}
+    for name, machine in machines.items():
+        for value in [("BMC address", machine.get("place")), ("system UUID", machine.get("system_uuid")), ("serial number", machine.get("serial")),
+                      *(("MAC address", mac) for mac in machine.get("macs") or [])]:
+            _own(owners, value, name)
+    for record in records:
+        # What the registry says of a node whose BMC was asked is compared with that BMC elsewhere.
+        for port in record["ports"]:
+            _own(owners, ("MAC address", port["address"]), record["name"])
+        if record["name"] not in machines:
+            _own(owners, ("system UUID", record["system_uuid"]), record["name"])
+            _own(owners, ("serial number", record["serial"]), record["name"])
+    found = {}
+    for (kind, value), names in owners.items():
+        for name in names if len(names) > 1 else ():
+            others = ", ".join(other for other in names if other != name)
+            found.setdefault(name, []).append(f"the {kind} {value} is also that of {others}")
+    return {name: texts for name, texts in found.items() if name in machines}
+
+
+def _own(owners, value, name):
+    kind, text = value
+    if text and (kind in ("MAC address", "BMC address") or says_something(text)):
+        names = owners.setdefault((kind, str(text).lower()), [])
+        if name not in names:
+            names.append(name)
+
+
+def with_duplicates(identity, texts):
+    """The check ``identity`` of a node, with what it shares with others.
+
+    :param identity: the check as it was.
+    :param texts: list of texts, empty for nothing.
+    """
+    if not texts:
+        return identity
+    seen = [identity["seen"]] if identity["status"] == FAIL else []
+    return check("identity", FAIL, "; ".join([*seen, *texts]),
+                 "correct the address of the BMC, or what the hardware file says of the machine; two nodes are one machine, or one was given the other's data")

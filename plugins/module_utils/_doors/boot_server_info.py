@@ -1,0 +1,131 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The door of the boot_server_info module: whether nodes would get what was published, looked at on the boot server over its own HTTP."""
+
+from __future__ import annotations
+
+import hashlib
+import pathlib
+import socket
+import urllib.parse
+
+from .._boot import ipxe, node_files
+from .._checks import FAIL, OK, SKIPPED, WARN, check, of_error, tried, worst
+from .._door import Door
+from .._errors import BaremetalError
+from .._image.publication import fetch_image, seek_table
+from .._image.stream import Stream
+from ._options import REGISTRY
+
+STAGE = "boot server"
+
+_FIRST_SCRIPT = "boot.ipxe"
+_PIECE = 1024 * 1024
+_CONNECT = 5  # seconds; what reads images is more patient than a preflight can be
+
+
+def before(call):
+    """Fill in the images that the registry has; the boot server knows nothing of the registry."""
+    if not call.registry_url or call.params["images"] is not None:
+        return {}
+    from .._registry import images  # see _registry_access.py
+    from .._registry.store import open_registry
+
+    engine = open_registry(call.registry_url, create=False, migrate=not call.check_mode)
+    known = images.list_images(engine) if engine is not None else []
+    wanted = call.params["image"]
+    found = [{key: image[key] for key in ("name", "path", "digest", "manifest_digest")} for image in known if wanted in (None, image["name"])]
+    # Its URL, which may hold a password, is of no use there.
+    return {"images": found, "registry": None}
+
+
+def run(call):
+    """Look; nothing is changed. Runs on the boot server."""
+    root, url = call.params["root"], ipxe.base_url(call.params["url"])
+    checks = [tried("daemons", lambda: node_files.refuse_stopped_daemons(root)), tried("http", lambda: _script(root, url))]
+    if checks[-1]["status"] == FAIL:
+        checks += [check(name, SKIPPED, "HTTP does not work") for name in ("ramdisk", "images")]
+    else:
+        checks += [_ramdisk(root, url), _images(url, call.params["images"])]
+    return {"changed": False, "status": worst(checks), "checks": checks}
+
+
+def _script(root, url):
+    path = pathlib.Path(root, "http", _FIRST_SCRIPT)
+    try:
+        expected = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise BaremetalError("the first boot script is not there", stage=STAGE, seen=f"{path}: {error.strerror}",
+                             cure="run playbooks/boot_server.yml, or set root to its boot_server_root") from error
+    _connect(url)
+    if _digest(f"{url}/{_FIRST_SCRIPT}") != expected:
+        raise BaremetalError("what answers by HTTP is not this boot server", stage=STAGE, seen=f"another {_FIRST_SCRIPT} at {url} than {path}",
+                             cure="correct boot_server_address and boot_server_http_port, and look for another server with that address")
+
+
+def _connect(url):
+    parts = urllib.parse.urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname, parts.port or 80), timeout=_CONNECT).close()
+    except OSError as error:
+        raise BaremetalError(f"nothing answers by HTTP at {url}", stage=STAGE, seen=error.strerror or error,
+                             cure="run playbooks/boot_server.yml; if it runs, check boot_server_address, boot_server_http_port and firewalls") from error
+
+
+def _digest(url):
+    """The sha256 of what is served, as hex digits."""
+    digest, buffer = hashlib.sha256(), bytearray(_PIECE)
+    with Stream(url, STAGE) as stream:
+        while count := stream.readinto(buffer):
+            digest.update(memoryview(buffer)[:count])
+    return digest.hexdigest()
+
+
+def _ramdisk(root, url):
+    try:
+        ramdisk = node_files.current_ramdisk(root)
+        served = {part: _digest(f"{url}/{ramdisk[part]}") for part in ("kernel", "initrd")}
+    except BaremetalError as error:
+        return of_error("ramdisk", FAIL, error)
+    if not ramdisk["sha256"]:
+        return check("ramdisk", WARN, "kernel and initrd are served, and no digest of them was recorded when they were built",
+                     "build the ramdisk anew with playbooks/ramdisk.yml and another ramdisk_revision")
+    wrong = [f"{url}/{ramdisk[part]}: sha256 {digest}, built was {ramdisk['sha256'].get(part)}"
+             for part, digest in served.items() if digest != ramdisk["sha256"].get(part)]
+    if wrong:
+        return check("ramdisk", FAIL, "; ".join(wrong), f"delete {root}/http/{pathlib.PurePath(ramdisk['kernel']).parent} and run playbooks/ramdisk.yml")
+    return check("ramdisk", OK, ramdisk["digest"][:16])
+
+
+def _images(url, images):
+    """Manifest, block map and seek table, against the registry; the blocks themselves are verified while they are written."""
+    if not images:
+        return check("images", SKIPPED, "the registry has no image to look for")
+    wrong, cures = [], []
+    for image in images:
+        try:
+            seek_table(fetch_image(f"{url}/{image['path']}", image["digest"], image["manifest_digest"]))
+        except BaremetalError as error:
+            wrong.append(f"{image['name']}: {error.what}" + (f" ({error.seen})" if error.seen else ""))
+            cures.append(error.cure or "publish the image again")
+    if wrong:
+        return check("images", FAIL, "; ".join(wrong), "; ".join(dict.fromkeys(cures)))
+    return check("images", OK, ", ".join(image["name"] for image in images))
+
+
+DOOR = Door(
+    argument_spec={
+        "root": {"type": "path", "default": "/srv/rackwright"},
+        "url": {"type": "str", "required": True},
+        "image": {"type": "str"},
+        "images": {"type": "list", "elements": "dict", "options": {
+            "name": {"type": "str", "required": True}, "path": {"type": "str", "required": True}, "digest": {"type": "str", "required": True},
+            "manifest_digest": {"type": "str", "required": True}}},
+        **REGISTRY,
+    },
+    run=run,
+    before=before,
+    names_node=False,
+)
