@@ -55,7 +55,8 @@ def node_calls(call, hostvars_of=lambda name: {}):
     for name in names:
         own = {**common, "name": name, "bmc": told.get(name), "driver": params.get("driver") or told.get((name, "driver"))}
         secrets = set(call.secrets - _passwords(params)) | ({str(told[name]["password"])} if told.get(name, {}).get("password") else set())
-        calls[name] = dataclasses.replace(call, params=own, node=name, hostvars=hostvars_of(name), secrets=secrets, shared=shared)
+        # What a call has got is of its node: one dict for all would give them the BMC of the first.
+        calls[name] = dataclasses.replace(call, params=own, node=name, hostvars=hostvars_of(name), secrets=secrets, shared=shared, got={})
     return calls
 
 

@@ -256,3 +256,8 @@ def test_module_door(monkeypatch):
     monkeypatch.setattr("ansible_collections.rackwright.baremetal.plugins.module_utils._door._Module", Module)
     module_main(Door(argument_spec={}, run=lambda call: {"check": call.check_mode, "node": call.node}, fleet=True))
     assert answer["nodes"] == {"node1": {"check": True, "node": "node1", "changed": False}}
+
+
+def test_what_one_node_has_got_is_not_got_for_another():
+    calls = form.node_calls(Call(params={"nodes": ["a", "b"], "bmcs": None}))
+    assert [call.once("BMC", lambda call=call: call.node) for call in calls.values()] == ["a", "b"]
