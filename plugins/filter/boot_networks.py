@@ -22,7 +22,7 @@ options:
   _input:
     description:
       - Dictionaries with C(network) in CIDR form, and where they apply C(interface), C(address), C(gateway) and C(dns), as in the
-        option O(rackwright.baremetal.boot_server#role:boot_server_further_networks).
+        option O(rackwright.baremetal.boot_server#role:main:boot_server_further_networks).
     type: list
     elements: dict
     required: true
@@ -36,7 +36,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The same dictionaries, with all of these keys and C(tag), C(version), C(first), C(netmask), C(prefix).
+  description: The same dictionaries, with all of these keys and C(tag), C(first), C(netmask), C(prefix).
   type: list
   elements: dict
 """

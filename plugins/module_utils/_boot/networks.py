@@ -33,7 +33,7 @@ def plan(networks):
 
     :param networks: list of dicts: ``network`` in CIDR form; ``interface`` and ``address`` of the boot server where it has a card in this network, neither
         where a DHCP relay passes on what its machines ask; ``gateway``; ``dns``, a list.
-    :returns: list of dicts with the same keys, none left out, and ``tag`` (a word for each), ``version`` (4 or 6), ``first`` (the address of the network),
+    :returns: list of dicts with the same keys, none left out, and ``tag`` (a word for each), ``first`` (the address of the network),
         ``netmask``, ``prefix``.
     :raises BaremetalError: naming the network that does not make sense.
     """
@@ -43,6 +43,8 @@ def plan(networks):
             network = ipaddress.ip_network(given["network"])
         except ValueError as error:
             raise _refuse("a network is none", f"{given['network']!r}: {error}", "give it in CIDR form, as 192.0.2.0/24") from error
+        if network.version != 4:
+            raise _refuse("machines are booted over IPv4 alone", str(network), "give the IPv4 network of the same cable")
         card, address = given.get("interface") or "", given.get("address") or ""
         if bool(card) != bool(address):
             raise _refuse(f"the network {network} has only one of interface and address", f"interface {card!r}, address {address!r}",
@@ -50,10 +52,10 @@ def plan(networks):
         if card and not _CARD.fullmatch(card):
             raise _refuse(f"the interface of the network {network} has no valid name", repr(card), "give the name that ip link shows")
         for other in found:
-            if network.version == other["version"] and network.overlaps(ipaddress.ip_network(other["network"])):
+            if network.overlaps(ipaddress.ip_network(other["network"])):
                 raise _refuse("two networks overlap", f"{network} and {other['network']}", "give each network once")
         found.append({
-            "tag": f"net{number}", "version": network.version, "network": str(network), "first": str(network.network_address),
+            "tag": f"net{number}", "network": str(network), "first": str(network.network_address),
             "netmask": str(network.netmask), "prefix": network.prefixlen, "interface": card,
             "address": _address(address, network, "the address") if address else "",
             "gateway": _address(given["gateway"], network, "the gateway") if given.get("gateway") else "",

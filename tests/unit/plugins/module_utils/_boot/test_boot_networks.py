@@ -19,13 +19,14 @@ MAIN = {"network": "192.0.2.0/24", "interface": "eth0", "address": "192.0.2.1", 
 
 def test_complete():
     assert plan([MAIN, {"network": "203.0.113.128/25", "gateway": "203.0.113.129", "dns": ["192.0.2.53"]}]) == [
-        {**MAIN, "tag": "net0", "version": 4, "first": "192.0.2.0", "netmask": "255.255.255.0", "prefix": 24},
-        {"network": "203.0.113.128/25", "interface": "", "address": "", "gateway": "203.0.113.129", "dns": ["192.0.2.53"], "tag": "net1", "version": 4,
+        {**MAIN, "tag": "net0", "first": "192.0.2.0", "netmask": "255.255.255.0", "prefix": 24},
+        {"network": "203.0.113.128/25", "interface": "", "address": "", "gateway": "203.0.113.129", "dns": ["192.0.2.53"], "tag": "net1",
          "first": "203.0.113.128", "netmask": "255.255.255.128", "prefix": 25}]
 
 
 @pytest.mark.parametrize(("changes", "said"), [
     ({"network": "192.0.2.1/24"}, "has host bits set"), ({"network": "rack3"}, "give it in CIDR form"),
+    ({"network": "2001:db8::/64"}, "over IPv4 alone"),
     ({"address": ""}, "only one of interface and address"),
     ({"interface": ""}, "only one of interface and address"), ({"interface": "eth0 eth1"}, "no valid name"),
     ({"address": "198.51.100.1"}, "not one of its own"),
