@@ -100,8 +100,8 @@ def mirror(loops):
     there = [{"device": "/dev/md0", "name": "system", "level": "raid1", "disks": ["/dev/sda", "/dev/sdb"], "members": []},
              {"device": target, "name": "esp", "level": "raid1", "disks": ["/dev/sda", "/dev/sdb"], "members": [target]}]
 
-    def call(device="/dev/md0", *, there=there, esps=({"partition": source},)):
-        return esp_mirror.mirror_esp(device, running=lambda: there, esps_of=lambda device, node: list(esps))
+    def call(device="/dev/md0", *, there=tuple(there), esps=({"partition": source},)):
+        return esp_mirror.mirror_esp(device, running=lambda: list(there), esps_of=lambda device, node: list(esps))
 
     call.source, call.target, call.there = source, target, there
     return call
