@@ -83,8 +83,9 @@ def is_let_in(sim, **expected):
     return True, asked(sim)
 
 
-# The boot server's log; evidence, which only reads; and the power sync, which opens a BMC as power does where it changes one.
-OTHERWISE = {"ramdisk_wait", "failure_evidence", "power_sync"}
+# The boot server's log; evidence, which only reads; the preflight, which only reads, whose machine it is too (test_sim_preflight.py); and the power
+# sync, which opens a BMC as power does where it changes one.
+OTHERWISE = {"ramdisk_wait", "failure_evidence", "preflight_info", "power_sync"}
 
 
 def test_every_module_is_known_here():
