@@ -415,6 +415,7 @@ def test_a_boot_server_of_one_run_ends_with_it_also_when_it_is_killed(site):
         assert eventually(lambda: all(site.pids().values()), 240)
         for mac, address in ((MAC, "192.0.2.11"), ("52:54:00:00:02:99", "192.0.2.12")):
             (site.root / "dnsmasq/hosts.d" / mac.replace(":", "-")).write_text(f"{mac},{address}\n")
+        assert node_files.reload_reservations(site.root)
         assert eventually(lambda: site.dhcp(MAC)) and site.dhcp("52:54:00:00:02:99") is None
         assert eventually(lambda: site.curl(f"{site.url}/boot.ipxe")[0] == "200", 60)
         run.kill()

@@ -13,7 +13,7 @@ import os
 import shutil
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import daemons
+from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import daemons, node_files
 from ansible_collections.rackwright.baremetal.tests.simulators import boot_client as wire
 from ansible_collections.rackwright.baremetal.tests.simulators.boot_load import Load, Machine, fetch
 from ansible_collections.rackwright.baremetal.tests.simulators.boot_server import boot_server, cable, ip, namespaces
@@ -88,6 +88,7 @@ def test_many_machines_boot_at_a_time():
         with boot_server(server, boot_server_further_networks=[{"network": "203.0.113.0/24"}]) as made:
             for machine in fleet[1:]:
                 (made.root / "dnsmasq/hosts.d" / machine.mac.replace(":", "-")).write_text(f"{machine.mac},{machine.address}\n")
+            assert node_files.reload_reservations(made.root)
             wire.inside(client, lambda: asyncio.run(Load(ORIGIN, "203.0.113.1", (2, 2)).run(fleet, lambda machine: ["/boot.ipxe"], 1)))
     # The one without a reservation.
     assert fleet[0].failure == "TimeoutError: no answer to DHCP"

@@ -13,7 +13,7 @@ import subprocess
 import time
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import wait
+from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import node_files, wait
 from ansible_collections.rackwright.baremetal.tests.simulators import boot_client as wire
 from ansible_collections.rackwright.baremetal.tests.simulators.boot_server import boot_server, cable, ip, namespaces
 
@@ -28,6 +28,7 @@ pytestmark = pytest.mark.skipif(
 
 def reserve(server, mac, address):
     (server.root / "dnsmasq/hosts.d" / mac.replace(":", "-")).write_text(f"{mac},{address}\n")
+    assert node_files.reload_reservations(server.root)
 
 
 @contextlib.contextmanager

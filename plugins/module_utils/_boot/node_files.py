@@ -213,7 +213,7 @@ def show(files):
 
 
 def reload_reservations(root):
-    """Let dnsmasq forget reservations that were changed or removed; new ones it sees by itself."""
+    """Let dnsmasq read all reservations anew."""
     return daemons.reload(Path(root, "run/dnsmasq.pid"), f"{root}/dnsmasq/dnsmasq.conf")
 
 
@@ -315,7 +315,6 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=
     todo = [(path, text) for path, text in wanted if read(path) != text]
     new_medium = is_medium and old_medium != script
     if not check_mode:
-        known = host_file.exists()
         for directory in (folder, keys_file.parent):
             if not directory.is_dir():
                 directory.mkdir()
@@ -328,7 +327,7 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=
             medium.write(medium_file, script, f"{root}/http/{ramdisk['medium']['path']}", ramdisk["medium"])
         for item in stale + moved:
             _discard(item)
-        if moved or (known and any(path == host_file for path, dummy in todo)):
+        if moved or any(path == host_file for path, dummy in todo):
             reload_reservations(root)
     return bool(todo or new_medium or stale or moved), show(before), show(after)
 

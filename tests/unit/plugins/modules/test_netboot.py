@@ -49,7 +49,7 @@ class Site:
     def _daemon(self, name):
         """A process that passes for a daemon of this root."""
         started = subprocess.Popen(
-            ["sh", "-c", "echo; read end", "sh", f"{self.root}/{name}/{name}.conf"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            ["sh", "-c", "trap '' HUP; echo; read end", "sh", f"{self.root}/{name}/{name}.conf"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         # Popen returns in the middle of execve(2), before the process has its command line.
         started.stdout.readline()
         (self.root / f"run/{name}.pid").write_text(f"{started.pid}\n")
