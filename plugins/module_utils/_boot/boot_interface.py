@@ -27,8 +27,10 @@ _UEFI = ("http-ipxe", "pxe")
 # What loads another system than the ramdisk.
 _IPXE = ("ipxe", "http-ipxe")
 VIRTUAL_MEDIA = "redfish-virtual-media"
-# dnsmasq's tag of a node whose firmware gets shim in the place of iPXE.
-_TAGS = {"pxe": "shim"}
+# What a node with Secure Boot finds by TFTP under names that DHCP gives to all: shim where the others find an iPXE. By links of the node, because
+# dnsmasq 2.90 ends at the SIGHUP after it has served a machine whose reservation has a tag.
+_SECURE = {name: "../ramdisk/current/shimx64.efi" for name in ("snponly.efi", "ipxe.efi")} | {
+    "grubx64.efi": "../ramdisk/current/grubx64.efi", "grub": "../grub", "ramdisk": "../ramdisk"}
 
 # The last part of the path of what tells a node how it boots, apart from GRUB's configuration, whose is the MAC address.
 SCRIPT = "boot.ipxe"
@@ -92,9 +94,9 @@ def server_problem(interface, root, ramdisk, tenant=False):
     return None if file.is_file() else f"no {file}; playbooks/ramdisk.yml builds it"
 
 
-def tag(interface):
-    """The tag that dnsmasq gives the node, or None."""
-    return _TAGS.get(interface)
+def tftp_links(interface):
+    """What the directory of a node for TFTP holds, as {name: target of a link}; empty where it needs none."""
+    return _SECURE if interface == "pxe" else {}
 
 
 def check_arguments(interface, arguments):

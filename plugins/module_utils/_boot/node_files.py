@@ -145,9 +145,9 @@ def further_arguments(extra):
     return further
 
 
-def _reservation(node, mac, address, tag=None):
+def _reservation(node, mac, address):
     """The dnsmasq host file of a node; the ramdisk takes its host name from it where the node's name is one."""
-    parts = [mac.replace("-", ":"), *([f"set:{tag}"] if tag else []), address]
+    parts = [mac.replace("-", ":"), address]
     if HOST_NAME.fullmatch(node):
         parts.append(node)
     return f"# node {node}\n{','.join(parts)}\n"
@@ -219,6 +219,24 @@ def reload_reservations(root):
 
 def _layout(root, node_mac):
     return Path(root, "http/node", node_mac), Path(root, "dnsmasq/hosts.d", node_mac)
+
+
+def _tftp_folder(root, mac):
+    """Where dnsmasq looks first for what this node asks for by TFTP (tftp-unique-root)."""
+    return Path(root, "tftp", mac)
+
+
+def _link(folder, links):
+    """Make a directory of links; it appears complete or not at all."""
+    fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        for name, target in links.items():
+            (fresh / name).symlink_to(target)
+        fresh.chmod(0o755)
+        fresh.rename(folder)
+    except BaseException:
+        shutil.rmtree(fresh)
+        raise
 
 
 def _scripts(root, mac):
@@ -295,7 +313,7 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=
     medium_file = keys_file.with_name(boot_interface.MEDIUM)
     # Nobody asks for keys where the ramdisk does not boot.
     keys_text = None if tenant else "".join(f"{key}\n" for key in keys)
-    reservation = _reservation(node, mac, address, boot_interface.tag(interface))
+    reservation = _reservation(node, mac, address)
     wanted = [
         *([] if tenant else [(keys_file, keys_text)]),
         *((folder / nonce / file, text) for file, text in (files or {}).items()),
@@ -312,6 +330,9 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=
     after += [(file, _digest(file, text)) for file, text in (files or {}).items()]
     stale = [item for item in folder.iterdir() if item.name not in (nonce, script_file.name, _READER.format(address))] if folder.is_dir() else []
     stale += [path for path in (medium_file, _scripts(root, mac)[1]) if path != script_file and path.exists()]
+    tftp_folder, links = _tftp_folder(root, mac), boot_interface.tftp_links(interface)
+    stale += [tftp_folder] if not links and tftp_folder.exists() else []
+    new_links = bool(links) and not tftp_folder.exists()
     todo = [(path, text) for path, text in wanted if read(path) != text]
     new_medium = is_medium and old_medium != script
     if not check_mode:
@@ -321,6 +342,8 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=
                 # nginx must get in, whatever umask the caller has.
                 directory.chmod(0o755)
         journal.open_path(root, mac, nonce)
+        if new_links:
+            _link(tftp_folder, links)
         for path, text in todo:
             write(path, text)
         if new_medium:
@@ -329,7 +352,7 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=
             _discard(item)
         if moved or any(path == host_file for path, dummy in todo):
             reload_reservations(root)
-    return bool(todo or new_medium or stale or moved), show(before), show(after)
+    return bool(todo or new_medium or new_links or stale or moved), show(before), show(after)
 
 
 def absent(root, *, mac, reservation=True, check_mode=False):
@@ -341,7 +364,7 @@ def absent(root, *, mac, reservation=True, check_mode=False):
     """
     folder, host_file = _layout(root, mac)
     scripts, host = [(path.name, read(path)) for path in _scripts(root, mac)], read(host_file)
-    doomed = [path for path in (folder, _scripts(root, mac)[1], *([] if reservation else [host_file])) if path.exists()]
+    doomed = [path for path in (folder, _scripts(root, mac)[1], _tftp_folder(root, mac), *([] if reservation else [host_file])) if path.exists()]
     if not check_mode:
         for path in doomed:
             _discard(path)

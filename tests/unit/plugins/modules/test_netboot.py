@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import time
+from pathlib import Path
 import types
 
 import pytest
@@ -177,22 +178,22 @@ def test_the_life_of_a_medium(site, ejected):
     assert site.netboot(state="absent")["withdrawn_media"] == [path] and ejected == [path]
 
 
-def test_the_next_way_after_a_medium_takes_it_out(site, ejected, monkeypatch):
-    # What passes for dnsmasq here would end by the signal.
-    monkeypatch.setattr(node_files, "reload_reservations", lambda root: None)
+def test_the_next_way_after_a_medium_takes_it_out(site, ejected):
     with_other_loaders(site)
     site.enrol(driver="redfish")
     ways = ["redfish-virtual-media", "pxe", "ipxe"]
     assert site.netboot(network="192.0.2.0/24", boot_interfaces=ways)["boot"]["other_interfaces"] == ["pxe", "ipxe"]
     second = site.netboot(network="192.0.2.0/24", boot_interfaces=ways[1:])
     assert second["boot"]["interface"] == "pxe" and ejected == [f"/node/{HYPHENS}/{NONCE}/boot.iso"]
-    assert "set:shim,192.0.2.11" in (site.root / f"dnsmasq/hosts.d/{HYPHENS}").read_text()
+    loaders = site.root / f"tftp/{HYPHENS}"
+    assert (loaders / "snponly.efi").readlink() == Path("../ramdisk/current/shimx64.efi")
+    assert site.netboot(boot_interfaces=["pxe"], network="192.0.2.0/24")["changed"] is False
     config = site.root / f"tftp/grub/{HYPHENS}.cfg"
     assert f"'rackwright.nonce={NONCE}'" in config.read_text()
     assert site.netboot(boot_interfaces=ways[2:])["boot"]["interface"] == "ipxe"
-    assert not config.exists() and "shim" not in (site.root / f"dnsmasq/hosts.d/{HYPHENS}").read_text()
+    assert not config.exists() and not loaders.exists()
     site.netboot(boot_interfaces=["pxe"])
-    assert site.netboot(state="absent")["changed"] and not config.exists()
+    assert site.netboot(state="absent")["changed"] and not config.exists() and not loaders.exists()
 
 
 def test_a_medium_that_stays_in_its_drive_fails_nothing(site, ejected, monkeypatch):
