@@ -11,11 +11,10 @@ import json
 import os
 import subprocess
 import time
-from pathlib import Path
 import types
+from pathlib import Path
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import node_files
 from ansible_collections.rackwright.baremetal.plugins.module_utils._door import Call, outcome
 from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import netboot, ramdisk_wait
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
