@@ -112,7 +112,7 @@ class Site:
             json.dumps({"digest": "1", "kernel": "ramdisk/vmlinuz", "initrd": "ramdisk/initrd"}))
         for name in ("dnsmasq", "nginx"):
             daemon = subprocess.Popen(
-                ["sh", "-c", "echo; read end", "sh", f"{root}/{name}/{name}.conf"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+                ["sh", "-c", "trap '' HUP; echo; read end", "sh", f"{root}/{name}/{name}.conf"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             # Popen returns in the middle of execve(2), before the process has its command line.
             daemon.stdout.readline()
             self.daemons.append(daemon)
