@@ -12,7 +12,8 @@ version_added: 1.0.0
 author:
   - rackwright.baremetal contributors (@rackwright)
 description:
-  - Looks at a boot server that the role P(rackwright.baremetal.boot_server#role) made, on that host and over its own HTTP. Nothing is changed.
+  - Looks at a boot server that the role P(rackwright.baremetal.boot_server#role) made, on that host and over its own TFTP and HTTP. Nothing is changed.
+  - The boot loaders are fetched by TFTP as firmware does it.
   - Kernel and initrd of the ramdisk are fetched as a whole and their digests compared with those of the build.
   - Of an image the manifest, the block map and the seek table are fetched and compared with what the registry recorded when it was published. The
     blocks themselves are verified while they are written to a disk.
@@ -83,8 +84,8 @@ status:
   sample: ok
 checks:
   description:
-    - C(daemons), whether dnsmasq and nginx run with the configuration of the role; C(http), whether what answers at O(url) is this boot server;
-      C(ramdisk) and C(images), whether what is served is what was published.
+    - C(daemons), whether dnsmasq and nginx run with the configuration of the role; C(tftp) and C(http), whether what answers there is this boot
+      server; C(ramdisk) and C(images), whether what is served is what was published.
   type: list
   elements: dict
   returned: success

@@ -53,6 +53,7 @@ options:
     type: int
     default: 5
 seealso:
+  - module: rackwright.baremetal.address_conflict_info
   - module: rackwright.baremetal.preflight_info
 """
 

@@ -45,6 +45,7 @@ seealso:
   - module: rackwright.baremetal.preflight_report
   - module: rackwright.baremetal.boot_server_info
   - module: rackwright.baremetal.dhcp_server_info
+  - module: rackwright.baremetal.address_conflict_info
   - module: rackwright.baremetal.bmc_info
 """
 

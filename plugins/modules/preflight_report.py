@@ -52,7 +52,10 @@ options:
         type: str
         required: true
       result:
-        description: Result of M(rackwright.baremetal.boot_server_info) or M(rackwright.baremetal.dhcp_server_info). One that was skipped is left out.
+        description:
+          - Result of M(rackwright.baremetal.boot_server_info), M(rackwright.baremetal.dhcp_server_info) or M(rackwright.baremetal.address_conflict_info).
+            One that was skipped is left out.
+          - What it says of nodes in C(nodes), lists of checks by name, is shown with what else was found of them.
         type: dict
         required: true
   path:

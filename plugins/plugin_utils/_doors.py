@@ -21,6 +21,7 @@ from ..module_utils._doors import _registry_access
 from ..module_utils._doors import power as _power  # noqa: F401, pylint: disable=unused-import
 
 NAMES = (
+    "address_conflict_info",
     "allocation",
     "allocation_info",
     "allocation_quota",

@@ -19,6 +19,8 @@ import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import daemons
 
 COLLECTION = Path(daemons.__file__).parents[3]
+OURS, THEIRS = "192.0.2.1", "192.0.2.250"
+MACS = {OURS: "02:00:00:00:00:01", THEIRS: "02:00:00:00:00:fa"}
 TOOLS = ("ip", "nginx", "dnsmasq", "udhcpc", "curl")
 
 _UDHCPC_SCRIPT = """#!/bin/sh
@@ -144,3 +146,25 @@ def site():
             daemons.stop(f"{made.root}/run/{name}.pid", f"{made.root}/{name}/{name}.conf")
         made.uncable()
         shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def spaces():
+    """The boot server's namespace and another one, joined by one cable, by the address that each has."""
+    if os.geteuid() != 0:
+        pytest.skip("network namespaces need root")
+    if not shutil.which("dnsmasq", path="/usr/sbin:/sbin"):
+        pytest.skip("not installed: dnsmasq (Debian: dnsmasq-base)")
+    names = {OURS: f"rwdhcp{os.getpid()}o", THEIRS: f"rwdhcp{os.getpid()}t"}
+    try:
+        for space in names.values():
+            run("ip", "netns", "add", space)
+        run("ip", "link", "add", "eth0", "netns", names[OURS], "type", "veth", "peer", "name", "eth0", "netns", names[THEIRS])
+        for address, space in names.items():
+            run("ip", "-n", space, "link", "set", "eth0", "address", MACS[address])
+            run("ip", "-n", space, "address", "add", f"{address}/24", "dev", "eth0")
+            run("ip", "-n", space, "link", "set", "eth0", "up")
+        yield names
+    finally:
+        for space in names.values():
+            run("ip", "netns", "delete", space, check=False)

@@ -197,7 +197,7 @@ def test_what_a_preflight_finds(site, ramdisk):
                env={**os.environ, "PYTHONPATH": str(COLLECTION.parents[2])})
     # This ramdisk has no digests.
     assert {item["check"]: item["status"] for item in json.loads(done.stdout)["checks"]} == {
-        "daemons": "ok", "http": "ok", "ramdisk": "warn", "images": "skipped"}
+        "daemons": "ok", "tftp": "ok", "http": "ok", "ramdisk": "warn", "images": "skipped"}
 
 
 def test_ranges(site, ramdisk, tmp_path):

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import os
-import shutil
 import subprocess
 
 import pytest
@@ -17,37 +15,13 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._boot.dhcp_se
 from ansible_collections.rackwright.baremetal.plugins.module_utils._door import Call
 from ansible_collections.rackwright.baremetal.plugins.module_utils._doors.dhcp_server_info import DOOR
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
-from ansible_collections.rackwright.baremetal.tests.boot_server.conftest import run
+from ansible_collections.rackwright.baremetal.tests.boot_server.conftest import MACS, OURS, THEIRS, run
 
-OURS, THEIRS = "192.0.2.1", "192.0.2.250"
-MACS = {OURS: "02:00:00:00:00:01", THEIRS: "02:00:00:00:00:fa"}
 SECONDS = 2
 
 
-@pytest.fixture(scope="module")
-def spaces():
-    """The boot server's namespace and another one, by the address that each has."""
-    if os.geteuid() != 0:
-        pytest.skip("network namespaces need root")
-    if not shutil.which("dnsmasq", path="/usr/sbin:/sbin"):
-        pytest.skip("not installed: dnsmasq (Debian: dnsmasq-base)")
-    names = {OURS: f"rwdhcp{os.getpid()}o", THEIRS: f"rwdhcp{os.getpid()}t"}
-    try:
-        for space in names.values():
-            run("ip", "netns", "add", space)
-        run("ip", "link", "add", "eth0", "netns", names[OURS], "type", "veth", "peer", "name", "eth0", "netns", names[THEIRS])
-        for address, space in names.items():
-            run("ip", "-n", space, "link", "set", "eth0", "address", MACS[address])
-            run("ip", "-n", space, "address", "add", f"{address}/24", "dev", "eth0")
-            run("ip", "-n", space, "link", "set", "eth0", "up")
-        yield names
-    finally:
-        for space in names.values():
-            run("ip", "netns", "delete", space, check=False)
-
-
 @contextlib.contextmanager
-def dnsmasq(space, tmp_path, *more, addresses="192.0.2.50,192.0.2.60,255.255.255.0,2m"):
+def dnsmasq(space, tmp_path, *more, addresses="192.0.2.50,192.0.2.59,255.255.255.0,2m"):
     """A DHCP server."""
     command = ["ip", "netns", "exec", space, "/usr/sbin/dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--user=root",
                "--interface=eth0", "--bind-interfaces", "--no-ping", "--log-facility=-", f"--dhcp-range={addresses}", "--pid-file=",

@@ -10,17 +10,11 @@ Private to the collection; may change at any time.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import errno
 import os
 import select
-import socket
-import struct
-import threading
 import time
 
-from . import dhcp
+from . import dhcp, packet_link
 from .._errors import BaremetalError
 
 STAGE = "DHCP"
@@ -28,13 +22,10 @@ STAGE = "DHCP"
 # Seconds after the beginning at which it is asked: a first answer may be lost, or delayed by a ping that the server sends first.
 _ASKED_AT = (0.0, 1.0, 3.0)
 _ALL_PROTOCOLS = 3  # linux/if_ether.h: what this host sends itself is heard too, a server beside ours on it for instance
-_CLONE_NEWNET = 0x40000000
-_SO_ATTACH_FILTER = 26
 
-# Classic BPF: untagged IPv4, UDP, no fragment but the first, from or to port 67. A host's interface hears the frames of its VLANs too, without
-# their tags; those belong to other networks.
+# Classic BPF: untagged IPv4, UDP, no fragment but the first, from or to port 67.
 _FILTER = (
-    (0x20, 0, 0, 0xFFFFF030),  # whether there was a VLAN tag (linux/filter.h, SKF_AD_VLAN_TAG_PRESENT)
+    packet_link.VLAN_TAG,
     (0x15, 0, 11, 0),
     (0x28, 0, 0, 12),  # EtherType
     (0x15, 0, 9, 0x0800),
@@ -70,7 +61,7 @@ def find_servers(interface, seconds, *, mac=None, own=(), netns=None, clock=time
         raise BaremetalError("the MAC address to ask with is none", stage=STAGE, seen=error, cure="give six pairs of hexadecimal digits") from error
     xid = int.from_bytes(os.urandom(4), "big")
     found = {}
-    with _explained(interface, netns), _opened(interface, netns) as link:
+    with packet_link.opened(interface, netns, _ALL_PROTOCOLS, _FILTER, stage=STAGE, what="DHCP servers cannot be looked for") as link:
         begin = clock()
         asked = list(_ASKED_AT)
         while (passed := clock() - begin) < seconds:
@@ -110,56 +101,3 @@ def note(found, message, own=()):
         # What a client told of the same server says less.
         found.pop((server, None), None)
     found.setdefault((server, entry["mac"]), entry)
-
-
-@contextlib.contextmanager
-def _opened(interface, netns):
-    with socket_in(netns) as link:
-        program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in _FILTER))
-        link.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(_FILTER), ctypes.addressof(program)))
-        link.bind((interface, _ALL_PROTOCOLS))
-        yield link
-
-
-def socket_in(netns):
-    """A packet socket, in another network namespace where one is named; it hears nothing before it is bound.
-
-    :raises OSError: when there is no such namespace, or we may not.
-    """
-    if netns is None:
-        return socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-    made = []
-
-    def work():
-        try:
-            with open(f"/run/netns/{netns}", "rb") as space:
-                libc = ctypes.CDLL(None, use_errno=True)
-                if libc.setns(space.fileno(), _CLONE_NEWNET):
-                    number = ctypes.get_errno()
-                    raise OSError(number, os.strerror(number))
-                made.append(socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0))
-        except OSError as error:
-            made.append(error)
-
-    # A namespace is a thread's own: this process stays where it is, and the socket stays where it was made.
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    if isinstance(made[0], OSError):
-        raise made[0]
-    return made[0]
-
-
-@contextlib.contextmanager
-def _explained(interface, netns):
-    try:
-        yield
-    except OSError as error:
-        where = f"the interface {interface}{f' of the namespace {netns}' if netns else ''}"
-        cure = {
-            errno.EPERM: "run the task as root (become)",
-            errno.ENODEV: "correct the option interface; ip link shows what there is",
-            errno.ENOENT: "correct the option netns; ip netns shows what there is",
-            errno.ENETDOWN: "bring the interface up, and check its cable",
-        }.get(error.errno, "look at the interface on that host")
-        raise BaremetalError(f"DHCP servers cannot be looked for on {where}", stage=STAGE, seen=error.strerror or error, cure=cure) from error

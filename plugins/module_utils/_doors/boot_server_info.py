@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The door of the boot_server_info module: whether nodes would get what was published, looked at on the boot server over its own HTTP."""
+"""The door of the boot_server_info module: whether nodes would get what was published, looked at on the boot server over its own TFTP and HTTP."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pathlib
 import socket
 import urllib.parse
 
-from .._boot import ipxe, node_files
+from .._boot import ipxe, node_files, tftp
 from .._checks import FAIL, OK, SKIPPED, WARN, check, of_error, tried, worst
 from .._door import Door
 from .._errors import BaremetalError
@@ -22,6 +22,7 @@ from ._options import REGISTRY
 STAGE = "boot server"
 
 _FIRST_SCRIPT = "boot.ipxe"
+_LOADERS = (".efi", ".kpxe", ".pxe")
 _PIECE = 1024 * 1024
 _CONNECT = 5  # seconds; what reads images is more patient than a preflight can be
 
@@ -44,12 +45,27 @@ def before(call):
 def run(call):
     """Look; nothing is changed. Runs on the boot server."""
     root, url = call.params["root"], ipxe.base_url(call.params["url"])
-    checks = [tried("daemons", lambda: node_files.refuse_stopped_daemons(root)), tried("http", lambda: _script(root, url))]
+    checks = [tried("daemons", lambda: node_files.refuse_stopped_daemons(root)), tried("tftp", lambda: _loaders(root, url)),
+              tried("http", lambda: _script(root, url))]
     if checks[-1]["status"] == FAIL:
         checks += [check(name, SKIPPED, "HTTP does not work") for name in ("ramdisk", "images")]
     else:
         checks += [_ramdisk(root, url), _images(url, call.params["images"])]
     return {"changed": False, "status": worst(checks), "checks": checks}
+
+
+def _loaders(root, url):
+    """What firmware asks for first, as it asks for it."""
+    files = sorted(path for path in pathlib.Path(root, "tftp").glob("*") if path.suffix in _LOADERS and path.is_file())
+    if not files:
+        raise BaremetalError("there is no boot loader to hand out", stage=STAGE, seen=f"none in {root}/tftp", cure="run playbooks/boot_server.yml")
+    address = urllib.parse.urlsplit(url).hostname
+    for path in files:
+        expected = path.read_bytes()
+        if tftp.fetch(address, path.name, limit=len(expected)) != expected:
+            raise BaremetalError("what answers by TFTP is not this boot server", stage=STAGE, seen=f"another {path.name} at {address} than {path}",
+                                 cure="look for another server with that address")
+    return ", ".join(path.name for path in files)
 
 
 def _script(root, url):

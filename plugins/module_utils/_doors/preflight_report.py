@@ -25,6 +25,8 @@ def run(call):
     hosts = {}
     for entry in call.params["hosts"]:
         hosts.setdefault(entry["name"], []).extend(_host(entry))
+        for name, checks in (entry["result"].get("nodes") or {}).items():
+            _add(nodes, name, checks)
     failed_hosts = [name for name, checks in hosts.items() if worst(checks) == FAIL]
     failed_nodes = list(nodes) if failed_hosts else [name for name, node in nodes.items() if node["status"] == FAIL]
     table = render(nodes, hosts)
@@ -46,6 +48,13 @@ def _node(name, result):
         seen, dummy, cure = what.partition(" To do: ")
         return {"status": FAIL, "rack": None, "machine": {}, "checks": [check("bmc", FAIL, seen, cure or None)]}
     return {key: result.get(key) for key in ("status", "rack", "machine", "checks")}
+
+
+def _add(nodes, name, checks):
+    """What was seen of a node from a host, beside what its BMC told."""
+    if name in nodes:
+        nodes[name]["checks"] = [*nodes[name]["checks"], *checks]
+        nodes[name]["status"] = worst(nodes[name]["checks"])
 
 
 def _host(entry):
