@@ -81,10 +81,14 @@ class Call:
         :returns: what ``get`` returned, for all nodes of the fleet or for this one alone.
         """
         if self.shared is None:
-            return get([self.node])
+            return self.got[what] if what in self.got else get([self.node])
         if what not in self.shared:
             self.shared[what] = get(self.shared["names"])
         return self.shared[what]
+
+    def know(self, what, value):
+        """Leave to ``once_for_all`` what was got beside something else."""
+        (self.got if self.shared is None else self.shared)[what] = value
 
     @property
     def registry_url(self):

@@ -304,7 +304,7 @@ def main():
     """Erase the disks, or join the process that does."""
     module = AnsibleModule(
         argument_spec=dict(
-            disk_options(root_device_required=False),
+            disk_options(),
             grade={"type": "str", "choices": list(GRADES), "default": "metadata"},
             methods={"type": "list", "elements": "str", "choices": list(METHODS), "default": []},
             fallback={"type": "str", "choices": list(GRADES[:2])},

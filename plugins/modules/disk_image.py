@@ -31,7 +31,8 @@ description:
   - Then the backup GPT is moved to the end of the disk, and the config drive goes into a partition of its own at the end.
   - A partition image, which holds one file system, goes into the root partition of a partition table that is made for it, see O(partitions). Everything
     else is put into the other partitions before the disk has a table, which is written last of all.
-  - The work is done by a process that outlives the connection. The same task again, with the same nonce and digest, joins it.
+  - The work is done by a process that outlives the connection. The same task again, with the same nonce and digest, joins it; so does one
+    without O(url), which begins nothing.
 extends_documentation_fragment:
   - rackwright.baremetal._attributes
   - rackwright.baremetal._inband
@@ -55,9 +56,11 @@ requirements:
   - zstandard (Python package, C(python3-zstandard) on Debian) on the machine
 options:
   url:
-    description: Address of the published directory, as the machine sees it; without O(manifest_digest), that of a raw image.
+    description:
+      - Address of the published directory, as the machine sees it; without O(manifest_digest), that of a raw image.
+      - Without it, the work that has begun with the same nonce and digest is joined, and there must be one. Options that say what to write mean nothing then.
+      - With it, O(root_device) is required.
     type: str
-    required: true
   digest:
     description: Digest of the raw disk that must be written, C(sha256:HEX), as RV(rackwright.baremetal.image#module:image.digest) tells. Without
       O(manifest_digest) it may be C(sha512:HEX) too.
@@ -67,8 +70,6 @@ options:
     description: Digest of the manifest in the published directory, C(sha256:HEX), as
       RV(rackwright.baremetal.image#module:image.manifest_digest) tells. Without it, O(url) is that of a raw image.
     type: str
-  root_device:
-    required: true
   partitions:
     description:
       - The partitions around a partition image. They are those of Ironic and in its order, an EFI system partition of 550 MiB or, on machines that
@@ -199,17 +200,12 @@ EXAMPLES = r"""
 
 - name: Wait until it is written
   rackwright.baremetal.disk_image:
-    url: http://192.0.2.1:8080/images/debian-12/0123456789abcdef/
     digest: sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
-    manifest_digest: sha256:89abcdef0123456789abcdef0123456789abcdef0123456789abcdef01234567
-    root_device:
-      serial: S1D2
     interlock:
       nonce: 5f0c2a9e
       system_uuid: 4c4c4544-0042-4810-8054-b4c04f4b3532
       macs:
         - "52:54:00:12:34:56"
-    config_drive: "{{ {'hostname': inventory_hostname, 'uuid': '5f0c2a9e-1f53-4d1b-9c3b-2f0f3d1f6a10'} | rackwright.baremetal.config_drive }}"
     wait: true
     timeout: 7200
 """
@@ -358,8 +354,8 @@ def main():
     """Write the image, or join the process that does."""
     module = AnsibleModule(
         argument_spec=dict(
-            disk_options(root_device_required=True),
-            url={"type": "str", "required": True},
+            disk_options(),
+            url={"type": "str"},
             digest={"type": "str", "required": True},
             manifest_digest={"type": "str"},
             partitions={"type": "dict", "options": PARTITION_OPTIONS},
@@ -370,6 +366,7 @@ def main():
             state={"type": "str", "choices": ["present"], "default": "present"},
         ),
         supports_check_mode=True,
+        required_by={"url": "root_device"},
     )
     try:
         result = present(module.params, guarded(module.params), check_mode=module.check_mode)

@@ -153,7 +153,7 @@ def main():
     """Change the boot records."""
     module = AnsibleModule(
         argument_spec=dict(
-            disk_options(root_device_required=False),
+            disk_options(),
             state={"type": "str", "choices": ["present", "absent"], "default": "present"},
             label={"type": "str", "default": "rackwright"},
         ),

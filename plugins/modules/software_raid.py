@@ -163,7 +163,7 @@ from ..module_utils._errors import BaremetalError
 
 def main():
     """Make or remove the software RAID."""
-    options = disk_options(root_device_required=False)
+    options = disk_options()
     # The disks are named in the target configuration.
     del options["root_device"]
     module = AnsibleModule(

@@ -20,7 +20,7 @@ INTERLOCK_OPTIONS = {
 }
 
 
-def disk_options(*, root_device_required):
+def disk_options():
     """Return the argument specification of a module that changes a disk of the machine."""
     return dict(
         CONNECT_TIMEOUT,
@@ -30,7 +30,7 @@ def disk_options(*, root_device_required):
             "options": INTERLOCK_OPTIONS,
             "required_one_of": [("system_uuid", "serial")],
         },
-        root_device={"type": "dict", "required": root_device_required},
+        root_device={"type": "dict"},
     )
 
 

@@ -22,6 +22,8 @@ from ._registry_access import existing_registry, refuse_other_runs
 
 STAGE = "BMC connection"
 AUTO = "auto"
+# What ``once_for_all`` keeps them by.
+_BMCS = "BMCs"
 
 # What every door to a BMC takes.
 OPTIONS = {**NODE, **BMC, **REGISTRY}
@@ -59,7 +61,12 @@ def fill_connection(call):
 
 def fill_connection_for_change(call):
     """As ``fill_connection``, for doors that change the machine: not while another run works on it."""
-    refuse_other_runs(call)
+    def bmcs(connection, names):
+        from .._registry import nodes  # see _registry_access.py
+
+        call.know(_BMCS, nodes.read_bmcs(connection, names))
+
+    refuse_other_runs(call, also=bmcs)
     return fill_connection(call)
 
 
@@ -132,7 +139,7 @@ def _known(call, engine):
     """What the registry has of the node's BMC, or None."""
     from .._registry import nodes
 
-    return call.once("BMC", lambda: call.once_for_all("BMCs", lambda names: nodes.bmcs(engine, names)).get(call.node))
+    return call.once("BMC", lambda: call.once_for_all(_BMCS, lambda names: nodes.bmcs(engine, names)).get(call.node))
 
 
 def settled_driver(call):

@@ -50,6 +50,17 @@ def declaration(call):
             connection.rollback()
 
 
+def record_too(call):
+    """For ``refuse_other_runs``: what ``record`` gives is read as well."""
+    from .._registry import nodes
+
+    def read(connection, names):
+        node = nodes.read(connection, call.node)
+        if node:
+            call.once("record", lambda: node)
+    return read
+
+
 def record(call):
     """The record of the node as it was when the task first asked; each look would open a connection of its own.
 
@@ -76,11 +87,13 @@ def warm_up():
             _refusals(connection, [name], {"run_id": ""})
 
 
-def refuse_other_runs(call):
+def refuse_other_runs(call, also=None):
     """Refuse to change a machine on which another run works, or which was taken from this run; for doors that change one without a verb.
 
     Without a registry nothing is known of other runs.
 
+    :param also: function of a connection and a list of node names, for what the task asks the registry next: another transaction would cost more
+        than the question.
     :raises BaremetalError: naming who holds the node, or what became of it.
     """
     if not call.registry_url or call.check_mode:
@@ -91,6 +104,8 @@ def refuse_other_runs(call):
     if engine is not None:
         def refusals(names):
             with engine.begin() as connection:
+                if also:
+                    also(connection, names)
                 return _refusals(connection, names, call.controller)
 
         refusal = call.once_for_all("other runs", refusals).get(call.node)

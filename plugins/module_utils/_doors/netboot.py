@@ -14,12 +14,12 @@ from .._errors import BaremetalError
 from ._bmc_access import AUTO, fill_connection_for_change, open_bmc, settled_driver
 from ._boot_node import fill_boot_port
 from ._options import ANSWER, NODE, REGISTRY
-from ._registry_access import record, refuse_other_runs
+from ._registry_access import record, record_too, refuse_other_runs
 
 
 def before(call):
     """Fill in the MAC address and the address that the registry has, unless another run works on the node; settle how it boots."""
-    refuse_other_runs(call)
+    refuse_other_runs(call, also=record_too(call))
     present = call.params["state"] == "present"
     filled = fill_boot_port(call, ("mac", "address") if present else ("mac",))
     return {**filled, "boot_interfaces": _settle(call)} if present else filled

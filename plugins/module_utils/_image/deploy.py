@@ -56,7 +56,7 @@ class DiskTools(t.NamedTuple):
 def present(options, tools, check_mode=False, job=None):
     """Make the root disk of this machine carry an image.
 
-    :param options: dict with url, digest, manifest_digest (None for a raw image), root_device, interlock, partitions (None for a whole disk),
+    :param options: dict with url (None to join work that has begun), digest, manifest_digest (None for a raw image), root_device, interlock, partitions (None for a whole disk),
         config_drive, pin_datasource, wait and timeout.
     :param tools: a :class:`DiskTools`.
     :param check_mode: look at everything, write nothing.
@@ -71,7 +71,11 @@ def present(options, tools, check_mode=False, job=None):
     job = job or Job()
     status = job.status()
     started = False
-    if not status or status["identity"] != identity or status["told"]:
+    same = status and status["identity"] == identity
+    if options["url"] is None and not same:
+        raise BaremetalError("no work has begun that writes the image", stage="write the image", seen=f"the last work: {status and status['identity']}",
+                             cure="the machine may have been booted anew meanwhile; run the same command again")
+    if options["url"] and (not same or status["told"]):
         # A new job: everything that can be found wrong without writing is found before it starts.
         image = _image(options)
         disk = tools.find_disk(options["root_device"])

@@ -77,27 +77,38 @@ def _detach(keep):
 
 
 def _beat(url, controller):
-    engine = None
+    connection = None
     while is_running(controller["pid"], controller["start_time"]):
         try:
-            engine = engine or open_registry(url, create=False)
-            if engine is None:
-                return
-            with engine.begin() as connection:
+            if connection is None:
+                engine = open_registry(url, create=False)
+                if engine is None:
+                    return
+                # It stays open between the beats: whoever closes the last one on a SQLite file moves its log into the file,
+                # and that would be nearly every task of the run.
+                connection = engine.connect()
+            with connection.begin():
                 _write(connection, controller, database_now(connection))
         except (BaremetalError, SQLAlchemyError):
             # A registry that is away for a moment may be back for the next beat; nobody reads what is printed here.
-            engine = None
+            connection = _close(connection)
         for tick in range(INTERVAL):
             if not is_running(controller["pid"], controller["start_time"]):
                 break
             time.sleep(1)
     # The run may have been killed. Other hosts need not wait until its last beat is old.
+    _close(connection)
     with contextlib.suppress(BaremetalError, SQLAlchemyError):
-        engine = engine or open_registry(url, create=False)
+        engine = open_registry(url, create=False)
         if engine is not None:
             with engine.begin() as connection:
                 _write(connection, controller, LAST)
+
+
+def _close(connection):
+    if connection is not None:
+        with contextlib.suppress(BaremetalError, SQLAlchemyError):
+            connection.close()
 
 
 def _write(connection, controller, moment):

@@ -122,8 +122,13 @@ def _answer(module, arguments, state, disk):
         return {"changed": True, "arrays": [], "removed": []}
     if module == "disk_image":
         # Half of it is on the disk before anybody waits, as on a real machine.
-        drive = arguments["config_drive"]
-        disk.write({"image_digest": arguments["digest"], "config_drive": drive, "whole": bool(arguments["wait"])})
+        if arguments.get("url"):
+            content = {"image_digest": arguments["digest"], "config_drive": arguments["config_drive"]}
+        elif disk.read().get("image_digest") == arguments["digest"]:
+            content = disk.read()
+        else:
+            return {"failed": True, "msg": f"disk_image: no work to join. Seen: {disk.read()}"}
+        disk.write({**content, "whole": bool(arguments["wait"])})
         return {"changed": True, "digest": arguments["digest"], "job": {"state": "done" if arguments["wait"] else "running"}}
     if module == "efi_boot":
         return {"changed": True, "boot_mode": "uefi"}

@@ -202,12 +202,22 @@ def test_mbr_on_a_disk_of_more_than_2_tib(call, disks, machine, root, server, tm
         assert file.read(15 * MIB) == raw.read_bytes()[MIB:]
 
 
+def test_nothing_to_join(call, disks):
+    with pytest.raises(BaremetalError, match="no work has begun"):
+        call(url=None, root_device=None)
+    call()
+    with pytest.raises(BaremetalError, match="no work has begun"):
+        call(url=None, root_device=None, digest="sha256:" + "0" * 64)
+    assert disks[1].content() == PATTERN * OTHER_SIZE
+
+
 def test_start_then_join(call, disks, record):
     started = call(wait=False)
     assert started["changed"] is True
     assert started["job"]["state"] in ("running", "finished")
     assert call(wait=False)["changed"] is False
-    joined = call()
+    joined = call(url=None, root_device=None)
+    assert joined == call()
     assert joined["changed"] is False
     assert joined["job"]["state"] == "finished"
     assert disks[0].content()[MIB:IMAGE_SIZE - MIB] == record["raw"][MIB:IMAGE_SIZE - MIB]
