@@ -81,14 +81,6 @@ class Work(t.NamedTuple):
         """Bytes of its ranges."""
         return sum(part.last - part.first + 1 for part in self.ranges) * blockmap.BLOCK_SIZE
 
-    def gaps(self):
-        """Small holes that are written together with their neighbours, as (start, end)."""
-        position = None
-        for start, end, dummy in self.spans():
-            if position is not None and start - position <= _BRIDGE:
-                yield position, start
-            position = end
-
     def runs(self):
         """What is written of it, as (start, end) in bytes from its start: its ranges with small holes bridged."""
         runs = []
@@ -197,24 +189,3 @@ def seek_table(image):
                              seen=f"{len(frames)} frames, not {count}", cure=seekable.PUBLISH_AGAIN)
     return frames, table
 
-
-def unpack(item, data, buffer):
-    """Make the content of a frame out of what was fetched, and prove it.
-
-    :param item: the :class:`Work`.
-    :param data: the compressed frame.
-    :param buffer: writable memoryview of a frame's size; what lies between the ranges of a run, and up to
-        the end of the block behind the last, becomes zero.
-    :raises BaremetalError: when it is not what was published.
-    """
-    seekable.decompress(data, buffer[:item.raw_size])
-    filled = 0
-    for start, end, digest in item.spans():
-        if hashlib.sha256(buffer[start:end]).hexdigest() != digest:
-            raise BaremetalError("a part of the image is not what was published", stage="verify the image",
-                                 seen=f"a wrong checksum for the {end - start} bytes at {item.start + start}", cure=seekable.PUBLISH_AGAIN)
-        # What lies between ranges was not verified: it is zero because it is made so here.
-        buffer[filled:start] = bytes(start - filled)
-        filled = end
-    padded = -(-filled // blockmap.BLOCK_SIZE) * blockmap.BLOCK_SIZE
-    buffer[filled:padded] = bytes(padded - filled)

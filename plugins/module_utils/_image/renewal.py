@@ -15,7 +15,7 @@ import threading
 
 from . import blockmap, seekable
 from .._errors import BaremetalError
-from .publication import DISK, seek_table, unpack
+from .publication import DISK, seek_table
 from .stream import Stream
 from .target import EDGE, aligned, open_target
 
@@ -88,26 +88,46 @@ class Renewal:
         except OSError:
             # A disk may well take a write where it cannot be read; and if it does not, it will tell.
             known = False
+        stale = [part for part in self._parts(item, runs) if not (known and _holds(old, *part))]
+        if any(digest for start, end, digest in stale):
+            seekable.decompress(self._fetch(item.number), new[:item.raw_size])
+        spans = []
+        for start, end, digest in stale:
+            if digest is None:
+                new[start:end] = bytes(end - start)
+            elif not _holds(new, start, end, digest):
+                raise BaremetalError("a part of the image is not what was published", stage="verify the image",
+                                     seen=f"a wrong checksum for the {end - start} bytes at {item.start + start}", cure=seekable.PUBLISH_AGAIN)
+            _extend(spans, _changed(old, new, start, end) if known else [(start, end)])
+            # What is in here now was proved to be on the disk, or just now.
+            old[start:end] = new[start:end]
         written = 0
-        if known and self._same(item, old):
-            new = old
-        else:
-            unpack(item, self._fetch(item.number), new)
-            for start, end in runs:
-                for first, last in _changed(old, new, start, end) if known else [(start, end)]:
-                    self._target.write(new[first:last], item.start + first)
-                    written += last - first
+        for start, end in spans:
+            # Only where the image ends inside a sector this changes anything.
+            start, end = start - start % self._target.sector, self._target.whole(end)
+            self._target.write(old[start:end], item.start + start)
+            written += end - start
         for start, end in runs:
             # The ends are put back whole.
-            self._target.keep(new[start:end], item.start + start)
+            self._target.keep(old[start:end], item.start + start)
         self._target.leave(max(0, item.mapped_size - written))
         crew.add(item.mapped_size)
 
-    def _same(self, item, old):
-        gaps = list(item.gaps())
-        gaps.append((item.raw_size, self._target.whole(item.raw_size)))
-        return all(not old[start:end].tobytes().strip(b"\0") for start, end in gaps) \
-            and all(hashlib.sha256(old[start:end]).hexdigest() == digest for start, end, digest in item.spans())
+    @staticmethod
+    def _parts(item, runs):
+        """What the runs of a frame consist of, as (start, end, digest); the digest of what must be zero is None."""
+        spans = list(item.spans())
+        for first, last in runs:
+            position = first
+            for start, end, digest in spans:
+                if first <= start < last:
+                    if position < start:
+                        yield position, start, None
+                    yield start, end, digest
+                    position = end
+            # Behind the end of the image, up to a whole sector.
+            if position < last:
+                yield position, last, None
 
     def _fetch(self, number):
         """The compressed frame of a number, by a request of its own."""
@@ -127,15 +147,26 @@ class Renewal:
         return data
 
 
+def _holds(buffer, start, end, digest):
+    """Whether a part of a frame is what it must be."""
+    if digest is None:
+        return not buffer[start:end].tobytes().strip(b"\0")
+    return hashlib.sha256(buffer[start:end]).hexdigest() == digest
+
+
 def _changed(old, new, start, end):
     """Spans of whole blocks that differ, as (start, end) between ``start`` and ``end``."""
     before, after = old[start:end].tobytes(), new[start:end].tobytes()
-    spans = []
     for position in range(0, end - start, blockmap.BLOCK_SIZE):
         behind = min(position + blockmap.BLOCK_SIZE, end - start)
         if before[position:behind] != after[position:behind]:
-            if spans and spans[-1][1] == start + position:
-                spans[-1] = spans[-1][0], start + behind
-            else:
-                spans.append((start + position, start + behind))
-    return spans
+            yield start + position, start + behind
+
+
+def _extend(spans, more):
+    """Add spans that follow, those that touch as one."""
+    for start, end in more:
+        if spans and spans[-1][1] == start:
+            spans[-1] = spans[-1][0], end
+        else:
+            spans.append((start, end))

@@ -9,6 +9,7 @@ Private to the collection; may change at any time.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import mmap
@@ -35,8 +36,12 @@ _WRITE_PIECE = 4 * 1024 * 1024
 
 def aligned(size):
     """Zeroed memory that direct writes can be made from, as a memoryview of ``size`` bytes."""
-    # An anonymous mapping begins at a page.
-    return memoryview(mmap.mmap(-1, size))
+    # An anonymous mapping begins at a page. Only a private one can have huge pages, of which the kernel has a thousandth to look up for each
+    # direct write; it may have none.
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with contextlib.suppress(OSError):
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return memoryview(memory)
 
 
 class Target:

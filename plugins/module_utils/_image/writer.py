@@ -10,7 +10,9 @@ Private to the collection; may change at any time.
 from __future__ import annotations
 
 import hashlib
+import queue
 import time
+from functools import partial
 
 from . import seekable
 from .._errors import BaremetalError
@@ -18,7 +20,7 @@ from .crew import Crew
 from .publication import DISK, holes, plan, seek_table
 from .renewal import Renewal
 from .stream import Stream
-from .target import open_target
+from .target import aligned, open_target
 
 
 def check_fit(image, size, sector, device):
@@ -146,14 +148,20 @@ def _fetch(image, target, work, crew):
         if stream.size not in (None, manifest["compressed_size"]):
             raise BaremetalError("the published image has another size than its manifest says", stage="fetch the image",
                                  seen=f"{stream.size} bytes where {manifest['compressed_size']} belong", cure=seekable.PUBLISH_AGAIN)
-        for item, frame in zip(work, frames):
-            data = bytearray(frame.compressed)
-            if stream.readinto(data) != len(data):
+        size = max(frame.compressed for frame in frames)
+        spare = queue.SimpleQueue()
+        for item, length in _portions(work, frames, size):
+            # As many as frames that wait or are unpacked; fresh memory for each would cost more than reading into it.
+            memory = aligned(size) if spare.empty() else spare.get()
+            data = memory[:length]
+            if stream.readinto(data) != length:
                 raise BaremetalError("the published image is cut off", stage="fetch the image",
                                      seen=f"it ends after {stream.position} bytes", cure=seekable.PUBLISH_AGAIN)
             digest.update(data)
-            if item.ranges:
-                crew.submit(_write_frame, target, crew, item, data)
+            if item:
+                crew.submit(_write_frame, target, crew, item, data, partial(spare.put, memory))
+            else:
+                spare.put(memory)
             if crew.failed:
                 return
     digest.update(table)
@@ -163,9 +171,28 @@ def _fetch(image, target, work, crew):
                              cure=seekable.PUBLISH_AGAIN)
 
 
-def _write_frame(target, crew, item, data):
+def _portions(work, frames, size):
+    """What is read at once, as (work, bytes): a frame, or any number of frames without data, for which there is no work.
+
+    :param size: bytes at most.
+    """
+    idle = 0
+    for item, frame in zip(work, frames):
+        if idle and (item.ranges or idle + frame.compressed > size):
+            yield None, idle
+            idle = 0
+        if item.ranges:
+            yield item, frame.compressed
+        else:
+            idle += frame.compressed
+    if idle:
+        yield None, idle
+
+
+def _write_frame(target, crew, item, data, done):
     buffer = crew.buffer("new")
     seekable.decompress(data, buffer[:item.raw_size])
+    done()
     # Behind the end of the image, up to a whole sector.
     buffer[item.raw_size:] = bytes(len(buffer) - item.raw_size)
     for start, end in item.runs():
