@@ -14,6 +14,8 @@ PACKAGES := bmap-tools cpio curl dbus dnsmasq-base dosfstools e2fsprogs efibootm
   qemu-utils shellcheck udev udhcpc xorriso zstd
 # Apart from the others: the demo does not need them, and some start servers.
 TEST_PACKAGES := busybox cryptsetup-bin dmsetup kmod mdadm nvme-cli postgresql
+# What puts QEMU's block layer under a block device without a machine around it.
+BENCH_PACKAGES := libnbd-bin
 # What podman needs to run a container with a published port; without its recommendations it comes without a network.
 MOLECULE_PACKAGES := iptables netavark podman runc
 
@@ -67,7 +69,7 @@ molecule: collection
 
 # All benchmarks, or one: make bench BENCH=deploy
 bench: collection
-	@$(call install,$(TEST_PACKAGES))
+	@$(call install,$(TEST_PACKAGES) $(BENCH_PACKAGES))
 	set -e; for bench in $(or $(BENCH),$(basename $(notdir $(wildcard benchmarks/*.py)))); do \
 	  $(VENV)/bin/python benchmarks/$$bench.py; done
 

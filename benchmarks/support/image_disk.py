@@ -132,8 +132,14 @@ class LoopDisk:
     :ivar device: its path.
     """
 
+    name = "loop device"
+
     def __init__(self, path, size):
         subprocess.run(["fallocate", "-l", str(size), path], check=True)
+        self._path = path
+        self._attach(path)
+
+    def _attach(self, path):
         self.device = subprocess.run(["losetup", "--find", "--show", "--direct-io=on", path], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
     def clear(self):
@@ -154,5 +160,52 @@ class LoopDisk:
             raise RuntimeError("the disk does not hold the image that was written last")
 
     def remove(self):
-        """Detach it."""
+        """Detach it, and make room."""
         subprocess.run(["losetup", "--detach", self.device], check=True)
+        self._path.unlink()
+
+
+class RackDisk(LoopDisk):
+    """A disk as the machines of the virtual rack have: a raw file with QEMU's block layer in between, and the same options.
+
+    There is no machine around it, because one without KVM would have its processor measured: QEMU serves the disk by NBD, and FUSE makes it the
+    file of a loop device.
+    """
+
+    name = "virtual rack's disk"
+
+    def __init__(self, path, size):
+        with open(path, "xb") as file:
+            file.truncate(size)
+        self._path, self._place, socket_path = path, path.with_name(f"{path.name}.fuse"), path.with_name(f"{path.name}.socket")
+        self._place.touch()
+        self._processes = [subprocess.Popen([
+            "qemu-nbd", "--format=raw", "--cache=unsafe", "--discard=unmap", "--persistent", "--shared=0", f"--socket={socket_path}", path])]
+        try:
+            self._await(socket_path.exists)
+            self._processes.append(subprocess.Popen(["nbdfuse", self._place, f"nbd+unix:///?socket={socket_path}"]))
+            self._await(lambda: self._place.stat().st_size == size)
+            self._attach(self._place)
+        except BaseException:
+            self._stop()
+            raise
+
+    @staticmethod
+    def _await(happened):
+        for dummy in range(100):
+            if happened():
+                return
+            time.sleep(0.1)
+        raise RuntimeError("QEMU does not hand the disk out")
+
+    def _stop(self):
+        for process in reversed(self._processes):
+            process.terminate()
+            process.wait()
+
+    def remove(self):
+        """Detach it, and end what it is made of."""
+        try:
+            super().remove()
+        finally:
+            self._stop()

@@ -54,22 +54,22 @@ def limit(mapped, disk, reading=False):
     return _timed("dd", "if=/dev/zero", f"of={disk.device}", "bs=4M", f"count={mapped}", "iflag=count_bytes", "oflag=direct", "conv=fdatasync")
 
 
-def others(work, raw, published, disk):
+def others(work, raw, published):
     """The other ways.
 
     :param raw: the raw image.
     :param published: directory of its published form, which bmaptool reads.
-    :returns: {name: function that writes the image and returns seconds}.
+    :returns: {name: function that takes a disk, writes the image and returns seconds}.
     """
     plain, packed = work / "plain.qcow2", work / "packed.qcow2"
     subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, plain], check=True)
     subprocess.run(["qemu-img", "convert", "-c", "-f", "raw", "-O", "qcow2", raw, packed], check=True)
     convert = ("qemu-img", "convert", "-f", "qcow2", "-O", "host_device")
     return {
-        "dd of the raw file": lambda: _timed("dd", f"if={raw}", f"of={disk.device}", "bs=4M", "oflag=direct", "conv=fdatasync"),
-        "qemu-img convert of compressed qcow2": lambda: _timed(*convert, "-t", "directsync", "-S", "0", "-W", packed, disk.device),
-        "qemu-img convert of uncompressed qcow2": lambda: _timed(*convert, "-t", "none", "-W", plain, disk.device),
-        "bmaptool copy": lambda: _timed("bmaptool", "copy", "--bmap", published / publish.MAP, published / publish.DISK, disk.device),
+        "dd of the raw file": lambda disk: _timed("dd", f"if={raw}", f"of={disk.device}", "bs=4M", "oflag=direct", "conv=fdatasync"),
+        "qemu-img convert of compressed qcow2": lambda disk: _timed(*convert, "-t", "directsync", "-S", "0", "-W", packed, disk.device),
+        "qemu-img convert of uncompressed qcow2": lambda disk: _timed(*convert, "-t", "none", "-W", plain, disk.device),
+        "bmaptool copy": lambda disk: _timed("bmaptool", "copy", "--bmap", published / publish.MAP, published / publish.DISK, disk.device),
     }
 
 
@@ -79,9 +79,8 @@ class Ours:
     :ivar one_frame: bytes of the image that was published first as ``zstd`` packs it by itself.
     """
 
-    def __init__(self, server, disk):
+    def __init__(self, server):
         self._server = server
-        self._disk = disk
         self.one_frame = None
 
     def publish(self, name, raw):
@@ -107,13 +106,13 @@ class Ours:
             figure("published file", record["manifest"]["compressed_size"] / MIB, "MiB"),
         ]
 
-    def write(self, record):
+    def write(self, record, disk):
         """Write a published image.
 
-        :returns: what the writer told, with wall (seconds), memory (bytes) and wire (bytes that the server sent).
+        :returns: what the writer told, with wall and cpu (seconds), memory (bytes) and wire (bytes that the server sent).
         """
         self._server.sent()
         done = subprocess.run(
-            [sys.executable, "-c", _WRITER, self._server.url + record["path"], record["digest"], record["manifest_digest"], self._disk.device],
+            [sys.executable, "-c", _WRITER, self._server.url + record["path"], record["digest"], record["manifest_digest"], disk.device],
             check=True, stdout=subprocess.PIPE, text=True, env=dict(os.environ, PYTHONPATH=str(COLLECTIONS)))
         return dict(json.loads(done.stdout), wire=self._server.sent())
