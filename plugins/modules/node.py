@@ -57,8 +57,9 @@ options:
         C(tls_min_version), C(cipher_suite), C(privilege_level), C(bridge_channel), C(bridge_address).
       - C(password) is a reference, a dictionary with one of the keys C(env), C(file) and C(vault), or clear text that is
         encrypted with the vault secret of the run.
-      - C(ports) is a list of dictionaries with the keys C(address) (MAC), C(pxe_enabled) and C(name). The node boots from the first one that
-        is enabled.
+      - C(ports) is a list of dictionaries with the keys C(address) (MAC), C(pxe_enabled), C(name) and C(local_link_connection). The node boots from the
+        first one that is enabled. C(local_link_connection) tells the switch port that it is wired to, with C(port_id) and one of C(switch_info) and
+        C(switch_id).
       - C(root_device) holds root device hints, for example the C(serial) of the disk that the system goes to, or the C(volume_name) of software RAID.
         A hint that is not understood is an error, and so is a kernel name (C(name)) unless C(force_name=true) stands beside it.
       - With O(state=absent) only C(name) matters.

@@ -84,7 +84,8 @@ options:
         C(members) (a list of ports), C(miimon) and C(xmit_hash_policy). C(mtu) is the largest that its networks have, if not given.
       - C(networks) of a link is a list of names of networks, or of dictionaries with C(network) and any of C(address) (the one that it is to be),
         C(tagged) (by default, whether the network has a VLAN) and C(gateway) (V(false) for no default route through it).
-      - The network of the address that the node boots with must be among them, because the new system is proved there.
+      - The network of the address that the node boots with must be among them, because the new system is proved there, unless the step
+        C(deploy.switch_to_tenant_network) takes the node out of it. Then it is proved at the first address of the layout.
     type: list
     elements: dict
     default: []
@@ -357,6 +358,11 @@ config_drive:
         of the image in it, and C(network_data) where that follows from O(network_layout). What may be secret is not returned. Empty for a drive
         that is ready.
       type: dict
+proof_address:
+  description: The address at which the new system is proved.
+  type: str
+  returned: with O(verb=deploy) and O(verb=rebuild)
+  sample: 192.0.2.11
 network_data:
   description: What follows from O(network_layout), in OpenStack's format; empty without one.
   type: dict

@@ -65,6 +65,7 @@ NAMES = (
     "registry_restore",
     "secure_boot",
     "sensors_info",
+    "switch_port_info",
     "virtual_media",
 )
 

@@ -85,6 +85,16 @@ def check(layout, node):
             raise _wrong(node, f"has two links with the {what} {', '.join(twice)}", f"links {', '.join(names)}", "give each its own")
 
 
+def members(layout, node):
+    """The ports of the node that each link consists of.
+
+    :param layout: one that ``check`` has passed.
+    :returns: dict of lists of MAC addresses by name of the link.
+    :raises BaremetalError: for a port that the node does not have.
+    """
+    return {link["name"]: [_port(member, node)["address"] for member in _members(link)] for link in layout}
+
+
 def attachments(layout):
     """What each link is attached to, in the order of the layout.
 

@@ -11,11 +11,13 @@ from .._errors import BaremetalError
 from .._registry import addresses, nodes
 
 
-def network_data(connection, node, layout):
+def network_data(connection, node, layout, *, leaves):
     """Give a node the addresses that a layout asks for, and tell the network_data that follows, inside a transaction of the caller.
 
     :param node: record of the node, of which the transaction has taken hold.
     :param layout: list of links, see ``network_layout.SCHEMA``.
+    :param leaves: whether the switches take the node out of the provisioning network, so that it need not be in the layout.
+    :returns: (network_data, address at which the new system is proved).
     :raises BaremetalError: when the layout is not understood, an address cannot be given, or the node could not be reached afterwards.
     """
     network_layout.check(layout, node)
@@ -25,20 +27,21 @@ def network_data(connection, node, layout):
         # What it boots with from now on, for the next one.
         node = {**node, "address": address} if network["type"] == "provisioning" else node
         attached.append({**one, "address": address, "network": network})
-    if node["address"] not in [one["address"] for one in attached]:
+    given = [one["address"] for one in attached]
+    if node["address"] not in given and not (leaves and given):
         raise BaremetalError(f"the network layout leaves out {node['address'] or 'an address of a provisioning network'}, at which the new system is proved",
                              node=node["name"], stage=network_layout.STAGE, seen=f"networks {', '.join(one['network']['name'] for one in attached) or 'none'}",
                              cure="attach the network of the node's address to one of the links; networks.yml declares it, with type provisioning")
-    return network_layout.render(layout, node, attached)
+    return network_layout.render(layout, node, attached), node["address"] if node["address"] in given else given[0]
 
 
-def in_transaction(engine, name, layout, *, foresee):
+def in_transaction(engine, name, layout, *, leaves, foresee):
     """The same, in a transaction of its own.
 
     :param foresee: whether nothing is given, and what would be is told.
     """
     with engine.begin() as connection:
-        data = network_data(connection, nodes.read(connection, name, for_update=True), layout)
+        found = network_data(connection, nodes.read(connection, name, for_update=True), layout, leaves=leaves)
         if foresee:
             connection.rollback()
-    return data
+    return found

@@ -18,7 +18,7 @@ from .._errors import BaremetalError
 from .._lifecycle import heartbeat, inspection_rules, steps, transitions
 from .._lifecycle.builtin_steps import BUILT_IN, TASKS
 from .._registry import images, inspections
-from . import _inspection, _network_layout
+from . import _inspection, _network_layout, _switch_ports
 from ._options import ANSWER, NODE, REGISTRY
 from ._partitions import plan_partitions
 from ._registry_access import existing_registry, record
@@ -258,13 +258,18 @@ def _write(call, engine, verb, image, kept):
     if parts:
         instance["partitions"] = parts
     layout = call.params["network_layout"]
-    network_data = _network_layout.in_transaction(engine, call.node, layout, foresee=True) if layout else {}
+    leaves = _switch_ports.check(engine, node, plan, layout)
+    network_data, address = {}, node["address"]
+    if layout:
+        network_data, address = _network_layout.in_transaction(engine, call.node, layout, leaves=leaves, foresee=True)
     # Outside the transaction that follows: it may come from a server.
     drive = _config_drive(call, verb, node, instance, network_data)
 
     def prepare(connection, node):
+        nonlocal address
         if layout:
-            network_data.update(_network_layout.network_data(connection, node, layout))
+            data, address = _network_layout.network_data(connection, node, layout, leaves=leaves)
+            network_data.update(data)
 
     # With another image it is not the work any more that came to a stand.
     same = (node["instance"] or {}).get("image_digest") == image["digest"]
@@ -272,11 +277,12 @@ def _write(call, engine, verb, image, kept):
     if "begin" in moved:
         instance = node["instance"]
         if layout:
-            network_data = _network_layout.in_transaction(engine, call.node, layout, foresee=call.check_mode)
+            network_data, address = _network_layout.in_transaction(engine, call.node, layout, leaves=leaves, foresee=call.check_mode)
         drive = _config_drive(call, verb, node, instance, network_data)
     if drive and network_data:
         drive["data"]["network_data"] = network_data
-    result = {**_result(call, moved, instance), "image": image, "stages": steps.stages(moved["steps"]), "config_drive": drive, "network_data": network_data}
+    result = {**_result(call, moved, instance), "image": image, "stages": steps.stages(moved["steps"]), "config_drive": drive, "network_data": network_data,
+              "proof_address": address}
     if parts:
         result["diff"]["after"]["partitions"] = parts
     return result

@@ -13,6 +13,11 @@ from __future__ import annotations
 _ROLE = "rackwright.baremetal.steps"
 _EVERYWHERE = ["clean", "deploy", "service"]
 
+# They delegate tasks to switches.
+SWITCH_PORT_ROLE = "rackwright.baremetal.switch_port"
+ADD_PROVISIONING_NETWORK = "network.add_provisioning_network"
+SWITCH_TO_TENANT_NETWORK = "deploy.switch_to_tenant_network"
+
 
 def _out_of_band(name, verbs, options=None, *, reboots=False):
     return {"name": name, "role": _ROLE, "tasks_from": name.replace(".", "_"), "verbs": verbs, "in_band": False, "reboot_requested": reboots,
@@ -21,6 +26,10 @@ def _out_of_band(name, verbs, options=None, *, reboots=False):
 
 def _erase(name, priority):
     return {"name": f"deploy.{name}", "role": "rackwright.baremetal.clean", "tasks_from": name, "verbs": ["clean"], "priority": priority, "abortable": True}
+
+
+def _switch_port(name, verbs):
+    return {"name": name, "role": SWITCH_PORT_ROLE, "tasks_from": name.partition(".")[2], "verbs": verbs, "in_band": False, "reboot_requested": True}
 
 
 BUILT_IN = (
@@ -38,6 +47,8 @@ BUILT_IN = (
     _out_of_band("management.reset_bmc", _EVERYWHERE, {"kind": {"type": "str", "default": "graceful", "choices": ["graceful", "forced"]}}),
     _out_of_band("management.reset_secure_boot_keys_to_default", _EVERYWHERE),
     _out_of_band("management.clear_secure_boot_keys", _EVERYWHERE),
+    _switch_port(ADD_PROVISIONING_NETWORK, _EVERYWHERE),
+    _switch_port(SWITCH_TO_TENANT_NETWORK, ["deploy", "service"]),
 )
 
 # What the RAID steps are for software RAID. Ironic tells the two kinds apart by the node's raid_interface and by the controller of the logical disks.

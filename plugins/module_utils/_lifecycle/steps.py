@@ -16,7 +16,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import DEFAULT_TYPE_VALIDATORS
 
 from .._errors import BaremetalError
-from .builtin_steps import for_arguments
+from .builtin_steps import ADD_PROVISIONING_NETWORK, SWITCH_PORT_ROLE, SWITCH_TO_TENANT_NETWORK, for_arguments
 
 VERBS = ("clean", "deploy", "service")
 
@@ -104,7 +104,7 @@ def manual(known, verb, requests):
     """
     if not requests:
         raise _refused(f"the verb {verb} was given no steps", cure=f"give steps or a runbook; the steps that there are: {_names(known, verb)}")
-    return [_planned(known, request, verb) for request in requests]
+    return _reachable([_planned(known, request, verb) for request in requests])
 
 
 def deploy(known, requests=None, templates=None, traits=()):
@@ -131,7 +131,19 @@ def deploy(known, requests=None, templates=None, traits=()):
         chosen[checked["step"]] = checked
     image = {"step": WRITE_IMAGE, "priority": _WRITE_IMAGE_PRIORITY, "role": None, "tasks_from": None, "args": {}, "in_band": True,
              "abortable": False, "reboot_requested": False}
-    return _ordered([image, *(_planned(known, request, "deploy") for request in chosen.values())])
+    return _reachable(_ordered([image, *(_planned(known, request, "deploy") for request in chosen.values())]))
+
+
+def _reachable(plan):
+    """Refuse a step in the ramdisk at a time at which the switches have the node in its tenant's networks, where no ramdisk boots."""
+    away = False
+    for step in plan:
+        if step["step"] in (ADD_PROVISIONING_NETWORK, SWITCH_TO_TENANT_NETWORK):
+            away = step["step"] == SWITCH_TO_TENANT_NETWORK
+        elif away and step["in_band"]:
+            raise _refused(f"the step {step['step']} needs the ramdisk, and comes after {SWITCH_TO_TENANT_NETWORK}",
+                           cure="have it run before; in a deploy, give it a higher priority")
+    return plan
 
 
 def _once(known, requests):
@@ -155,7 +167,7 @@ def ready(plan, begin=0):
 
     :param begin: number of the step to begin with, counted from 0; the ones before have been done.
     :returns: the steps that are left, each with ``number`` (counted from 0), ``of`` (how many there are in all), ``boot_ramdisk`` (whether the
-        ramdisk has to be booted for it) and ``kind``: hold, wait, power or role.
+        ramdisk has to be booted for it) and ``kind``: hold, wait, power, switch_port or role.
     """
     up = False
     left = []
@@ -187,7 +199,9 @@ def stages(left):
 def _kind(step):
     if step["step"] in ("hold", "wait"):
         return step["step"]
-    return "power" if step["step"] in _CONTROL else "role"
+    if step["step"] in _CONTROL:
+        return "power"
+    return "switch_port" if step["role"] == SWITCH_PORT_ROLE else "role"
 
 
 def runbook(runbooks, name, node):

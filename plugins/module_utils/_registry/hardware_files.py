@@ -136,7 +136,8 @@ def _from_node_list(listed, ports, left_out):
     found = {}
     for port in map(_plain, ports or []):
         found.setdefault(str(port.get("node_uuid")), []).append(
-            {"mac": port.get("address"), "pxe_enabled": port.get("pxe_enabled", port.get("pxe_boot_enabled")), "name": port.get("name")})
+            {"mac": port.get("address"), "pxe_enabled": port.get("pxe_enabled", port.get("pxe_boot_enabled")), "name": port.get("name"),
+             "local_link_connection": port.get("local_link_connection")})
     nodes = []
     for node in map(_plain, listed):
         own = {key: value for key, value in node.items() if key not in _STATE and value not in (None, {}, [], "")}
@@ -175,7 +176,8 @@ def _from_ironic(source, nics, left_out):
     properties.pop("root_device", None)
     node["properties"] = properties
     node["ports"] = [
-        {key: nic[other] for key, other in (("address", "mac"), ("pxe_enabled", "pxe_enabled"), ("name", "name")) if nic.get(other) is not None}
+        {**{key: nic[other] for key, other in (("address", "mac"), ("pxe_enabled", "pxe_enabled"), ("name", "name")) if nic.get(other) is not None},
+         **_wired(nic, left_out)}
         for nic in (nics if isinstance(nics, list) else []) if isinstance(nic, dict)
     ]
     address = source.get("provisioning_ipv4_address") or source.get("ipv4_address")
@@ -189,6 +191,15 @@ def _from_ironic(source, nics, left_out):
     if extra:
         node["extra"] = extra
     return node
+
+
+def _wired(nic, left_out):
+    """What a port of Ironic's says of the switch, as far as a port here can: Ironic also takes ports whose switch nobody knows."""
+    link = nic.get("local_link_connection")
+    link = {key: value for key, value in link.items() if value not in (None, "")} if isinstance(link, dict) else {}
+    left_out.update(f"local_link_connection.{key}" for key in link if key not in ("switch_id", "switch_info", "port_id"))
+    kept = {key: link[key] for key in ("switch_id", "switch_info", "port_id") if key in link}
+    return {"local_link_connection": kept} if "port_id" in kept and len(kept) > 1 else {}
 
 
 def _mapping(source, key, name):

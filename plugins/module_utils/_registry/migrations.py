@@ -133,8 +133,12 @@ def _networks(op):
     )
 
 
+def _switch_ports(op):
+    op.add_column("ports", sa.Column("local_link_connection", sa.JSON))
+
+
 # (version, migration), oldest first.
-MIGRATIONS = (("0001", _initial), ("0002", _lock_place), ("0003", _allocations), ("0004", _networks))
+MIGRATIONS = (("0001", _initial), ("0002", _lock_place), ("0003", _allocations), ("0004", _networks), ("0005", _switch_ports))
 
 # Any number that nothing else in the database locks by.
 _UPGRADE_LOCK = 0x7261636B

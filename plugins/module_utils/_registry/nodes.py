@@ -71,7 +71,9 @@ def _record(row, ports, lock, allocation, given):
     record.update({key: getattr(row, key) for key in _COLUMNS})
     record.update({key: row.details.get(key, default) for key, default in _DETAILS.items()})
     record.update(_with_inspected(record, row.details.get("inspected", {}), row.details.get("ruled", {})))
-    record["ports"] = [{"address": port.address, "pxe_enabled": port.pxe_enabled, "name": port.name} for port in ports]
+    record["ports"] = [
+        {"address": port.address, "pxe_enabled": port.pxe_enabled, "name": port.name,
+         **({"local_link_connection": port.local_link_connection} if port.local_link_connection else {})} for port in ports]
     record["boot_mac"] = next((port.address for port in ports if port.pxe_enabled), None)
     record.update({key: getattr(row, key) for key in _STATE_COLUMNS})
     record["allocation"] = {"name": allocation.name, "owner": allocation.owner} if allocation else None

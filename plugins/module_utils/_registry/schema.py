@@ -72,7 +72,17 @@ SCHEMA = {
                 "type": "object",
                 "additionalProperties": False,
                 "required": ["address"],
-                "properties": {"address": {"type": "string"}, "pxe_enabled": _BOOLEAN, "name": _TEXT},
+                "properties": {
+                    "address": {"type": "string"}, "pxe_enabled": _BOOLEAN, "name": _TEXT,
+                    # Ironic's words (doc/source/admin/multitenancy.rst); either key tells the switch.
+                    "local_link_connection": {
+                        "type": ["object", "null"],
+                        "additionalProperties": False,
+                        "required": ["port_id"],
+                        "anyOf": [{"required": ["switch_info"]}, {"required": ["switch_id"]}],
+                        "properties": {key: {"type": "string", "minLength": 1} for key in ("switch_id", "switch_info", "port_id")},
+                    },
+                },
             },
         },
         "address": _TEXT,
@@ -132,7 +142,9 @@ def normalise(record):
                              cure="correct the hardware file; the module rackwright.baremetal.node documents every key")
     node = _without_none(record)
     node["ports"] = [
-        {"address": _mac(port["address"], name), "pxe_enabled": port.get("pxe_enabled", True), "name": port.get("name")}
+        {"address": _mac(port["address"], name), "pxe_enabled": port.get("pxe_enabled", True), "name": port.get("name"),
+         # Where there is none, records are as short as they were.
+         **({"local_link_connection": port["local_link_connection"]} if port.get("local_link_connection") else {})}
         for port in node.get("ports", [])
     ]
     addresses = [port["address"] for port in node["ports"]]

@@ -50,6 +50,8 @@ if MetaData is not None:
         Column("position", Integer, nullable=False),
         Column("pxe_enabled", Boolean, nullable=False),
         Column("name", String(255)),
+        # Which port of which switch it is wired to.
+        Column("local_link_connection", JSON),
     )
     LOCKS = Table(
         "locks", METADATA,

@@ -38,7 +38,8 @@ def site(engine, monkeypatch):
         for number in (1, 2):
             node = schema.normalise({
                 "name": f"node{number}", "driver": "manual", "address": f"192.0.2.{number}", "serial": f"S{number}", "root_device": {"serial": "D1"},
-                "ports": [{"address": f"52:54:00:00:0{number}:0{port}", "name": f"eth{port}"} for port in range(2)]})
+                "ports": [{"address": f"52:54:00:00:0{number}:0{port}", "name": f"eth{port}", "pxe_enabled": not port,
+                           "local_link_connection": {"switch_info": "leaf1", "port_id": f"swp{number}{port}"}} for port in range(2)]})
             nodes.upsert(connection, node, None, same_credential=lambda old, new: True)
         connection.execute(update(NODES).values(provision_state="available"))
     return engine
@@ -51,6 +52,10 @@ def do(url, site):
         given = {"verb": "deploy", "image": "debian-12", "config_drive": DRIVE, "network_layout": LAYOUT, **params}
         return door.DOOR.run(Call(params={**defaults, "registry": url, **given}, node="node1", check_mode=check_mode, controller=RUN))
     return do
+
+
+def with_step(name):
+    return {**dict.fromkeys(door._STEPS), "requested": [{"step": name, "priority": 30}]}
 
 
 def given(engine):
@@ -98,6 +103,29 @@ def test_what_cannot_be_done_gives_nothing(site, do, params, said):
         with pytest.raises(BaremetalError, match=said):
             do(check_mode=check_mode, **params)
     assert nodes.list_nodes(site) == before
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_node_that_leaves_the_provisioning_network_is_proved_in_its_tenants(site, do):
+    away = {"steps": with_step("deploy.switch_to_tenant_network")}
+    layout = [{**LAYOUT[0], "networks": ["web", {"network": "db", "address": "203.0.113.5"}]}]
+    assert do(check_mode=True)["proof_address"] == "192.0.2.1"
+    done = do(network_layout=layout, **away)
+    assert done["proof_address"] == "198.51.100.1" == given(site)["web"]
+    assert [(stage["tasks"], [(step["step"], step["kind"]) for step in stage["steps"]]) for stage in done["stages"]] == [
+        ("image", []), ("steps", [("deploy.switch_to_tenant_network", "switch_port")])]
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(("step", "params", "said"), [
+    ("network.add_provisioning_network", {}, "network boot has no VLAN"),
+    ("deploy.switch_to_tenant_network", {"network_layout": []}, "nothing says which networks the node belongs into"),
+    ("deploy.switch_to_tenant_network", {"network_layout": [{"name": "a", "port": "eth0", "networks": ["boot"]}]}, "network boot has no VLAN"),
+])
+def test_switch_ports_are_looked_at_before_the_node_is_touched(site, do, step, params, said):
+    with pytest.raises(BaremetalError, match=said):
+        do(steps=with_step(step), **params)
+    assert nodes.get(site, "node1")["provision_state"] == "available" and given(site) == {}
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)

@@ -106,6 +106,22 @@ def test_steps_that_are_left(known):
     assert [step["kind"] for step in steps.ready(plan)] == ["role", "hold", "power", "role"]
 
 
+def test_no_step_in_the_ramdisk_while_the_switches_have_the_node_elsewhere():
+    known = steps.catalogue([*DEFINITIONS, *BUILT_IN])
+    there, back = {"step": "network.add_provisioning_network"}, {"step": "deploy.switch_to_tenant_network"}
+    erase = {"step": "burn_in", "args": {"minutes": 1}}
+    assert names(steps.manual(known, "service", [there, erase, back])) == [there["step"], "burn_in", back["step"]]
+    with pytest.raises(BaremetalError, match="step burn_in needs the ramdisk, and comes after deploy.switch_to_tenant_network"):
+        steps.manual(known, "service", [back, erase])
+    asked = [{**back, "priority": 30}, {"step": "label", "priority": 0}]
+    assert names(steps.deploy(known, asked)) == ["settings", "deploy.write_image", back["step"]]
+    with pytest.raises(BaremetalError, match="step label needs the ramdisk"):
+        steps.deploy(known, asked[:1])
+    with pytest.raises(BaremetalError, match="no step deploy.switch_to_tenant_network for the verb clean"):
+        steps.manual(known, "clean", [back])
+    assert [step["kind"] for step in steps.ready(steps.manual(known, "clean", [there]))] == ["switch_port"]
+
+
 def test_two_templates_for_one_step(known):
     templates = {"A": [{"step": "label", "priority": 1}], "B": [{"step": "label", "priority": 2}]}
     with pytest.raises(BaremetalError, match="templates A and B both set the step label"):

@@ -56,7 +56,8 @@ def test_list_of_ironic_with_its_ports():
             "resource_class": "small", "traits": ["CUSTOM_GPU"], "root_device": {"wwn": "0x5000c500"},
             "bmc": {"address": "https://198.51.100.21", "username": "operator", "password": {"env": "BMC_PASSWORD"}, "ca_file": "/etc/ssl/certs/bmc-ca.pem"},
             "properties": {"cpu_arch": "x86_64", "local_gb": "480", "capabilities": {"boot_mode": "uefi"}},
-            "ports": [{"address": "52:54:00:21:00:01", "pxe_enabled": False, "name": "eth0"},
+            "ports": [{"address": "52:54:00:21:00:01", "pxe_enabled": False, "name": "eth0",
+                       "local_link_connection": {"switch_id": "02:00:00:21:00:aa", "switch_info": "leaf1", "port_id": "Ethernet7"}},
                       {"address": "52:54:00:21:00:02", "pxe_enabled": True, "name": None}],
             "extra": {"asset": "A1", "ironic_uuid": "2d1a7d0e-6e0c-4a4c-9c35-7c8a7e2b8f01"},
         },
@@ -66,7 +67,7 @@ def test_list_of_ironic_with_its_ports():
             "extra": {"ironic_uuid": "2d1a7d0e-6e0c-4a4c-9c35-7c8a7e2b8f02"},
         },
     ]
-    assert left_out == ["boot_interface", "driver_info.deploy_kernel"]
+    assert left_out == ["boot_interface", "driver_info.deploy_kernel", "local_link_connection.network_type"]
 
 
 def test_masked_password_is_no_password():

@@ -72,6 +72,19 @@ def test_what_an_inspection_found_counts_where_the_hardware_file_says_nothing(en
     assert nodes.get(engine, "node1")["properties"] == {"cpus": 8, "memory_mb": 16384}
 
 
+def test_which_switch_port_a_port_is_wired_to(engine, enrol):
+    link = {"switch_info": "leaf1", "port_id": "swp7"}
+    port = {"address": "52:54:00:00:00:01", "local_link_connection": link}
+    assert enrol(ports=[port])[0]
+    assert nodes.get(engine, "node1")["ports"][0]["local_link_connection"] == link == nodes.list_nodes(engine)[0]["ports"][0]["local_link_connection"]
+    assert not enrol(ports=[port])[0]
+    changed, before, after = enrol(ports=[{"address": port["address"]}])
+    assert changed and before["ports"][0]["local_link_connection"] == link and "local_link_connection" not in after["ports"][0]
+    for wrong in ({"port_id": "swp7"}, {"switch_info": "leaf1"}, {**link, "vlan": 7}, {**link, "port_id": ""}):
+        with pytest.raises(BaremetalError, match="ports.0.local_link_connection"):
+            enrol(ports=[{**port, "local_link_connection": wrong}])
+
+
 def test_second_enrolment_changes_what_differs(engine, enrol):
     enrol(**FULL)
     node = nodes.get(engine, "node1")
