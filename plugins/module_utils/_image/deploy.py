@@ -56,8 +56,8 @@ class DiskTools(t.NamedTuple):
 def present(options, tools, check_mode=False, job=None):
     """Make the root disk of this machine carry an image.
 
-    :param options: dict with url (None to join work that has begun), digest, manifest_digest (None for a raw image), root_device, interlock, partitions (None for a whole disk),
-        config_drive, pin_datasource, wait and timeout.
+    :param options: dict with url (None to join work that has begun), digest, manifest_digest (None for a raw image), root_device, interlock, partitions
+        (None for a whole disk), config_drive, pin_datasource, wait and timeout.
     :param tools: a :class:`DiskTools`.
     :param check_mode: look at everything, write nothing.
     :param job: the :class:`~.job.Job` of this machine.
