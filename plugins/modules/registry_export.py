@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: registry_export
-short_description: Write the nodes of the registry into a JSON file
+short_description: Write the nodes and networks of the registry into a JSON file
 version_added: 1.0.0
 author:
   - rackwright.baremetal contributors (@rackwright)
 description:
-  - Writes a file with the key C(nodes), which is a hardware file that M(rackwright.baremetal.node) and C(enroll.yml) take, and the key
-    C(states), with what has become of each node.
+  - Writes a file with the key C(nodes), which is a hardware file that M(rackwright.baremetal.node) and C(enroll.yml) take, the key C(networks), which
+    is what M(rackwright.baremetal.network) takes, and the key C(states), with what has become of each node and the addresses that it was given.
   - The file is for its owner alone. Credentials are in it as in the registry, as references and Ansible Vault ciphertext.
 extends_documentation_fragment:
   - rackwright.baremetal._attributes

@@ -13,19 +13,20 @@ from .._door import Door
 from .._errors import BaremetalError
 from .._lifecycle import transitions
 from .._private_file import write_private
-from .._registry import nodes
+from .._registry import network_rules, networks, nodes
 from ._options import REGISTRY
 from ._registry_access import existing_registry
 
 
 def run(call):
-    """Write all nodes into a JSON file."""
+    """Write all nodes and networks into a JSON file."""
     engine = existing_registry(call)
     records = nodes.list_nodes(engine)
     found = nodes.bmcs(engine, [record["name"] for record in records])
     data = {
         "nodes": [nodes.hardware(record, found[record["name"]]["credential"]) for record in records],
-        "states": {record["name"]: nodes.state(record) for record in records},
+        "networks": [_declared(network) for network in networks.list_networks(engine)],
+        "states": {record["name"]: {**nodes.state(record), "addresses": record["addresses"]} for record in records},
     }
     if call.params["history"]:
         for name, state in data["states"].items():
@@ -36,6 +37,11 @@ def run(call):
     if changed and not call.check_mode:
         _write(path, text)
     return {"changed": changed, "path": str(path), "nodes": len(records)}
+
+
+def _declared(network):
+    """A network as the module network takes it."""
+    return {key: network[key] for key in ("name", "type", "cidr", *network_rules.DETAILS) if network[key] not in (None, [])}
 
 
 def _write(path, text):

@@ -13,12 +13,14 @@ import stat
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._door import Call
+from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import network as network_door
 from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import node as node_door
 from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import registry_backup, registry_export, registry_restore
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.plugins.module_utils._lifecycle import transitions
 from ansible_collections.rackwright.baremetal.plugins.module_utils._process import place, process_start_time
-from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import images, nodes
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import addresses, images, nodes
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.network_rules import DETAILS
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
 from sqlalchemy import event
 
@@ -139,6 +141,9 @@ def test_restore_that_is_not_what_the_backup_holds_is_taken_back(do, filled, tmp
 
 def test_export_can_be_enrolled(do, filled, tmp_path):
     path = tmp_path / "nodes.json"
+    do(network_door, networks=[{"name": "boot", "type": "provisioning", "cidr": "203.0.113.0/24", **dict.fromkeys(DETAILS), "vlan": 7}])
+    with filled.begin() as connection:
+        addresses.give(connection, nodes.read(connection, "node2", for_update=True), "boot", link="", address="203.0.113.9")
     assert do(registry_export, path=str(path), check_mode=True)["changed"] and not path.exists()
     assert do(registry_export, path=str(path), history=True)["changed"]
     assert not do(registry_export, path=str(path), history=True)["changed"]
@@ -146,6 +151,8 @@ def test_export_can_be_enrolled(do, filled, tmp_path):
     data = json.loads(path.read_text())
     assert data["states"]["node1"]["provision_state"] == "manageable" and len(data["states"]["node1"]["history"]) == 2
     assert not do(node_door, nodes=data["nodes"])["changed"]
+    assert data["networks"] == [{"name": "boot", "type": "provisioning", "cidr": "203.0.113.0/24", "vlan": 7}]
+    assert data["states"]["node2"]["addresses"] == [{"network": "boot", "link": "", "address": "203.0.113.9"}]
     other = f"sqlite:///{tmp_path}/other.db"
     do(node_door, at=other, nodes=data["nodes"])
     assert [nodes.hardware(record, None) for record in nodes.list_nodes(open_registry(other))] == [
