@@ -18,16 +18,24 @@ from .inband import ActionModule as InbandActionModule
 class ActionModule(InbandActionModule):
     """The action of disk_erase."""
 
+    # What failed where the certificates cannot be kept.
+    _STAGE = "erase"
+
+    def _certificates(self, result):
+        """The certificates in a result."""
+        return result.get("erased")
+
     def run(self, tmp=None, task_vars=None):
         """Run the module and keep the certificates, also those of an erase that failed."""
         result = super().run(tmp, task_vars)
         directory = self._task.args.get("certificates")
-        if directory and result.get("erased") and not self._task.check_mode:
+        certificates = self._certificates(result)
+        if directory and certificates and not self._task.check_mode:
             node = (task_vars or {}).get("inventory_hostname", "node")
             try:
-                result["certificates_file"] = str(keep(directory, node, result["erased"]))
+                result["certificates_file"] = str(keep(directory, node, certificates))
             except OSError as error:
-                result.update(failed=True, msg=f"{node}: erase: the certificates cannot be written to {directory}. Seen: {error.strerror}. "
+                result.update(failed=True, msg=f"{node}: {self._STAGE}: the certificates cannot be written to {directory}. Seen: {error.strerror}. "
                               "To do: see to the directory and the room there. They are in this result, and the same command again in the same "
                               f"boot of the ramdisk returns them again. {result.get('msg', '')}".rstrip())
         return result
@@ -38,7 +46,7 @@ def keep(directory, node, certificates):
 
     :param directory: where, made if need be.
     :param node: name of the node.
-    :param certificates: list of dicts as disk_erase returns them.
+    :param certificates: list of dicts, of what disk_erase or burnin returns.
     :returns: its pathlib.Path.
     :raises OSError: when that is not possible.
     """

@@ -76,6 +76,32 @@ def test_erasing_tells_its_plan_and_keeps_certificates(site):
     assert [(one["node"], one["certificates"][0]["serial"]) for one in kept] == [("node5", "DISK0")] * 2
 
 
+def test_burn_in_of_several_nodes(site):
+    steps = [{"step": f"deploy.burnin_{test}", "args": args} for test, args in (
+        ("cpu", {"runtime": 60}), ("memory", {"runtime": 60, "vm_bytes": "50%"}), ("disk", {"loops": 1}), ("network", {"runtime": 60}))]
+    code, output = play(site, "clean", "node4,node5,node6", clean_steps=steps)
+    assert code == 0, output
+    assert output.index("the cpu, for 60 s") < output.index("Begin to burn in")
+    done = {name: site.disk(name)["burnt_in"] for name in ("node4", "node5", "node6")}
+    assert all([one["test"] for one in burnt_in] == ["cpu", "memory", "disk", "network"] for burnt_in in done.values())
+    # A ring: each sends to the next one.
+    assert [done[name][3]["partner"] for name in ("node4", "node5", "node6")] == [site.address(name) for name in ("node5", "node6", "node4")]
+    assert done["node4"][2] == {"test": "disk", "runtime": 0, "loops": 1, "partner": None, "disks": "root"}
+    kept = [json.loads(path.read_text())["certificates"][0]["test"] for path in sorted((site.directory / "certificates").glob("node4-*.json"))]
+    assert kept == ["cpu", "memory", "disk", "network"]
+
+    # What a disk failed of is in the node's record, and kept as well.
+    code, output = play(site, "clean", "node4", clean_steps=[{"step": "deploy.burnin_disk", "args": {"loops": 13}}])
+    assert code != 0
+    node = record(site, "node4")
+    assert (node["provision_state"], node["lock"]) == ("clean failed", None)
+    assert "serial DISK0) has failed. Seen: verify failed at file /dev/vda offset 4096" in node["last_error"]
+    last = max((site.directory / "certificates").glob("node4-*.json"))
+    assert json.loads(last.read_text())["certificates"][0]["result"] == "failed"
+    code, output = play(site, "manage", "node4")
+    assert code == 0, output
+
+
 def test_manual_cleaning_with_a_hold(site):
     steps = [note("one"), {"step": "wipe"}, {"step": "hold"}, note("two"), {"step": "wait", "args": {"seconds": 1}}, {"step": "power_off"}]
     code, output = play(site, "clean", "node1", clean_steps=steps)
@@ -104,6 +130,7 @@ def test_manual_cleaning_with_a_hold(site):
     ({"clean_steps": [note("never"), {"step": "note"}]}, "arguments of the step note are not valid"),
     ({"clean_steps": [note("never"), {"step": "paint"}]}, "no step paint for the verb clean"),
     ({"clean_steps": []}, "the verb clean was given no steps"),
+    ({"clean_steps": [note("never"), {"step": "deploy.burnin_memory", "args": {"vm_bytes": "all"}}]}, "vm_bytes must be a part such as 98%"),
     ({"clean_runbook": "others"}, "runbook others is not for this node"),
     ({"clean_runbook": "monthly", "clean_steps": [note("never")]}, "steps and a runbook were given"),
 ])

@@ -77,8 +77,8 @@ def choose_disks(disks, options, *, transport=None):
                         for other in disks if is_skipped(other, skipping)]
     chosen, skipped = sort_out(disks, skipping, transport=transport)
     if not chosen:
-        raise BaremetalError("no disk is to be erased", stage=STAGE, seen="; ".join("%(device)s: %(reason)s" % one for one in skipped) or "no disk at all",
-                             cure="Correct skip_block_devices, or take the step out where there is nothing to erase.")
+        raise BaremetalError("no disk is to be written", stage=STAGE, seen="; ".join("%(device)s: %(reason)s" % one for one in skipped) or "no disk at all",
+                             cure="Correct skip_block_devices, or take the step out where there is nothing to write.")
     return chosen, skipped
 
 

@@ -24,6 +24,11 @@ _RATES = {"rotational": 150e6, "nvme": 1000e6, "ssd": 400e6}
 _CRYPTO, _BLOCK, _FORMAT, _DISCARD, _METADATA = 10, 120, 60, 30, 5
 
 
+def whole_seconds(disk):
+    """Return how many seconds a disk, a dict of list_disks, is expected to take to write or read all of itself once."""
+    return disk["size"] / _RATES["nvme" if disk.get("tran") == "nvme" else "rotational" if disk.get("rotational") else "ssd"]
+
+
 def candidates(disk, abilities):
     """List every way to erase a disk that its kind knows, also those that are not open now.
 
@@ -33,7 +38,7 @@ def candidates(disk, abilities):
     is not open, or None)}.
     """
     found = []
-    whole = disk["size"] / _RATES["nvme" if disk.get("tran") == "nvme" else "rotational" if disk.get("rotational") else "ssd"]
+    whole = whole_seconds(disk)
     nvme, ata = abilities.get("nvme"), abilities.get("ata")
     others = abilities.get("siblings") or []
 

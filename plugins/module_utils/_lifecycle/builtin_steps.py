@@ -10,7 +10,11 @@ emptied, for hours, because a node is provided; whoever wants that says so in st
 
 from __future__ import annotations
 
+from .._burnin_arguments import wrong_arguments
+from .._errors import BaremetalError
+
 _ROLE = "rackwright.baremetal.steps"
+_CLEAN = "rackwright.baremetal.clean"
 _EVERYWHERE = ["clean", "deploy", "service"]
 
 # They delegate tasks to switches.
@@ -25,7 +29,12 @@ def _out_of_band(name, verbs, options=None, *, reboots=False):
 
 
 def _erase(name, priority):
-    return {"name": f"deploy.{name}", "role": "rackwright.baremetal.clean", "tasks_from": name, "verbs": ["clean"], "priority": priority, "abortable": True}
+    return {"name": f"deploy.{name}", "role": _CLEAN, "tasks_from": name, "verbs": ["clean"], "priority": priority, "abortable": True}
+
+
+def _burnin(name, verbs, options):
+    return {"name": f"deploy.burnin_{name}", "role": _CLEAN, "tasks_from": f"burnin_{name}", "verbs": verbs, "abortable": True,
+            "options": {key: {"type": type(default).__name__, "default": default} for key, default in options.items()}}
 
 
 def _switch_port(name, verbs):
@@ -36,6 +45,11 @@ BUILT_IN = (
     _erase("erase_devices_metadata", 99),
     _erase("erase_devices", 0),
     _erase("erase_devices_express", 0),
+    # Those of the ironic-python-agent, with its defaults, which has them as agent_burnin_* in driver_info. A disk is never burnt in by a service.
+    _burnin("cpu", ["clean", "service"], {"runtime": 86400, "workers": 0}),
+    _burnin("memory", ["clean", "service"], {"runtime": 86400, "workers": 0, "vm_bytes": "98%"}),
+    _burnin("disk", ["clean"], {"loops": 4, "runtime": 0}),
+    _burnin("network", ["clean", "service"], {"runtime": 21600}),
     _out_of_band("bios.apply_configuration", _EVERYWHERE, {"settings": {"type": "dict", "required": True}}, reboots=True),
     _out_of_band("bios.factory_reset", _EVERYWHERE, reboots=True),
     _out_of_band("raid.create_configuration", ["clean", "deploy"], {
@@ -73,3 +87,17 @@ def for_arguments(definition, args):
     disks = target.get("logical_disks") if isinstance(target, dict) else None
     controllers = [disk.get("controller") for disk in disks if isinstance(disk, dict)] if isinstance(disks, list) else []
     return {**definition, **software} if "software" in [args.get("controller"), *controllers] else definition
+
+
+def refuse_arguments(definition, args):
+    """Refuse arguments of a step of the collection that are of the right type and make no sense, before any step runs.
+
+    :param definition: one of the catalogue; those of a site are not looked at.
+    :param args: validated arguments.
+    :raises BaremetalError: naming what is wrong.
+    """
+    kind, dummy, test = definition["tasks_from"].partition("_")
+    wrong = wrong_arguments(test, args) if (definition["role"], kind) == (_CLEAN, "burnin") else []
+    if wrong:
+        raise BaremetalError(f"the arguments of the step {definition['name']} are not valid", stage="steps", seen="; ".join(wrong),
+                             cure="correct it; the role steps documents how steps are written")

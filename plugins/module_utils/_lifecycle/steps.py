@@ -16,7 +16,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import DEFAULT_TYPE_VALIDATORS
 
 from .._errors import BaremetalError
-from .builtin_steps import ADD_PROVISIONING_NETWORK, SWITCH_PORT_ROLE, SWITCH_TO_TENANT_NETWORK, for_arguments
+from .builtin_steps import ADD_PROVISIONING_NETWORK, SWITCH_PORT_ROLE, SWITCH_TO_TENANT_NETWORK, for_arguments, refuse_arguments
 
 VERBS = ("clean", "deploy", "service")
 
@@ -234,6 +234,7 @@ def _planned(known, request, verb):
     kept = {key: definition[key] for key in ("role", "tasks_from", "in_band", "abortable", "reboot_requested")}
     # Arguments of a step that was taken out need not be there.
     args = _arguments(name, definition["options"], request["args"]) if priority > 0 or verb != "deploy" else {}
+    refuse_arguments(definition, args)
     return {"step": name, "priority": priority, "args": args, **kept}
 
 

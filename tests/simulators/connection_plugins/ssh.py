@@ -117,6 +117,8 @@ def _answer(module, arguments, state, disk):
             "disks": [{"name": "/dev/vda", "size": 8 << 30, "serial": "DISK0"}], **state.get("hardware", {})}}
     if module == "disk_erase":
         return _erased(arguments, disk)
+    if module == "burnin":
+        return _burnt_in(arguments, disk)
     if module == "software_raid":
         disk.write({"raid": arguments.get("target_raid_config")})
         return {"changed": True, "arrays": [], "removed": []}
@@ -143,6 +145,20 @@ def _erased(arguments, disk):
     disk.write({})
     erased = [{"device": "/dev/vda", "serial": "DISK0", "method": method}] if arguments.get("wait", True) else []
     return {"changed": True, "erased": erased, "plan": plan, "skipped": []}
+
+
+def _burnt_in(arguments, disk):
+    seen = {key: arguments.get(key) for key in ("test", "runtime", "loops", "partner", "disks")}
+    if arguments["_ansible_check_mode"]:
+        return {"changed": True, "plan": f"the {arguments['test']}, for {arguments['runtime']} s", "skipped": [], "record": None}
+    if not arguments.get("wait", True):
+        disk.write({"burnt_in": [*disk.read().get("burnt_in", []), seen]})
+        return {"changed": True, "plan": "", "skipped": [], "record": None}
+    record = {"test": arguments["test"], "result": "passed", "error": None}
+    if arguments["test"] == "disk" and arguments["loops"] == 13:
+        record.update(result="failed", error="/dev/vda (8.0 GiB, serial DISK0) has failed. Seen: verify failed at file /dev/vda offset 4096.")
+        return {"failed": True, "msg": f"burn-in: the test disk failed. {record['error']}", "record": record}
+    return {"changed": False, "record": record}
 
 
 def _proof(arguments, state, content):

@@ -243,7 +243,7 @@ def test_what_all_disks_are():
     assert [(one["device"], one["reason"]) for one in skipped] == [
         ("/dev/sdb", "it is another path to /dev/sda"), ("/dev/sdc", "it is removable"), ("/dev/sdd", "it is in a network (fc)"),
         ("/dev/sde", "it is in skip_block_devices")]
-    with pytest.raises(BaremetalError, match="no disk is to be erased"):
+    with pytest.raises(BaremetalError, match="no disk is to be written"):
         choose_disks(known[2:4], {"disks": "all", "skip_block_devices": []})
 
 

@@ -234,3 +234,29 @@ def test_software_raid_is_made_in_the_ramdisk_by_steps_of_the_same_name():
     for target in ([], "x", {"logical_disks": "x"}, {"logical_disks": ["x"]}):
         with contextlib.suppress(BaremetalError):
             steps.manual(known, "clean", [{"step": "raid.create_configuration", "args": {"target_raid_config": target}}])
+
+
+@pytest.mark.parametrize(("step", "args", "said"), [
+    ("cpu", {"runtime": 0}, "runtime must be at least 1 and is 0"),
+    ("memory", {"vm_bytes": "101%"}, "vm_bytes must be"),
+    ("disk", {"loops": 0, "runtime": -1}, "runtime must be at least 0 and is -1; loops must be at least 1"),
+    ("disk", {"workers": 1}, "workers. Supported parameters"),
+])
+def test_arguments_of_a_burn_in_that_make_no_sense(step, args, said):
+    known = steps.catalogue(BUILT_IN)
+    with pytest.raises(BaremetalError) as refused:
+        steps.manual(known, "clean", [{"step": "deploy.burnin_cpu"}, {"step": f"deploy.burnin_{step}", "args": args}])
+    assert said in str(refused.value)
+
+
+def test_what_a_burn_in_takes_by_default():
+    known = steps.catalogue(BUILT_IN)
+    [planned] = steps.manual(known, "clean", [{"step": "deploy.burnin_disk"}])
+    assert (planned["args"], planned["in_band"]) == ({"loops": 4, "runtime": 0}, True)
+    # It writes all over the disks, which a machine that is in use needs.
+    with pytest.raises(BaremetalError, match="no step deploy.burnin_disk for the verb service"):
+        steps.manual(known, "service", [{"step": "deploy.burnin_disk"}])
+    # What a site calls by the same name is its own business.
+    own = steps.catalogue([{"name": "deploy.burnin_cpu", "role": "example.site.burn", "tasks_from": "burnin_cpu", "verbs": ["clean"],
+                            "options": {"runtime": {"type": "int"}}}])
+    assert steps.manual(own, "clean", [{"step": "deploy.burnin_cpu", "args": {"runtime": 0}}])[0]["args"]["runtime"] == 0
