@@ -57,11 +57,12 @@ options:
     description:
       - Methods that may be used for V(clear) and V(purge). Empty means all.
       - V(nvme_format) throws away the drive's key (V(purge)) or erases the user data (V(clear)). V(nvme_sanitize) and V(scsi_sanitize) reach V(purge).
+        V(ata_sanitize) reaches V(purge), but V(clear) where it overwrites a disk that does not rotate.
         V(ata_secure_erase) reaches V(clear), and in its enhanced form V(purge) on rotating disks. V(discard), which is taken only where the drive
         guarantees zeroes afterwards, and V(overwrite) with zeroes reach V(clear).
     type: list
     elements: str
-    choices: [nvme_format, nvme_sanitize, scsi_sanitize, ata_secure_erase, discard, overwrite]
+    choices: [nvme_format, nvme_sanitize, scsi_sanitize, ata_sanitize, ata_secure_erase, discard, overwrite]
     default: []
   fallback:
     description:

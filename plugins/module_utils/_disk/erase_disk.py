@@ -11,7 +11,7 @@ import os
 import secrets
 import time
 
-from . import ata, nvme, scsi, surface
+from . import ata, ata_sanitize, nvme, scsi, surface
 from .._errors import BaremetalError
 from .commands import find_tool, run
 from .erase_plan import name_of
@@ -21,7 +21,7 @@ from .system import read_text
 
 STAGE = "erase"
 # The program of each method, whose version the certificate tells.
-_TOOLS = {"nvme_format": "nvme", "nvme_sanitize": "nvme", "ata_secure_erase": "hdparm", "scsi_sanitize": "sg_sanitize", "metadata": "wipefs"}
+_TOOLS = {"nvme_format": "nvme", "nvme_sanitize": "nvme", "ata_sanitize": "hdparm", "ata_secure_erase": "hdparm", "scsi_sanitize": "sg_sanitize", "metadata": "wipefs"}
 
 
 def abilities(disk, siblings, *, sysfs="/sys", runner=run):
@@ -43,6 +43,7 @@ def abilities(disk, siblings, *, sysfs="/sys", runner=run):
         ask("nvme", ("nvme_format", "nvme_sanitize"), nvme.abilities)
     elif is_ata:
         ask("ata", ("ata_secure_erase",), ata.security)
+        ask("ata_sanitize", ("ata_sanitize",), ata_sanitize.abilities)
     elif os.path.basename(disk["name"]).startswith("sd") and disk.get("tran") != "usb":
         ask("scsi", ("scsi_sanitize",), scsi.abilities)
     queue = os.path.join(sysfs, "block", os.path.basename(disk["name"]), "queue")
@@ -52,8 +53,8 @@ def abilities(disk, siblings, *, sysfs="/sys", runner=run):
 
 
 def locked(able):
-    """Return whether a disk of these abilities cannot be read, because it is locked."""
-    return bool((able.get("ata") or {}).get("locked"))
+    """Return whether a disk of these abilities cannot be read, because it is locked or in the middle of a sanitize."""
+    return bool((able.get("ata") or {}).get("locked")) or (able.get("ata_sanitize") or {}).get("state") in ata_sanitize.CLOSED
 
 
 def erase_disk(disk, plan, able, options, *, report, guard):
@@ -138,6 +139,8 @@ def _work(device, size, candidate, report, *, timeout):
         nvme.sanitize(device, technique, timeout=timeout, report=report)
     elif method == "scsi_sanitize":
         scsi.sanitize(device, technique, timeout=timeout, report=report)
+    elif method == "ata_sanitize":
+        ata_sanitize.sanitize(device, technique, timeout=timeout, report=report)
     else:
         ata.secure_erase(device, enhanced=technique == "enhanced", timeout=timeout, report=report, estimate=candidate["seconds"])
 

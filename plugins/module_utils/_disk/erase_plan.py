@@ -13,11 +13,13 @@ from __future__ import annotations
 
 from .._errors import BaremetalError
 from .ata import FROZEN
+from .ata_sanitize import CLOSED
+from .ata_sanitize import FROZEN as SANITIZE_FROZEN
 from .devices import GIB, describe
 
 STAGE = "erase"
 GRADES = ("metadata", "clear", "purge")
-METHODS = ("nvme_format", "nvme_sanitize", "scsi_sanitize", "ata_secure_erase", "discard", "overwrite")
+METHODS = ("nvme_format", "nvme_sanitize", "scsi_sanitize", "ata_sanitize", "ata_secure_erase", "discard", "overwrite")
 # Bytes per second that a drive is expected to write: what is common, on the low side.
 _RATES = {"rotational": 150e6, "nvme": 1000e6, "ssd": 400e6}
 # Seconds where the drive says nothing of the time that it takes.
@@ -39,7 +41,7 @@ def candidates(disk, abilities):
     """
     found = []
     whole = whole_seconds(disk)
-    nvme, ata = abilities.get("nvme"), abilities.get("ata")
+    nvme, ata, sanitizes = (abilities.get(key) for key in ("nvme", "ata", "ata_sanitize"))
     others = abilities.get("siblings") or []
 
     def add(method, technique, grade, seconds, reason=None, zeroes=False):
@@ -57,17 +59,23 @@ def candidates(disk, abilities):
             add("nvme_sanitize", action, "purge", seconds, shared if others else None, zeroes=action == "overwrite")
     for action in abilities.get("scsi") or []:
         add("scsi_sanitize", action, "purge", {"crypto": _CRYPTO, "block": _BLOCK}.get(action, whole), zeroes=action == "overwrite")
+    locked = "the drive is locked" if ata and ata["locked"] else None
+    closed = CLOSED.get(sanitizes["state"]) if sanitizes else None
+    for action in sanitizes["actions"] if sanitizes else []:
+        # SP 800-88, table A-8, has the overwrite for rotating disks alone.
+        grade = "clear" if action == "overwrite" and not disk.get("rotational") else "purge"
+        add("ata_sanitize", action, grade, {"crypto": _CRYPTO, "block": _BLOCK}.get(action, whole), SANITIZE_FROZEN if sanitizes["state"] == "frozen" else locked,
+            zeroes=action == "overwrite")
     if ata and ata["supported"]:
-        reason = FROZEN if ata["frozen"] else "too many wrong passwords: power the drive off and on" if ata["expired"] else None
+        reason = closed or FROZEN if closed or ata["frozen"] else "too many wrong passwords: power the drive off and on" if ata["expired"] else None
         if ata["enhanced"]:
             grade = "purge" if disk.get("rotational") else "clear"
             add("ata_secure_erase", "enhanced", grade, 60 * (ata["enhanced_minutes"] or 0) or whole, reason)
         add("ata_secure_erase", "normal", "clear", 60 * (ata["minutes"] or 0) or whole, reason)
-    locked = "the drive is locked" if ata and ata["locked"] else None
     if abilities.get("discard"):
-        add("discard", None, "clear", _DISCARD, locked, zeroes=True)
-    add("overwrite", None, "clear", whole, locked, zeroes=True)
-    add("metadata", None, "metadata", _METADATA, locked)
+        add("discard", None, "clear", _DISCARD, closed or locked, zeroes=True)
+    add("overwrite", None, "clear", whole, closed or locked, zeroes=True)
+    add("metadata", None, "metadata", _METADATA, closed or locked)
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._disk import ata, nvme, scsi, surface
+from ansible_collections.rackwright.baremetal.plugins.module_utils._disk import ata, ata_sanitize, erase_disk, nvme, scsi, surface
 from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.commands import CommandTimeout
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from hypothesis import given, settings
@@ -231,6 +231,137 @@ def test_success_with_the_password_still_set_is_none():
     with pytest.raises(BaremetalError, match="has not erased itself"):
         ata.secure_erase("/dev/sda", enhanced=False, timeout=60, report=nothing, runner=tools)
     assert drive.password is None
+
+
+# ATA SANITIZE, as hdparm 9.65 shows it
+
+# The features of an SSD of a data centre, in which all actions are, and what follows them.
+FEATURES = """
+/dev/sda:
+
+ATA device, with non-removable media
+Commands/features:
+\tEnabled\tSupported:
+\t   *\tSMART feature set
+\t    \tSecurity Mode feature set
+\t   *\tSCT Data Tables (AC5)
+\t   *\tSANITIZE_ANTIFREEZE_LOCK_EXT command
+\t   *\tSANITIZE feature set
+\t   *\tCRYPTO_SCRAMBLE_EXT command
+\t   *\tOVERWRITE_EXT command
+\t   *\tBLOCK_ERASE_EXT command
+\t   *\treserved 69[2]
+\t   *\tDeterministic read ZEROs after TRIM
+Security:\x20
+\tMaster password revision code = 65534
+"""
+
+
+def sanitize_status(state="SD0 Sanitize Idle", *lines):
+    return "\n/dev/sda:\nIssuing SANITIZE_STATUS command\nSanitize status:\n    State:    %s\n%s" % (state, "".join("    %s\n" % line for line in lines))
+
+
+RUNNING = "SD2 Sanitize operation In Process"
+SUCCEEDED = sanitize_status("SD0 Sanitize Idle", "Last Sanitize Operation Completed Without Error")
+# The words of hdparm as commands.run joins them, where the drive aborts the command.
+FAILED = BaremetalError("hdparm ended with code 5", seen="SANITIZE failed: Input/output error SANITIZE device error reason: "
+                        "Last Sanitize Command completed unsuccessfully Drive in SD3 Sanitize Operation Failed state")
+
+
+def features(*names):
+    """The features of a drive that has not more than these."""
+    gone = [name for name in ("SANITIZE_ANTIFREEZE_LOCK_EXT", "CRYPTO_SCRAMBLE_EXT", "OVERWRITE_EXT", "BLOCK_ERASE_EXT", "SANITIZE feature") if name not in names]
+    return "".join(line + "\n" for line in FEATURES.splitlines() if not any(name in line for name in gone))
+
+
+@pytest.mark.parametrize("text,actions,antifreeze", [
+    (FEATURES, ["crypto", "block", "overwrite"], True),
+    (features("SANITIZE feature", "BLOCK_ERASE_EXT"), ["block"], False),
+    (features(), [], False),
+    # An action that is listed and not supported, and one of a drive that does not have the feature set.
+    (FEATURES.replace("*\tCRYPTO", " \tCRYPTO"), ["block", "overwrite"], True),
+    (features("BLOCK_ERASE_EXT"), [], False),
+    ("/dev/sdb:\n\nATA device\nChecksum: correct\n", [], False),
+])
+def test_sanitize_commands_of_a_drive(text, actions, antifreeze):
+    assert ata_sanitize.parse_features(text) == {"actions": actions, "antifreeze": antifreeze}
+
+
+@pytest.mark.parametrize("text,expected", [
+    (SUCCEEDED, {"state": "idle", "progress": 1.0, "succeeded": True}),
+    (sanitize_status(), {"state": "idle", "progress": 1.0, "succeeded": False}),
+    (sanitize_status("SD1 Sanitize Frozen", "Antifreeze bit set"), {"state": "frozen", "progress": 1.0, "succeeded": False}),
+    (sanitize_status(RUNNING, "Progress: 0x41c2 (25%)"), {"state": "running", "progress": 0x41C2 / 65536, "succeeded": False}),
+    (sanitize_status("SD4 Sanitize Operation succeeded", "Last Sanitize Operation Completed Without Error"),
+     {"state": "idle", "progress": 1.0, "succeeded": True}),
+])
+def test_state_of_a_sanitize(text, expected):
+    assert ata_sanitize.parse_status(text) == expected
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_no_text_breaks_the_parsers_of_sanitize(text):
+    assert set(ata_sanitize.parse_features(text)) == {"actions", "antifreeze"}
+    try:
+        assert ata_sanitize.parse_status(text)["state"] in ("idle", "frozen", "running", "failed")
+    except BaremetalError as error:
+        assert "no state" in error.what
+
+
+def sanitizing(*statuses, identity=FEATURES):
+    """A drive that tells these states one after the other."""
+    left = iter(statuses)
+    return Tools(lambda argv: identity if "-I" in argv else next(left) if "--sanitize-status" in argv else None)
+
+
+@pytest.mark.parametrize("status,state", [(SUCCEEDED, "idle"), (sanitize_status("SD1 Sanitize Frozen"), "frozen"), (FAILED, "failed")])
+def test_what_a_drive_can_sanitize_now(status, state):
+    found = ata_sanitize.abilities("/dev/sda", runner=sanitizing(status))
+    assert found["state"] == state
+    # What gives no data is not read before it is sanitized.
+    assert erase_disk.locked({"ata_sanitize": found}) is (state == "failed")
+    # A drive without the commands is not asked for their state.
+    assert ata_sanitize.abilities("/dev/sda", runner=sanitizing(identity=features())) == {"actions": [], "antifreeze": False, "state": "idle"}
+
+
+@pytest.mark.parametrize("action,options", [
+    ("crypto", ["--sanitize-crypto-scramble"]), ("block", ["--sanitize-block-erase"]),
+    ("overwrite", ["--sanitize-overwrite-passes", "1", "--sanitize-overwrite", "hex:00000000"])])
+def test_sanitize_of_an_ata_drive(action, options):
+    told = []
+    # One that was cut off before runs still, and fails; the one that is meant follows.
+    tools = sanitizing(sanitize_status(RUNNING, "Progress: 0xe899 (90%)"), FAILED, sanitize_status(RUNNING, "Progress: 0x4000 (25%)"), SUCCEEDED)
+    ata_sanitize.sanitize("/dev/sda", action, timeout=60, report=told.append, runner=tools, sleep=nothing)
+    assert told == [0xE899 / 65536, 0.25]
+    begun = [argv for argv in tools.calls if "--yes-i-know-what-i-am-doing" in argv]
+    assert begun == [["hdparm", "--yes-i-know-what-i-am-doing", *options, "/dev/sda"]]
+    # Firmware that freezes the drive at a reset in the middle is refused.
+    assert tools.calls[tools.calls.index(begun[0]) - 1] == ["hdparm", "--sanitize-antifreeze-lock", "/dev/sda"]
+
+
+def test_a_drive_that_knows_no_antifreeze_lock_is_sanitized_without():
+    tools = sanitizing(SUCCEEDED, SUCCEEDED, identity=features("SANITIZE feature", "BLOCK_ERASE_EXT"))
+    ata_sanitize.sanitize("/dev/sda", "block", timeout=60, report=nothing, runner=tools, sleep=nothing)
+    assert not tools.did("antifreeze")
+
+
+@pytest.mark.parametrize("statuses,clock,message", [
+    ([SUCCEEDED, FAILED], [0, 0], "reports that its sanitize failed"),
+    ([SUCCEEDED, sanitize_status()], [0, 0], "reports that its sanitize failed"),
+    ([SUCCEEDED, sanitize_status(RUNNING, "Progress: 0x8000 (50%)")], [0, 61], "within 60 seconds. Seen: 50 % are done.*over a power cycle"),
+])
+def test_a_sanitize_of_an_ata_drive_that_fails(statuses, clock, message):
+    times = iter(clock)
+    with pytest.raises(BaremetalError, match=message):
+        ata_sanitize.sanitize("/dev/sda", "block", timeout=60, report=nothing, runner=sanitizing(*statuses), sleep=nothing, clock=lambda: next(times))
+
+
+def test_a_drive_with_frozen_sanitize_commands_is_left_alone():
+    tools = sanitizing(sanitize_status("SD1 Sanitize Frozen"))
+    with pytest.raises(BaremetalError, match="Seen: frozen.*loses power"):
+        ata_sanitize.sanitize("/dev/sda", "block", timeout=60, report=nothing, runner=tools, sleep=nothing)
+    assert [argv[1] for argv in tools.calls] == ["--sanitize-status"]
 
 
 # SCSI

@@ -19,6 +19,8 @@ NVME = dict(SSD, name="/dev/nvme0n1", tran="nvme")
 NOTHING = {"format": False, "format_all": False, "erase_all": False, "format_crypto": False, "sanitize": [], "seconds": {}}
 SECURITY = {"supported": True, "enabled": False, "locked": False, "frozen": False, "expired": False, "enhanced": True, "minutes": 2, "enhanced_minutes": 2}
 
+SANITIZE = {"actions": [], "antifreeze": True, "state": "idle"}
+
 
 def chosen(disk, able, grade, **options):
     found = choose(disk, able, grade, **options)["chosen"]
@@ -40,6 +42,13 @@ def chosen(disk, able, grade, **options):
     (NVME, {"nvme": dict(NOTHING, sanitize=["block", "overwrite"], seconds={"block": 9000, "overwrite": 300})}, "purge",
      ("nvme_sanitize", "overwrite", "purge")),
     (HDD, {"scsi": ["crypto", "overwrite"]}, "clear", ("scsi_sanitize", "crypto", "purge")),
+    # What reaches purge on an SSD, also where the firmware has frozen the other commands.
+    (SSD, {"ata": dict(SECURITY, frozen=True), "ata_sanitize": dict(SANITIZE, actions=["block", "overwrite"])}, "purge", ("ata_sanitize", "block", "purge")),
+    (HDD, {"ata": dict(SECURITY, enhanced=False), "ata_sanitize": dict(SANITIZE, actions=["overwrite"])}, "purge", ("ata_sanitize", "overwrite", "purge")),
+    (SSD, {"ata_sanitize": dict(SANITIZE, actions=["overwrite"])}, "clear", ("ata_sanitize", "overwrite", "clear")),
+    # Whatever would read or write it is closed in the middle of a sanitize.
+    (SSD, {"ata": SECURITY, "ata_sanitize": dict(SANITIZE, actions=["block"], state="running"), "discard": True}, "clear", ("ata_sanitize", "block", "purge")),
+    (SSD, {"ata": SECURITY, "ata_sanitize": dict(SANITIZE, actions=["block"], state="failed"), "discard": True}, "clear", ("ata_sanitize", "block", "purge")),
 ])
 def test_the_cheapest_that_is_enough(disk, able, grade, expected):
     assert chosen(disk, able, grade) == expected
@@ -48,6 +57,7 @@ def test_the_cheapest_that_is_enough(disk, able, grade, expected):
 @pytest.mark.parametrize("able,seen", [
     ({}, "no method of this kind of drive"),
     ({"ata": dict(SECURITY, frozen=True)}, "ata_secure_erase: the firmware froze"),
+    ({"ata_sanitize": dict(SANITIZE, actions=["crypto"], state="frozen")}, "ata_sanitize: its sanitize commands are frozen"),
     ({"problems": {"ata_secure_erase": "the program hdparm is needed and not installed"}}, "hdparm is needed"),
 ])
 def test_a_grade_out_of_reach_says_why(able, seen):
@@ -83,6 +93,9 @@ ABLE = st.fixed_dictionaries({}, optional={
     "ata": st.fixed_dictionaries({
         **{name: st.booleans() for name in ("supported", "enabled", "locked", "frozen", "expired", "enhanced")},
         "minutes": st.none() | st.integers(0, 600), "enhanced_minutes": st.none() | st.integers(0, 600)}),
+    "ata_sanitize": st.fixed_dictionaries({
+        "actions": st.lists(st.sampled_from(["crypto", "block", "overwrite"]), unique=True), "antifreeze": st.booleans(),
+        "state": st.sampled_from(["idle", "frozen", "running", "failed"])}),
     "scsi": st.lists(st.sampled_from(["crypto", "block", "overwrite"]), unique=True),
     "discard": st.booleans(),
     "siblings": st.lists(st.just("/dev/nvme0n2"), max_size=1),
