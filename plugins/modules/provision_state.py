@@ -67,6 +67,13 @@ options:
     description:
       - Name of the published image that O(verb=deploy) asks for. With O(verb=rebuild), by default the one that the instance has.
       - With O(verb=adopt), what the machine runs, where it is a published image. By default what the record says of it, which may be nothing.
+      - Or the http or https address of a raw image that somebody else serves, with its O(image_checksum). It is one file system where O(partitions) are
+        asked for, and a whole disk otherwise. An address with a user or a query is refused.
+    type: str
+  image_checksum:
+    description:
+      - Checksum of an O(image) that is given by its address, as C(sha256:HEX) or C(sha512:HEX).
+      - With O(verb=rebuild), by default that of the image which the instance has.
     type: str
   config_drive:
     description:
@@ -328,7 +335,7 @@ instance:
     uuid: 8f0c1a52-4a0c-4a3b-9b6e-2f4e4c1f0a11
     image: debian-12
 image:
-  description: Record of the published image.
+  description: Record of the published image; of one that is not published, C(name), C(url), C(digest) and C(image_type), and null otherwise.
   type: dict
   returned: with O(verb=deploy) and O(verb=rebuild)
   sample:

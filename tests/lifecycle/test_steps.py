@@ -266,6 +266,24 @@ def test_a_deploy_with_steps_and_a_service(site):
     assert len(site.simulator.show(3)["boots"]) == boots
 
 
+def test_a_deploy_of_an_image_that_is_not_published_and_its_rebuild(site):
+    address, checksum = "https://images.example.com/appliance.raw", "sha256:" + "c" * 64
+    code, output = play(site, "deploy", "node5", image=address)
+    assert code != 0
+    assert "an image that is not published needs its checksum" in output
+    code, output = play(site, "deploy", "node5", image=address, image_checksum=checksum)
+    assert code == 0, output
+    assert site.disk("node5")["source"] == [address, None]
+    node = record(site, "node5")
+    assert (node["provision_state"], node["instance"]["image"], node["instance"]["image_digest"]) == ("active", address, checksum)
+    code, output = play(site, "deploy", "node5", image=address, image_checksum=checksum)
+    assert code == 0 and "changed=0" in output, output
+    # As group_vars would have it: nothing but the instance itself says what it is.
+    code, output = play(site, "rebuild", "node5", deploy_image="")
+    assert code == 0, output
+    assert (site.disk("node5")["source"], record(site, "node5")["instance"]["image_digest"]) == ([address, None], checksum)
+
+
 def test_a_deploy_that_is_held_behind_the_image(site):
     code, output = play(site, "provide", "node6")
     assert code == 0, output

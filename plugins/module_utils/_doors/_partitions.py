@@ -46,7 +46,7 @@ def plan_partitions(wanted, image, node, *, keeps, drive, step_names):
     # local_gb is rounded down.
     size = (int(disk) + 1) * layout.GIB if disk else _ANY_DISK
     made = layout.plan(size, 512, wanted, boot_mode=mode, config_drive=drive, node=name)
-    if image["virtual_size"] > made.part("root").size:
+    if image["virtual_size"] is not None and image["virtual_size"] > made.part("root").size:
         raise BaremetalError(f"the image {image['name']} is larger than the root partition", node=name, stage="plan",
                              seen=f"image {image['virtual_size']} bytes, root partition {made.part('root').size} bytes at most",
                              cure="give a larger root_gb, make the other partitions smaller, or choose a smaller image")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .._checks import FAIL, OK, SKIPPED, check
 from .._identity import says_something
+from ._images import is_address
 
 _IMAGE_CURE = "choose a smaller image, or correct local_gb in the hardware file"
 
@@ -21,6 +22,8 @@ def image_check(name, image, record):
     """
     if name is None or record is None:
         return check("image", SKIPPED)
+    if is_address(name):
+        return check("image", SKIPPED, "it is not published; how large it is, the node finds out before it writes")
     if image is None:
         return check("image", FAIL, f"the registry has no image {name}", "publish it with publish.yml, or correct the name")
     disk = record["properties"].get("local_gb")

@@ -17,8 +17,9 @@ from .._door import Door
 from .._errors import BaremetalError
 from .._lifecycle import heartbeat, inspection_rules, steps, transitions
 from .._lifecycle.builtin_steps import BUILT_IN, TASKS
-from .._registry import images, inspections
+from .._registry import inspections
 from . import _inspection, _network_layout, _switch_ports
+from ._images import find_image, is_address
 from ._options import ANSWER, NODE, REGISTRY
 from ._partitions import plan_partitions
 from ._registry_access import existing_registry, record
@@ -215,7 +216,7 @@ def _refuse_diskless(node, work):
 def _deploy(call, engine):
     if call.params["boot"]:
         return _diskless(call, engine, "deploy")
-    image = _image(call, engine, call.params["image"])
+    image = find_image(engine, call.params["image"], checksum=call.params["image_checksum"], partitions=call.params["partitions"])
     node = record(call)
     instance = node["instance"]
     if node["provision_state"] == "active" and instance:
@@ -234,7 +235,11 @@ def _rebuild(call, engine):
     if call.params["boot"]:
         return _diskless(call, engine, "rebuild")
     known = record(call)["instance"] or {}
-    image = _image(call, engine, call.params["image"] or known.get("image"))
+    name, checksum = call.params["image"] or known.get("image"), call.params["image_checksum"]
+    if name == known.get("image") and is_address(name):
+        # The image that the instance has, unless another content of the same address is asked for.
+        checksum = checksum or known["image_digest"]
+    image = find_image(engine, name, checksum=checksum, partitions=call.params["partitions"])
     return _write(call, engine, "rebuild", image, {"uuid": known.get("uuid") or str(uuid.uuid4()), "deployed_at": known.get("deployed_at")})
 
 
@@ -311,7 +316,7 @@ def _config_drive(call, verb, node, instance, network_data):
 def _adopt(call, engine):
     """Take over a machine that runs already; what it runs is what the option or the record says, and nobody looks."""
     known = record(call)["instance"] or {}
-    image = _image(call, engine, call.params["image"]) if call.params["image"] else {"name": known.get("image"), "digest": known.get("image_digest")}
+    image = find_image(engine, call.params["image"], checksum=call.params["image_checksum"]) if call.params["image"] else {"name": known.get("image"), "digest": known.get("image_digest")}
     instance = {"uuid": known.get("uuid") or str(uuid.uuid4()), "image": image["name"], "image_digest": image["digest"],
                 "deployed_at": known.get("deployed_at")}
     return _result(call, _begin(call, engine, "adopt", instance=instance), instance)
@@ -351,21 +356,6 @@ def _abort(call, engine):
                   f"ansible {call.node} -m rackwright.baremetal.power -a state=rebooted boots its system")
     changed = bool(moved["deferred"]) or moved["provision_state"] != moved["previous_state"]
     return _result(call, {**moved, "changed": changed}, moved["node"]["instance"])
-
-
-def _image(call, engine, name):
-    """The record of a published image.
-
-    :raises BaremetalError: when there is none of that name.
-    """
-    image = images.get(engine, name) if name else None
-    if image is None:
-        known = ", ".join(image["name"] for image in images.list_images(engine))
-        raise BaremetalError(
-            f"there is no image {name}" if name else "no image is named", stage="plan",
-            seen=f"published images: {known or 'none'}",
-            cure="name a published image, for example with -e image=debian-12, or publish it with the module rackwright.baremetal.image")
-    return image
 
 
 def _called(instance):
@@ -418,7 +408,8 @@ def _check_plan(call, node, image):
     _check_ramdisk(call, node, "deploy")
     name = node["name"]
     disk = node["properties"].get("local_gb")
-    if disk and image["virtual_size"] > int(disk) * 1024 ** 3:
+    # How large a raw image is that somebody else serves, the ramdisk finds out before it writes.
+    if disk and image["virtual_size"] is not None and image["virtual_size"] > int(disk) * 1024 ** 3:
         raise BaremetalError(
             f"the image {image['name']} is larger than the disk of the node", node=name, stage="plan",
             seen=f"image {image['virtual_size']} bytes, properties.local_gb {disk} GiB",
@@ -479,6 +470,7 @@ DOOR = Door(
         "verb": {"type": "str", "choices": list(_VERBS)},
         "event": {"type": "str", "choices": ["wait", "resume", "hold", "clean", "done", "fail"]},
         "image": {"type": "str"},
+        "image_checksum": {"type": "str"},
         "error": {"type": "str"},
         "inventory": {"type": "dict"},
         "inspection_rules": {"type": "list", "elements": "dict", "default": []},

@@ -125,7 +125,8 @@ def _answer(module, arguments, state, disk):
     if module == "disk_image":
         # Half of it is on the disk before anybody waits, as on a real machine.
         if arguments.get("url"):
-            content = {"image_digest": arguments["digest"], "config_drive": arguments["config_drive"]}
+            content = {"image_digest": arguments["digest"], "config_drive": arguments["config_drive"],
+                       "source": [arguments["url"], arguments.get("manifest_digest")]}
         elif disk.read().get("image_digest") == arguments["digest"]:
             content = disk.read()
         else:

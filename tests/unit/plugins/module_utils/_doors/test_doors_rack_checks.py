@@ -60,7 +60,7 @@ def test_it_goes_into_the_identity():
 
 @pytest.mark.parametrize(("name", "size", "disk", "status"), [
     (None, 1, 8, "skipped"), ("debian-12", None, 8, "fail"), ("debian-12", 1 << 33, 8, "ok"), ("debian-12", (1 << 33) + 1, "8", "fail"),
-    ("debian-12", 1, None, "skipped"),
+    ("debian-12", 1, None, "skipped"), ("https://images.example.com/os.raw", None, 8, "skipped"),
 ])
 def test_the_image_and_the_disk(name, size, disk, status):
     image = size and {"virtual_size": size}

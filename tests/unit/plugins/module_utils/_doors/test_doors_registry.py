@@ -688,6 +688,48 @@ def test_rebuild_keeps_the_instance_and_takes_its_image(do, put, engine):
     assert again["image"]["name"] == "debian-12" and again["provision_state"] == "deploying"
 
 
+ADDRESS, CHECKSUM = "https://images.example.com/appliance.raw", "sha256:" + "c" * 64
+
+
+def test_an_image_that_is_not_published_is_deployed_and_rebuilt(do, put, engine):
+    put("available")
+    begun = do(provision_state, verb="deploy", image=ADDRESS, image_checksum="SHA256:" + "C" * 64)
+    assert begun["image"] == {"name": ADDRESS, "url": ADDRESS, "digest": CHECKSUM, "manifest_digest": None, "virtual_size": None, "image_type": "whole-disk"}
+    assert nodes.get(engine, "node1")["instance"]["image"] == ADDRESS
+    do(provision_state, event="done")
+    assert not do(provision_state, verb="deploy", image=ADDRESS, image_checksum=CHECKSUM)["changed"]
+    with pytest.raises(BaremetalError, match="runs another image"):
+        do(provision_state, verb="deploy", image=ADDRESS, image_checksum="sha512:" + "d" * 128)
+    # Without being told, a rebuild takes what the instance has; another content at the same address if that is asked for.
+    assert do(provision_state, verb="rebuild", check_mode=True)["image"] == begun["image"]
+    assert do(provision_state, verb="rebuild", image_checksum="sha512:" + "d" * 128)["image"]["digest"] == "sha512:" + "d" * 128
+
+
+def test_a_file_system_that_is_not_published_gets_its_partitions(do, put):
+    put("available")
+    planned = do(provision_state, verb="deploy", image=ADDRESS, image_checksum=CHECKSUM, partitions={"swap_mb": 512}, check_mode=True)
+    assert (planned["image"]["image_type"], [part["role"] for part in planned["diff"]["after"]["partitions"]]) == ("partition", ["efi", "swap", "root"])
+
+
+@pytest.mark.parametrize(("image", "checksum", "said"), [
+    (ADDRESS, None, "needs its checksum"),
+    (ADDRESS, "md5:" + "0" * 32, "not accepted"),
+    (ADDRESS, "sha256:" + "0" * 63, "no sha256 digest"),
+    (ADDRESS, "https://images.example.com/SHA256SUMS", "given by an address"),
+    ("ftp://images.example.com/os.raw", CHECKSUM, "no http or https URL"),
+    ("http://[", CHECKSUM, "no http or https URL"),
+    ("https://user:canary@images.example.com/os.raw", CHECKSUM, "may be a secret"),
+    (ADDRESS + "?signature=canary", CHECKSUM, "may be a secret"),
+    ("debian-12", CHECKSUM, "which has its own"),
+])
+def test_an_address_that_is_no_image_is_refused(do, put, engine, image, checksum, said):
+    put("available")
+    with pytest.raises(BaremetalError, match=said) as refusal:
+        do(provision_state, verb="deploy", image=image, image_checksum=checksum)
+    assert "To do: " in str(refusal.value) and "canary" not in str(refusal.value)
+    assert nodes.get(engine, "node1")["provision_state"] == "available"
+
+
 @pytest.mark.parametrize("check_mode", [True, False])
 def test_retired_node_ends_manageable_also_without_cleaning(do, put, engine, check_mode):
     put("deleting", automated_clean=False)
