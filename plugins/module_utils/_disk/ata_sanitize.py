@@ -21,8 +21,6 @@ STAGE = "erase"
 SANITIZE = {"crypto": "CRYPTO_SCRAMBLE_EXT", "block": "BLOCK_ERASE_EXT", "overwrite": "OVERWRITE_EXT"}
 _OPTIONS = {"crypto": ["--sanitize-crypto-scramble"], "block": ["--sanitize-block-erase"],
             "overwrite": ["--sanitize-overwrite-passes", "1", "--sanitize-overwrite", "hex:00000000"]}
-# States in which nothing but a sanitize is possible, not even reading.
-CLOSED = {"running": "a sanitize of it is running", "failed": "a sanitize of it has failed, and it gives no data until one succeeds"}
 FROZEN = "its sanitize commands are frozen until it loses power: power the drive, or the whole machine with its standby power, off and on"
 _FEATURE = re.compile(r"^\s*\*\s+(\S+) (?:command|feature set)\s*$", re.MULTILINE)
 _STATES = {"SD0": "idle", "SD1": "frozen", "SD2": "running", "SD3": "failed", "SD4": "idle"}

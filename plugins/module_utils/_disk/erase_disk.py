@@ -14,7 +14,7 @@ import time
 from . import ata, ata_sanitize, nvme, scsi, surface
 from .._errors import BaremetalError
 from .commands import find_tool, run
-from .erase_plan import name_of
+from .erase_plan import CLOSED, name_of
 from .partitions import geometry, signatures, wipe_metadata
 from .protect import refuse_if_protected, refuse_special_filesystems
 from .system import read_text
@@ -54,7 +54,7 @@ def abilities(disk, siblings, *, sysfs="/sys", runner=run):
 
 def locked(able):
     """Return whether a disk of these abilities cannot be read, because it is locked or in the middle of a sanitize."""
-    return bool((able.get("ata") or {}).get("locked")) or (able.get("ata_sanitize") or {}).get("state") in ata_sanitize.CLOSED
+    return bool((able.get("ata") or {}).get("locked")) or any((able.get(key) or {}).get("state") in CLOSED for key in ("nvme", "ata_sanitize"))
 
 
 def erase_disk(disk, plan, able, options, *, report, guard):

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from .._errors import BaremetalError
 from .ata import FROZEN
-from .ata_sanitize import CLOSED
 from .ata_sanitize import FROZEN as SANITIZE_FROZEN
 from .devices import GIB, describe
 
 STAGE = "erase"
 GRADES = ("metadata", "clear", "purge")
 METHODS = ("nvme_format", "nvme_sanitize", "scsi_sanitize", "ata_sanitize", "ata_secure_erase", "discard", "overwrite")
+# States of a sanitize in which a drive takes nothing but another one, and cannot even be read.
+CLOSED = {"running": "a sanitize of it is running", "failed": "a sanitize of it has failed, and it gives no data until one succeeds"}
 # Bytes per second that a drive is expected to write: what is common, on the low side.
 _RATES = {"rotational": 150e6, "nvme": 1000e6, "ssd": 400e6}
 # Seconds where the drive says nothing of the time that it takes.
@@ -47,20 +48,21 @@ def candidates(disk, abilities):
     def add(method, technique, grade, seconds, reason=None, zeroes=False):
         found.append({"method": method, "technique": technique, "grade": grade, "seconds": max(1, round(seconds)), "zeroes": zeroes, "reason": reason})
 
+    closed = next((CLOSED[one["state"]] for one in (nvme, sanitizes) if one and one.get("state") in CLOSED), None)
+
     if nvme:
         shared = "it would also erase %s, which is not to be erased" % ", ".join(others)
         meets_all = shared if others and (nvme["erase_all"] or nvme["format_all"]) else None
         if nvme["format"]:
             if nvme["format_crypto"]:
-                add("nvme_format", "crypto", "purge", _CRYPTO, meets_all)
-            add("nvme_format", "user_data", "clear", _FORMAT, meets_all)
+                add("nvme_format", "crypto", "purge", _CRYPTO, closed or meets_all)
+            add("nvme_format", "user_data", "clear", _FORMAT, closed or meets_all)
         for action in nvme["sanitize"]:
             seconds = nvme["seconds"].get(action) or {"crypto": _CRYPTO, "block": _BLOCK}.get(action, whole)
             add("nvme_sanitize", action, "purge", seconds, shared if others else None, zeroes=action == "overwrite")
     for action in abilities.get("scsi") or []:
         add("scsi_sanitize", action, "purge", {"crypto": _CRYPTO, "block": _BLOCK}.get(action, whole), zeroes=action == "overwrite")
     locked = "the drive is locked" if ata and ata["locked"] else None
-    closed = CLOSED.get(sanitizes["state"]) if sanitizes else None
     for action in sanitizes["actions"] if sanitizes else []:
         # SP 800-88, table A-8, has the overwrite for rotating disks alone.
         grade = "clear" if action == "overwrite" and not disk.get("rotational") else "purge"

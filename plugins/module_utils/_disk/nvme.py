@@ -81,16 +81,14 @@ def parse_sanitize_log(data):
 
 
 def abilities(device, *, runner=run):
-    """Return parse_controller's dict of a namespace's controller, with the estimates of a sanitize as seconds.
+    """Return parse_controller's dict of a namespace's controller, with the estimates of a sanitize as seconds, and its state.
 
     Raises BaremetalError when nvme-cli is missing or the drive does not answer.
     """
     place = controller(device)
     found = parse_controller(runner(["nvme", "id-ctrl", "--raw-binary", place], stage=STAGE))
-    found["seconds"] = {}
-    if found["sanitize"]:
-        found["seconds"] = _log(place, runner)["seconds"]
-    return found
+    log = _log(place, runner) if found["sanitize"] else {"seconds": {}, "state": "never"}
+    return dict(found, seconds=log["seconds"], state=log["state"])
 
 
 def format_namespace(device, *, crypto, timeout, runner=run):

@@ -108,6 +108,14 @@ def test_sanitize_waits_for_one_that_runs_and_reports():
     assert tools.calls[2] == ["nvme", "sanitize", "/dev/nvme3", "--sanact=2"]
 
 
+@pytest.mark.parametrize("status,state,unreadable", [(1, "done", False), (2, "running", True), (3, "failed", True)])
+def test_what_an_nvme_drive_can_sanitize_now(status, state, unreadable):
+    tools = Tools(lambda argv: log_data(status, block=90) if "sanitize-log" in argv else controller_data(oacs=2, sanicap=2))
+    found = nvme.abilities("/dev/nvme0n1", runner=tools)
+    assert (found["sanitize"], found["seconds"]["block"], found["state"]) == (["block"], 90, state)
+    assert erase_disk.locked({"nvme": found}) is unreadable
+
+
 @pytest.mark.parametrize("last,clock,message", [(3, [0, 0], "reports that its sanitize failed"), (2, [0, 61], "did not end within 60 seconds")])
 def test_sanitize_that_fails(last, clock, message):
     logs, times = iter([log_data(0), log_data(last)]), iter(clock)

@@ -41,6 +41,9 @@ def chosen(disk, able, grade, **options):
     # The drive's own estimate counts.
     (NVME, {"nvme": dict(NOTHING, sanitize=["block", "overwrite"], seconds={"block": 9000, "overwrite": 300})}, "purge",
      ("nvme_sanitize", "overwrite", "purge")),
+    # The drive of an erase that was cut off takes nothing but a sanitize.
+    (NVME, {"nvme": dict(NOTHING, format=True, format_crypto=True, sanitize=["block"], state="running"), "discard": True}, "clear",
+     ("nvme_sanitize", "block", "purge")),
     (HDD, {"scsi": ["crypto", "overwrite"]}, "clear", ("scsi_sanitize", "crypto", "purge")),
     # What reaches purge on an SSD, also where the firmware has frozen the other commands.
     (SSD, {"ata": dict(SECURITY, frozen=True), "ata_sanitize": dict(SANITIZE, actions=["block", "overwrite"])}, "purge", ("ata_sanitize", "block", "purge")),
@@ -89,6 +92,7 @@ ABLE = st.fixed_dictionaries({}, optional={
     "nvme": st.fixed_dictionaries({
         **{name: st.booleans() for name in ("format", "format_all", "erase_all", "format_crypto")},
         "sanitize": st.lists(st.sampled_from(["crypto", "block", "overwrite"]), unique=True),
+        "state": st.sampled_from(["never", "done", "running", "failed"]),
         "seconds": st.dictionaries(st.sampled_from(["crypto", "block", "overwrite"]), st.none() | st.integers(0, 10 ** 6))}),
     "ata": st.fixed_dictionaries({
         **{name: st.booleans() for name in ("supported", "enabled", "locked", "frozen", "expired", "enhanced")},

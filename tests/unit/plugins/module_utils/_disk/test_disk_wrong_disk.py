@@ -12,8 +12,9 @@ from __future__ import annotations
 import operator
 
 from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.devices import GIB
+from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.erase import choose_disks
 from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.hints import select
-from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.protect import refuse_to_write
+from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.protect import refuse_if_protected, refuse_special_filesystems, refuse_to_write
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
@@ -115,3 +116,34 @@ def test_only_the_disk_that_is_meant_is_written(data):
     assert not any(means(skip, there) for _text, skip in skips)
     assert allowed or not set(there["marks"]) - {"ext4"}
     assert there["tran"] in ("sata", "nvme", None) or "tran" in hints
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_of_all_disks_none_is_written_that_must_not_be(data):
+    """What erases and burns in all disks of a machine: each is chosen, looked at, and looked at again directly before it is written."""
+    before = [data.draw(disks(name)) for name in ["/dev/sda", "/dev/sdb", "/dev/sdc"][:data.draw(st.integers(1, 3))]]
+    skips = data.draw(st.lists(hint_sets(data.draw(st.sampled_from([None, *before]))), max_size=2))
+    allowed = data.draw(st.booleans())
+    now = {disk["name"]: data.draw(st.one_of(st.just(disk), disks(disk["name"]), st.none())) for disk in before}
+    options = {"disks": "all", "root_device": None, "skip_block_devices": [skip for skip, _meant in skips]}
+    try:
+        chosen, left = choose_disks(before, options)
+    except BaremetalError:
+        chosen, left = [], before
+    assert len(chosen) + len(left) == len(before)
+    for disk in chosen:
+        try:
+            there = now[disk["name"]]
+            refuse_special_filesystems(disk, [{"type": mark} for mark in there["marks"]] if there else [], allowed, runner=lambda argv, **_options: b"")
+            written = refuse_if_protected(disk, skip=options["skip_block_devices"], reader=lambda name, **_options: now[name])
+        except BaremetalError:
+            event("refused")
+            assert there is not disk or not is_free(disk) or set(disk["marks"]) - {"ext4"}
+            continue
+        event("written")
+        assert written is there and is_free(there)
+        assert [there[key] for key in ("serial", "wwn", "size")] == [disk[key] for key in ("serial", "wwn", "size")]
+        assert not any(means(skip, one) for _text, skip in skips for one in (disk, there))
+        assert allowed or not set(there["marks"]) - {"ext4"}
+        assert disk["tran"] in ("sata", "nvme", None) and there["tran"] in ("sata", "nvme", None)
