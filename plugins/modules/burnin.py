@@ -196,7 +196,7 @@ def main():
     """Burn in, or join the process that does."""
     module = AnsibleModule(
         argument_spec=dict(
-            disk_options(root_device_required=False),
+            disk_options(),
             test={"type": "str", "choices": list(TESTS), "required": True},
             runtime={"type": "int", "default": 0},
             workers={"type": "int", "default": 0},

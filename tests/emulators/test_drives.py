@@ -102,7 +102,8 @@ def _found(kernel, tmp_path_factory):
 
 
 def test_what_the_drive_says_it_can(found):
-    assert found["abilities"] == {"format": True, "format_all": False, "erase_all": False, "format_crypto": False, "sanitize": [], "seconds": {}, "state": "never"}
+    assert found["abilities"] == {
+        "format": True, "format_all": False, "erase_all": False, "format_crypto": False, "sanitize": [], "seconds": {}, "state": "never"}
 
 
 def test_check_mode_plans_and_changes_nothing(found):

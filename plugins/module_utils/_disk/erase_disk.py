@@ -21,7 +21,8 @@ from .system import read_text
 
 STAGE = "erase"
 # The program of each method, whose version the certificate tells.
-_TOOLS = {"nvme_format": "nvme", "nvme_sanitize": "nvme", "ata_sanitize": "hdparm", "ata_secure_erase": "hdparm", "scsi_sanitize": "sg_sanitize", "metadata": "wipefs"}
+_TOOLS = {"nvme_format": "nvme", "nvme_sanitize": "nvme", "ata_sanitize": "hdparm", "ata_secure_erase": "hdparm", "scsi_sanitize": "sg_sanitize",
+          "metadata": "wipefs"}
 
 
 def abilities(disk, siblings, *, sysfs="/sys", runner=run):

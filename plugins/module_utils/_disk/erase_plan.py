@@ -66,8 +66,8 @@ def candidates(disk, abilities):
     for action in sanitizes["actions"] if sanitizes else []:
         # SP 800-88, table A-8, has the overwrite for rotating disks alone.
         grade = "clear" if action == "overwrite" and not disk.get("rotational") else "purge"
-        add("ata_sanitize", action, grade, {"crypto": _CRYPTO, "block": _BLOCK}.get(action, whole), SANITIZE_FROZEN if sanitizes["state"] == "frozen" else locked,
-            zeroes=action == "overwrite")
+        seconds = {"crypto": _CRYPTO, "block": _BLOCK}.get(action, whole)
+        add("ata_sanitize", action, grade, seconds, SANITIZE_FROZEN if sanitizes["state"] == "frozen" else locked, zeroes=action == "overwrite")
     if ata and ata["supported"]:
         reason = closed or FROZEN if closed or ata["frozen"] else "too many wrong passwords: power the drive off and on" if ata["expired"] else None
         if ata["enhanced"]:

@@ -316,7 +316,9 @@ def _config_drive(call, verb, node, instance, network_data):
 def _adopt(call, engine):
     """Take over a machine that runs already; what it runs is what the option or the record says, and nobody looks."""
     known = record(call)["instance"] or {}
-    image = find_image(engine, call.params["image"], checksum=call.params["image_checksum"]) if call.params["image"] else {"name": known.get("image"), "digest": known.get("image_digest")}
+    image = {"name": known.get("image"), "digest": known.get("image_digest")}
+    if call.params["image"]:
+        image = find_image(engine, call.params["image"], checksum=call.params["image_checksum"])
     instance = {"uuid": known.get("uuid") or str(uuid.uuid4()), "image": image["name"], "image_digest": image["digest"],
                 "deployed_at": known.get("deployed_at")}
     return _result(call, _begin(call, engine, "adopt", instance=instance), instance)

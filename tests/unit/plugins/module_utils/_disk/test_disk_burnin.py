@@ -239,7 +239,8 @@ def test_throttling_is_told_and_no_failure(machine):
 
 def test_two_machines_send_to_each_other():
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        ends = [pool.submit(burnin_network.burn, "127.77.5.1", 1, port=port, partner_port=partner, late=60) for port, partner in ((29010, 29020), (29020, 29010))]
+        ends = [pool.submit(burnin_network.burn, "127.77.5.1", 1, port=port, partner_port=partner, late=60)
+                for port, partner in ((29010, 29020), (29020, 29010))]
         for details, errors in [end.result() for end in ends]:
             assert errors == []
             assert details["interface"] == "lo"

@@ -278,7 +278,8 @@ FAILED = BaremetalError("hdparm ended with code 5", seen="SANITIZE failed: Input
 
 def features(*names):
     """The features of a drive that has not more than these."""
-    gone = [name for name in ("SANITIZE_ANTIFREEZE_LOCK_EXT", "CRYPTO_SCRAMBLE_EXT", "OVERWRITE_EXT", "BLOCK_ERASE_EXT", "SANITIZE feature") if name not in names]
+    known = ("SANITIZE_ANTIFREEZE_LOCK_EXT", "CRYPTO_SCRAMBLE_EXT", "OVERWRITE_EXT", "BLOCK_ERASE_EXT", "SANITIZE feature")
+    gone = [name for name in known if name not in names]
     return "".join(line + "\n" for line in FEATURES.splitlines() if not any(name in line for name in gone))
 
 
