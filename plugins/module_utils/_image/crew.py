@@ -35,9 +35,9 @@ class Crew:
         self._target = target
         self._total = total
         self._report = report
-        # More threads than cores, because each waits for the disk while others compute; few
-        # enough that frames in flight stay below 100 MiB.
-        workers = min(8, 2 * (os.cpu_count() or 1) + 2)
+        # More threads than cores, because each waits for the disk while others compute. Not many more: they push each other's frames
+        # out of the caches, and frames in flight must stay below 100 MiB.
+        workers = min(8, 2 * (os.cpu_count() or 1))
         self._pool = ThreadPoolExecutor(workers)
         self._aside = ThreadPoolExecutor(1)
         self._slots = threading.BoundedSemaphore(workers + _AHEAD)
