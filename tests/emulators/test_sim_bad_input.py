@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every module for a BMC on every BMC that is none, is another one, or lets nobody in: one paragraph, nothing changed, no password told."""
+"""Every module on every Redfish BMC that is none, is another one, or lets nobody in: one paragraph, nothing changed, no password told."""
 
 from __future__ import annotations
 
@@ -13,39 +13,10 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import redfish_service, redfish_transport
-from ansible_collections.rackwright.baremetal.plugins.module_utils._door import Call, outcome
-from ansible_collections.rackwright.baremetal.plugins.plugin_utils._doors import load_all
+from ansible_collections.rackwright.baremetal.tests.emulators.every_module import DOORS, MODULES, NEW, PASSWORD, SHARE, same, told
 from ansible_collections.rackwright.baremetal.tests.emulators.peers import free_port
-from ansible_collections.rackwright.baremetal.tests.simulators.start import ipmi_bmcs, redfish_bmcs
-
-DOORS = load_all()
-
-# One for each place that a secret has.
-PASSWORD, NEW, SHARE = "canary-5up3r-1", "canary-n3w-2", "canary-5har3-3"
-
-# What each module is told to do; all of them change the board where they can.
-MODULES = {
-    "bios_settings": {"settings": {"ProcTurboMode": "Disabled"}},
-    "bmc_account": {"username": "monitor", "password": NEW, "role": "ReadOnly"},
-    "bmc_info": {"gather": ["identity", "power", "health", "firmware", "boot"]},
-    "bmc_reset": {"timeout": 60},
-    "boot_device": {"device": "pxe"},
-    "boot_order": {"order": ["pxe"]},
-    "console_capture": {"seconds": 1},
-    "console_info": {},
-    "event_log": {"cleared": True},
-    "firmware": {"component": "bios", "version": "7.1.2", "image": "http://192.0.2.1/bios-7.1.2.bin", "reboot": True},
-    "indicator_led": {"state": "on"},
-    "inject_nmi": {},
-    "power": {"state": "on", "timeout": 4},
-    "quirks_info": {},
-    "raid": {"target_raid_config": {"logical_disks": [{"size_gb": "MAX", "raid_level": "1"}]}, "delete_existing": True},
-    "secure_boot": {"enabled": True},
-    "sensors_info": {},
-    "virtual_media": {"state": "inserted", "image": "http://192.0.2.1/boot.iso", "image_username": "share", "image_password": SHARE},
-}
+from ansible_collections.rackwright.baremetal.tests.simulators.start import redfish_bmcs
 
 OTHER_UUID = "00000000-1111-2222-3333-444444444444"
 
@@ -90,39 +61,10 @@ def connection(sim):
     return {key: value for key, value in sim.connections[0].items() if value is not None}
 
 
-def told(module, bmc, driver="redfish", check_mode=False):
-    """What a module says about a BMC, with everything that it logs; as the action plugin calls it, but for its scrubbing."""
-    options = {**MODULES[module], "driver": driver, "bmc": bmc, "name": "node1"}
-    validation = ArgumentSpecValidator(DOORS[module].argument_spec, **DOORS[module].constraints).validate(options)
-    assert not validation.error_messages
-    lines = []
-    # No secrets are given, so that nothing is taken out that should not be in.
-    call = Call(params=validation.validated_parameters, node="node1", log=lines.append, warn=lines.append, diff=True, check_mode=check_mode)
-    result = outcome(call, lambda: DOORS[module].run(call))
-    return result, f"{result} {lines}"
-
-
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
     with redfish_bmcs(directory=str(tmp_path_factory.mktemp("sim")), password=PASSWORD, first_address="127.66.4.1") as simulator:
         yield simulator
-
-
-@pytest.fixture(scope="module")
-def running_ipmi(tmp_path_factory):
-    with ipmi_bmcs(directory=str(tmp_path_factory.mktemp("sim")), password=PASSWORD, first_address="127.67.4.1") as simulator:
-        yield simulator
-
-
-def same(found, text):
-    """A failure of one paragraph that says this and what to do, and no secret."""
-    result, everything = found
-    assert result.get("failed"), result
-    message = result["msg"]
-    assert message.startswith("node1: ") and "To do: " in message and "\n" not in message
-    assert "Traceback" not in everything and "unexpected" not in message
-    assert not [secret for secret in (PASSWORD, NEW, SHARE) if secret in everything]
-    assert any(part in message for part in text.split("|")), message
 
 
 def test_every_module_that_takes_a_bmc_is_among_them():
@@ -193,32 +135,6 @@ def test_boot_order_that_names_nothing(running, monkeypatch, order):
     running.reset_counters()
     same(told("boot_order", running.connections[0]), "names nothing")
     assert not running.requests()
-
-
-# These only read, and over IPMI it would cost a question of its own to see whose BMC it is.
-READING = ("console_capture", "console_info", "quirks_info", "sensors_info")
-
-
-def changeable(sim):
-    """What a command could have changed."""
-    shown = sim.show()
-    kept = {name: shown[name] for name in ("power", "boots", "nmis", "boot_options", "events", "users")}
-    return {**kept, "resets": shown["counters"].get("manager_resets", 0), "identifies": shown["identify"] > 0}
-
-
-@pytest.mark.parametrize(("change", "text"), [
-    ({"password": "wrong-passw0rd"}, "does not accept the password"), ({"username": "nobody"}, "does not let the user nobody in"),
-    ({"system_uuid": OTHER_UUID}, "another machine")], ids=["wrong password", "wrong user", "other machine"])
-@pytest.mark.parametrize("module", MODULES)
-def test_bad_ipmi(running_ipmi, module, change, text):
-    running_ipmi.reset()
-    before = changeable(running_ipmi)
-    found = told(module, {**running_ipmi.connections[0], **change}, "ipmi")
-    if module in READING and "system_uuid" in change:
-        assert PASSWORD not in found[1]
-    else:
-        same(found, f"{text}|the driver ipmi has no")
-    assert changeable(running_ipmi) == before
 
 
 def watch_processes(stop, found):

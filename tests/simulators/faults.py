@@ -5,7 +5,7 @@
 """What can go wrong on purpose, by name.
 
 A fault is switched on with ``true``, with a number (so many times) or with a dict of settings. These work for every fault: ``count`` (so many times,
-then never again), ``methods`` (list of HTTP methods, as far as requests are concerned) and ``path`` (part of the path).
+then never again), ``skip`` (so many times it does not strike), ``methods`` (list of HTTP methods, as far as requests are concerned) and ``path`` (part of the path).
 """
 
 from __future__ import annotations
@@ -88,7 +88,13 @@ REDFISH = {
 IPMI = {
     "session_table_full": "refuses new sessions for want of resources (status 01h)",
     "silent": "answers nothing",
-    "drop": "loses the answers to packets (use count)",
+    "drop": "loses the answers to packets (use count, or skip for a BMC that falls silent in the middle)",
+    "garbage": "answers with `bytes` (64) of noise; 60000 make a huge datagram",
+    "truncated": "answers with the first half of what it would answer",
+    "wrong_session": "answers for another session",
+    "replay": "answers with what it answered last before the fault struck",
+    "other_answer": "answers another request than the one that came in",
+    "lockout": "locks an account after `after` (3) wrong logins for `seconds` (600)",
     "node_busy": "answers commands with C0h, node busy (use count)",
     "out_of_space": "answers commands with C4h (use count)",
     "initialising": "answers commands with D2h (use count)",
@@ -145,6 +151,9 @@ class Faults:
         if method and "methods" in settings and method not in settings["methods"]:
             return None
         if settings.get("path", "") not in path:
+            return None
+        if settings.get("skip", 0) > 0:
+            settings["skip"] -= 1
             return None
         if "count" in settings:
             if settings["count"] <= 0:

@@ -15,7 +15,7 @@ import struct
 import time
 import uuid
 
-from . import faults, ipmi_data, ipmi_protocol
+from . import faults, ipmi_data, ipmi_faults, ipmi_protocol
 from .ipmi_commands import COMMANDS, WITHOUT_SESSION
 from .ipmi_protocol import SUITES, Message
 
@@ -115,6 +115,9 @@ class Board:
         self.lan = {}
         self.sol_text = f"Simulated console of {self.machine.serial}\r\nlogin: "
         self.sol_input = b""
+        self.last_answer = None
+        self.wrong_logins = collections.Counter()
+        self.locked_until = {}
         self.reset_counters()
 
     def reset_counters(self):
@@ -145,6 +148,7 @@ class Board:
         if on:
             if answers and self.faults.hit("drop"):
                 return
+            answers = [ipmi_faults.spoiled(self, answer) for answer in answers]
             found = self.faults.hit("delay")
             pause += found.get("seconds", 5) if found else 0
         for answer in answers:
@@ -194,6 +198,8 @@ class Board:
             self.close(session)
             return []
         self._note(message, session)
+        if self.faults.hit("other_answer"):
+            message.sequence = message.sequence + 4 & 0xFF
         if (message.netfn, message.command) == (0x06, 0x34):
             return self._bridged(session, message, peer)
         for name, code in (("node_busy", 0xC0), ("out_of_space", 0xC4), ("initialising", 0xD2), ("no_privilege", 0xD4)):
@@ -275,6 +281,8 @@ class Board:
         session.role = payload[24] & 15
         console = struct.pack("<I", session.console)
         session.user = self._user(name.decode("latin-1"))
+        if ipmi_faults.is_locked(self, session.user):
+            session.user = None
         status = 0x0D if session.user is None else 0x09 if session.role > session.user.privilege else 0
         if status:
             self.counters["logins_failed"] += 1
@@ -294,6 +302,7 @@ class Board:
         good = suite.code(key, session.random + console + session.rakp1)
         if status or payload[8:] != good:
             self.counters["logins_failed"] += 1
+            ipmi_faults.count_wrong_login(self, session.user)
             self.sessions.pop(session.own, None)
             return [] if status else [ipmi_protocol.open_plus(ipmi_protocol.RAKP4, bytes([tag, 0x0F, 0, 0]) + console)]
         session.sik = suite.code(self.behaviour["kg"].encode() or key, session.remote_random + session.random + session.rakp1)

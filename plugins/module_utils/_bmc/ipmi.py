@@ -32,7 +32,8 @@ PORT = 623
 _LONGEST_USERNAME = 16
 
 _LOG = "look up in the BMC's own log why; a firmware update of the BMC may be due"
-_USER = "correct the user name, or give the user the privilege level operator or administrator for IPMI over LAN"
+_USER = ("correct the user name; else give the user the privilege level operator or administrator for IPMI over LAN, and look whether the BMC has "
+         "locked or disabled it")
 
 # Chassis Control (IPMI 2.0, 28.3).
 _POWER = {"off": 0, "on": 1, "reset": 3, "soft off": 5}
@@ -181,7 +182,8 @@ class IpmiDriver:
                 f"the name of the BMC at {where} cannot be resolved", seen=error.strerror,
                 cure="correct the address of the BMC, or the name service of the controller") from error
         except OSError as error:
-            raise BmcLost(
+            make = BmcUnreachable if self._command is None else BmcLost
+            raise make(
                 f"the BMC at {where} cannot be reached", seen=error.strerror or error,
                 cure="check the address of the BMC and the controller's route to it") from error
 

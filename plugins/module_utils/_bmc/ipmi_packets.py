@@ -31,6 +31,7 @@ _RMCP = b"\x06\x00\xff\x07"
 _RMCP_PLUS = 0x06  # authentication type of every IPMI 2.0 packet
 _ENCRYPTED, _AUTHENTICATED = 0x80, 0x40
 _BLOCK = 16
+_HALF = 1 << 31  # of the numbers that a session has for its packets
 
 
 class Suite(NamedTuple):
@@ -139,6 +140,7 @@ class Seal:
         self._own_id = own_id
         self._bmc_id = bmc_id
         self._number = 0
+        self._last = None
 
     def _code(self, data):
         return code(self._suite, self._integrity_key, data)[:self._suite.code_length]
@@ -158,14 +160,19 @@ class Seal:
     def unwrapped(self, packet):
         """What a packet of this session carries.
 
-        :returns: ``(payload type, payload)``; None for what is not of this session, or was tampered with.
+        :returns: ``(payload type, payload)``; None for what is not of this session, was tampered with, or is older than what came before.
         """
         length = self._suite.code_length
         if len(packet) < 16 + length or packet[4] != _RMCP_PLUS or packet[6:10] != self._own_id or not packet[5] & _AUTHENTICATED:
             return None
         if not hmac.compare_digest(self._code(packet[4:-length]), packet[-length:]):
             return None
-        payload = packet[16:16 + struct.unpack_from("<H", packet, 14)[0]]
+        # A number from before is a packet that somebody sends again (6.12.13). The same one is let pass: some BMCs do not count.
+        number, length = struct.unpack_from("<IH", packet, 10)
+        if self._last is not None and number - self._last & 0xFFFFFFFF >= _HALF:
+            return None
+        self._last = number
+        payload = packet[16:16 + length]
         if packet[5] & _ENCRYPTED:
             if len(payload) < 2 * _BLOCK or len(payload) % _BLOCK:
                 return None

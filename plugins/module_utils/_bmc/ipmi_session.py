@@ -32,6 +32,7 @@ else:
 
 from .._session_guard import SessionGuard
 from . import ipmi_packets as packets
+from . import ipmi_records
 
 SUITES = tuple(packets.SUITES)
 
@@ -116,12 +117,13 @@ class Session:
         self._username = username
         self._password = password
         self._key = key or password
-        self._has_key = key is not None
         self._bridge = bridge
         self._privileges = [PRIVILEGES[name] for name in ((privilege,) if privilege else _USUAL)]
         self._sequence = 0
         self._seal = None
         self._bmc_id = None
+        # Packets that came in since the last question and were no answer to it.
+        self._strange = 0
         self._guard = SessionGuard(self._end)
         self._socket = _connected(address, port)
         try:
@@ -143,6 +145,7 @@ class Session:
         :param waits: seconds for each time.
         :raises TimeoutError: when there was no answer.
         """
+        self._strange = 0
         for wait in waits:
             self._socket.send(make())
             deadline = time.monotonic() + wait
@@ -156,7 +159,17 @@ class Session:
                 found = accept(*content) if content else None
                 if found is not None:
                     return found
+                self._strange += 1
         raise TimeoutError
+
+    def _silence(self, what):
+        """What was seen instead of an answer.
+
+        :param what: what did not come.
+        """
+        if not self._strange:
+            return what
+        return f"{what}; {self._strange} {'packet' if self._strange == 1 else 'packets'} came that answered nothing that was asked"
 
     # Login
 
@@ -170,8 +183,10 @@ class Session:
 
         try:
             answer = self._exchange(lambda: packets.before_session(request), packets.unwrapped, accept, _FIRST_WAITS)
-        except (TimeoutError, ConnectionRefusedError) as error:
-            raise SessionError("silent", "no reply to IPMI packets (UDP)") from error
+        except TimeoutError as error:
+            raise SessionError("silent", self._silence("no reply to IPMI packets (UDP)")) from error
+        except ConnectionRefusedError as error:
+            raise SessionError("silent", "nobody listens on the port (ICMP port unreachable)") from error
         # A BMC that refuses the question, or the bit for IPMI 2.0 data in it, is asked with what remains.
         if answer.code == 0 and len(answer.data) > 3 and answer.data[1] & 0x80 and not answer.data[3] & 0x02:
             raise SessionError("version", "the BMC offers IPMI 1.5 only")
@@ -186,18 +201,22 @@ class Session:
                     # Some BMCs do not answer to a suite that they do not know.
                     suites.append(suites.pop(0))
                 if number == len(_LOGIN_WAITS):
-                    raise SessionError("silent name" if lost.args[0] == packets.RAKP2 else "lost", "no reply within the login") from lost
+                    is_silent = lost.args[0] == packets.RAKP2 and not self._strange
+                    raise SessionError("silent name" if is_silent else "lost", self._silence("no reply within the login")) from lost
             except ConnectionRefusedError as error:
-                raise SessionError("lost", "no reply within the login") from error
+                raise SessionError("lost", "nobody listens on the port any more, within the login") from error
         self._raise_privilege()
 
-    def _step(self, kind, payload, answer_kind, wait):
+    def _step(self, kind, payload, answer_kind, own_id, wait):
         """A step of the login.
 
         :returns: the payload of the answer, whose status is 0.
         """
         def accept(seen_kind, seen):
-            return seen if seen_kind == answer_kind and len(seen) >= 2 and seen[0] == payload[0] else None
+            if seen_kind != answer_kind or len(seen) < 2 or seen[0] != payload[0]:
+                return None
+            # What is refused may come without the console's session id.
+            return seen if seen[1] or seen[4:8] == own_id else None
 
         try:
             answer = self._exchange(lambda: packets.of_login(kind, payload), packets.unwrapped, accept, (wait,))
@@ -232,7 +251,7 @@ class Session:
             bytes((0, 0, 0, 8, suite.authentication, 0, 0, 0)),
             bytes((1, 0, 0, 8, suite.integrity, 0, 0, 0)),
             bytes((2, 0, 0, 8, suite.confidentiality, 0, 0, 0)),
-        )), packets.OPEN_SESSION_ANSWER, wait)
+        )), packets.OPEN_SESSION_ANSWER, own_id, wait)
         if len(answer) < 36:
             raise SessionError("other", "the BMC's answer to Open Session is too short")
         bmc_id = bytes(answer[8:12])
@@ -250,7 +269,9 @@ class Session:
         # The lookup is by name only, so that the level may be lower than the user's.
         role = bytes((self._privileges[0] | 0x10, len(self._username))) + self._username
         answer = self._step(
-            packets.RAKP1, tag + bytes(3) + bmc_id + own_random + role[:1] + bytes(2) + role[1:], packets.RAKP2, wait)
+            packets.RAKP1, tag + bytes(3) + bmc_id + own_random + role[:1] + bytes(2) + role[1:], packets.RAKP2, own_id, wait)
+        if len(answer) < 40:
+            raise SessionError("other", "the BMC's answer to RAKP message 1 is too short")
         bmc_random, guid, proof = bytes(answer[8:24]), bytes(answer[24:40]), bytes(answer[40:])
         expected = packets.code(suite, self._password, own_id, bmc_id, own_random, bmc_random, guid, role)
         if not hmac.compare_digest(expected, proof):
@@ -260,7 +281,9 @@ class Session:
             raise SessionError("password", "the BMC's proof does not match the password")
         session_key = packets.code(suite, self._key, own_random, bmc_random, role)
         proof = packets.code(suite, self._password, bmc_random, own_id, role)
-        answer = self._step(packets.RAKP3, tag + bytes(3) + bmc_id + proof, packets.RAKP4, wait)
+        answer = self._step(packets.RAKP3, tag + bytes(3) + bmc_id + proof, packets.RAKP4, own_id, wait)
+        if len(answer) < 8 + suite.code_length:
+            raise SessionError("other", "the BMC's answer to RAKP message 3 is too short")
         expected = packets.code(suite, session_key, own_random, bmc_id, guid)[:suite.code_length]
         if not hmac.compare_digest(expected, bytes(answer[8:8 + suite.code_length])):
             self._give_up(tag, bmc_id)
@@ -312,7 +335,7 @@ class Session:
             return self._exchange(lambda: self._seal.wrapped(packets.IPMI, request), self._seal.unwrapped, accept, waits)
         except (TimeoutError, ConnectionRefusedError) as error:
             self.broken = True
-            raise SessionError("lost", "no reply to a command within the session") from error
+            raise SessionError("lost", self._silence("no reply to a command within the session")) from error
 
     def raw_command(self, netfn, command, bridge_request=(), data=(), delay_xmit=None, retry=True, timeout=None, rslun=0):
         """A command as pyghmi asks for it.
@@ -378,10 +401,14 @@ class Session:
         return {"success": True}
 
     def _end(self):
-        is_open, self.logged = self.logged and not self.broken, False
-        if is_open:
+        was_logged, self.logged = self.logged, False
+        if was_logged:
             try:
-                self._exchange(self._farewell, self._seal.unwrapped, lambda kind, payload: True, _CLOSE_WAITS)
+                # A BMC whose answers were lost is told once, and not waited for.
+                if self.broken:
+                    self._socket.send(self._farewell())
+                else:
+                    self._exchange(self._farewell, self._seal.unwrapped, lambda kind, payload: True, _CLOSE_WAITS)
             except OSError:
                 pass
         self.broken = True
@@ -424,6 +451,16 @@ class OnSession(Command or object):
         self.kwargs = {}
         self._sdrcachedir = self._sdr = self._oem = self._netchannel = self._ipv6support = None
         self._oemknown = False
+
+    def init_sdr(self):
+        """See pyghmi; the records of a BMC that goes round in a circle end."""
+        if self._sdr is None:
+            self._sdr = ipmi_records.SensorRecords(ipmi_records.Listing(self))
+        return self._sdr
+
+    def get_event_log(self, clear=False):
+        """See pyghmi; the records of a BMC that goes round in a circle end."""
+        return ipmi_records.EventHandler(self.init_sdr(), self).fetch_sel(ipmi_records.Listing(self), clear)
 
 
 def log_on(address, port, username, password, suite=None, log=lambda text: None, *, key=None, privilege=None, bridge=None, facts=None):

@@ -235,6 +235,9 @@ def _bmc(info, name, left_out):
     bmc = {"address": given.pop("address")}
     bmc.update({key: given.pop(key) for key in ("username", "system_id", "password") if given.get(key) not in (None, _MASKED)})
     given.pop("password", None)
+    if prefix == "ipmi":
+        # Ironic logs in as the user without a name when it is given none.
+        bmc.setdefault("username", "")
     if isinstance(bmc.get("system_id"), str):
         bmc["system_id"] = bmc["system_id"].rstrip("/").rpartition("/")[2]
     for key, ours in (("port", "port"), ("cipher_suite", "cipher_suite"), ("target_channel", "bridge_channel")):

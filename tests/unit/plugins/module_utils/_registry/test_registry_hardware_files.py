@@ -75,6 +75,20 @@ def test_masked_password_is_no_password():
     assert "password" not in nodes[0]["bmc"] and "******" not in json.dumps(nodes)
 
 
+@pytest.mark.parametrize("info", [{"ipmi_username": ""}, {"ipmi_username": None}, {}, {"power": {"ipmi_username": ""}}])
+def test_ipmi_user_without_a_name_is_taken_over(info):
+    """It is the first user of many boards, and what Ironic takes when nobody says."""
+    info = {"ipmi_address": "198.51.100.11", "ipmi_password": "canary-s3cret", **info}
+    for data in ({"n1": {"driver": "ipmi", "driver_info": info}}, [{"UUID": "u1", "Name": "n1", "Driver": "ipmi", "Driver Info": info}]):
+        nodes, _left_out = hardware_files.read(data)
+        assert schema.normalise(nodes[0])["bmc"] == {"address": "198.51.100.11", "username": "", "password": "canary-s3cret"}
+
+
+def test_redfish_user_that_is_missing_is_not_made_up():
+    nodes, _left_out = hardware_files.read({"n1": {"driver": "redfish", "driver_info": {"redfish_address": "https://198.51.100.12", "redfish_username": ""}}})
+    assert nodes[0]["bmc"] == {"address": "https://198.51.100.12"}
+
+
 def test_csv():
     nodes, _left_out = hardware_files.read(load("hardware.csv"))
     assert [schema.normalise(node) for node in nodes] == [

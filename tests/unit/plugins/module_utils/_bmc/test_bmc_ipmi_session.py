@@ -1,0 +1,218 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A session with a BMC whose packets are lost, late, twice, spoiled or forged: the truth or an error, after a bounded number of packets."""
+
+from __future__ import annotations
+
+import errno
+import types
+from unittest import mock
+
+import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import find_driver, ipmi_session
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import BmcUnreachable
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.ipmi import IpmiDriver
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.ipmi_packets import before_session, of_login
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.ipmi_session import Session, SessionError
+from ansible_collections.rackwright.baremetal.tests.simulators.ipmi_board import Board
+from ansible_collections.rackwright.baremetal.tests.simulators.machine import Machine
+from ansible_collections.rackwright.baremetal.tests.simulators.personalities import Personality
+from hypothesis import given
+from hypothesis import strategies as st
+
+PASSWORD = "simulated-1"
+# A login begins with at most two privilege levels and two suites each of the three times; five packets each and one before.
+MOST_PACKETS = 70
+
+
+class Wire:
+    """What passes for the socket, with a clock that only its waiting moves.
+
+    :param answer: function of a packet that was sent, which gives the packets that come back.
+    """
+
+    def __init__(self, answer):
+        self.answer = answer
+        self.sent = []
+        self.coming = []
+        self.now = 0.0
+        self._timeout = 0.0
+
+    def send(self, packet):
+        self.sent.append(packet)
+        self.coming += self.answer(packet)
+
+    def settimeout(self, seconds):
+        self._timeout = seconds
+
+    def recv(self, most):
+        self.now += 0.01
+        if not self.coming:
+            self.now += self._timeout
+            raise TimeoutError
+        return self.coming.pop(0)[:most]
+
+    def close(self):
+        pass
+
+    def session(self, **options):
+        clock = types.SimpleNamespace(monotonic=lambda: self.now, sleep=lambda seconds: None)
+        with mock.patch.object(ipmi_session, "_connected", lambda address, port: self):
+            with mock.patch.object(ipmi_session, "time", clock):
+                return Session("192.0.2.1", 623, b"operator", PASSWORD.encode(), suites=[17, 3], **options)
+
+    def ask(self, session):
+        """The power state, as the session tells it."""
+        clock = types.SimpleNamespace(monotonic=lambda: self.now, sleep=lambda seconds: None)
+        with mock.patch.object(ipmi_session, "time", clock):
+            return session.raw_command(netfn=0, command=1)["data"][0] & 1
+
+
+class Bmc:
+    """A simulated BMC without a network."""
+
+    def __init__(self):
+        self.machine = Machine(0)
+        self._answers = []
+        self._board = Board(self.machine, Personality("generic", {}), "operator", PASSWORD, "192.0.2.1")
+        self._board.listener = types.SimpleNamespace(send=lambda packet, peer: self._answers.append(packet))
+
+    def answer(self, packet):
+        self._answers = []
+        self._board.received(packet, ("192.0.2.2", 1))
+        return self._answers
+
+
+def test_session_opens_and_asks_over_the_wire():
+    bmc = Bmc()
+    wire = Wire(bmc.answer)
+    session = wire.session()
+    bmc.machine.power = "On"
+    assert session.suite.number == 17 and wire.ask(session) == 1
+
+
+# What happens to an answer on the way.
+SPOILED = st.one_of(
+    st.just("lost"), st.just("twice"), st.just("late"), st.just("before"),
+    st.tuples(st.just("flipped"), st.integers(0, 100), st.integers(1, 255)), st.tuples(st.just("cut"), st.integers(0, 100)),
+    st.tuples(st.just("instead"), st.binary(max_size=80)))
+
+
+def spoil(packets, how, past, late):
+    """What arrives of some packets; ``past`` holds those that were sent before, ``late`` those that are on their way."""
+    kind, *more = how if isinstance(how, tuple) else (how,)
+    if kind == "lost":
+        return []
+    if kind == "late":
+        late += packets
+        return []
+    if kind == "before":
+        return past[-3:] + packets
+    if kind == "twice":
+        return packets * 2
+    if kind == "instead":
+        return [more[0]]
+    if kind == "cut":
+        return [packet[:more[0]] for packet in packets]
+    return [packet[:more[0]] + bytes(byte ^ more[1] for byte in packet[more[0]:more[0] + 1]) + packet[more[0] + 1:] for packet in packets]
+
+
+@given(faults=st.dictionaries(st.integers(0, 40), SPOILED, max_size=12), powers=st.lists(st.booleans(), min_size=1, max_size=4))
+def test_what_a_session_tells_is_the_truth_whatever_the_network_does(faults, powers):
+    bmc, past, late = Bmc(), [], []
+
+    def answer(packet):
+        waiting, late[:] = list(late), []
+        packets = bmc.answer(packet)
+        how = faults.get(len(wire.sent) - 1)
+        arriving = spoil(packets, how, past, late) if how else packets
+        past.extend(packets)
+        return waiting + arriving
+
+    wire = Wire(answer)
+    try:
+        session = wire.session()
+        for power in powers:
+            bmc.machine.power = "On" if power else "Off"
+            assert wire.ask(session) == power
+    except SessionError as error:
+        assert str(error) and "\n" not in str(error)
+    assert len(wire.sent) < MOST_PACKETS
+
+
+KINDS = st.sampled_from([0x00, 0x11, 0x13, 0x15, 0x20])
+
+
+@given(data=st.data())
+def test_any_peer_ends_in_an_error(data):
+    """A peer that knows the forms and echoes what it heard, but not the password."""
+    def answer(packet):
+        payload, noise = packet[16:], data.draw(st.binary(max_size=60))
+        own_id = payload[4:8] if len(payload) > 8 else bytes(4)
+        status = data.draw(st.sampled_from([0, 0, 0, 1, 2, 9, 13, 15, 17, 255]))
+        algorithms = b"".join(bytes((number, 0, 0, 8, data.draw(st.integers(0, 4)), 0, 0, 0)) for number in range(3))
+        return [data.draw(st.sampled_from([
+            noise, of_login(data.draw(KINDS), noise), of_login(data.draw(KINDS), payload[:1] + bytes((status, 0, 0)) + own_id + noise),
+            of_login(0x11, payload[:1] + bytes((status, 4, 0)) + own_id + b"\x01\x02\x03\x04" + algorithms),
+            of_login(0x13, payload[:1] + bytes((status, 0, 0)) + own_id + bytes(32) + noise[:32]),
+            before_session(bytes((0x81, 0x1C, 0, 0x20, 0, 0x38, 0)) + noise[:40])])) for _unused in range(data.draw(st.integers(0, 3)))]
+
+    wire = Wire(answer)
+    with pytest.raises(SessionError) as caught:
+        wire.session()
+    assert str(caught.value) and len(wire.sent) < MOST_PACKETS
+
+
+def test_peer_that_floods_does_not_hold_anybody():
+    class Flood(Wire):
+        def recv(self, most):
+            self.now += 0.01
+            return b"\xff" * most
+
+    wire = Flood(lambda packet: [])
+    with pytest.raises(SessionError, match=r"no reply to IPMI packets \(UDP\); [0-9]+ packets came that answered nothing"):
+        wire.session()
+    assert wire.now < 6
+
+
+def test_peer_that_floods_within_the_session_does_not_hold_anybody():
+    bmc = Bmc()
+    wire = Wire(bmc.answer)
+    session = wire.session()
+    flood = b"\xff" * 4096
+    wire.coming = [flood] * 100000
+    wire.answer = lambda packet: []
+    with pytest.raises(SessionError, match="no reply to a command within the session; [0-9]+ packets came"):
+        wire.ask(session)
+    assert len(wire.sent) < 20
+
+
+@pytest.mark.parametrize("number", [errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EPERM])
+def test_no_route_trips_the_breaker(number):
+    """What a router or a firewall says comes with the next call of the socket."""
+    def answer(packet):
+        raise OSError(number, "No route to host")
+
+    with mock.patch.object(ipmi_session, "_connected", lambda address, port: Wire(answer)):
+        with pytest.raises(BmcUnreachable, match="the BMC at 192.0.2.1 port 623 cannot be reached. Seen: No route to host. To do: ") as caught:
+            IpmiDriver({"address": "192.0.2.1", "username": "operator", "password": PASSWORD}, lambda text: None, {})
+    assert PASSWORD not in str(caught.value)
+
+
+@given(answers=st.lists(st.binary(max_size=70) | st.binary(max_size=60).map(lambda noise: b"\x06\x00\xff\x07" + noise), max_size=3))
+def test_any_answer_to_the_question_for_a_driver(answers):
+    wire = types.SimpleNamespace(connect=lambda address: None, settimeout=lambda seconds: None, send=lambda packet: None)
+    left = list(answers)
+
+    def recv(most):
+        if not left:
+            raise TimeoutError
+        return left.pop(0)[:most]
+
+    wire.recv = recv
+    opened = mock.MagicMock()
+    opened.return_value.__enter__.return_value = wire
+    with mock.patch.object(find_driver.socket, "socket", opened):
+        assert find_driver._answers_ipmi("192.0.2.1", 623) in (True, False)
