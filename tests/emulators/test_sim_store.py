@@ -94,9 +94,36 @@ def test_bios_is_updated_at_the_reset_where_that_is_asked_for(board, personality
     with board(personality) as driver:
         result = ensure_firmware(driver.service, "bios", "7.1.2", image="http://192.0.2.1/bios-7.1.2.bin", apply_time="OnReset")
         assert result["reboot_required"] and result["after"]["version"] != "7.1.2" and result["pending"]["version"] == "7.1.2"
+        sent = board.changes()
+        for check_mode in (True, False):
+            again = ensure_firmware(driver.service, "bios", "7.1.2", image="http://192.0.2.1/bios-7.1.2.bin", apply_time="OnReset", check_mode=check_mode)
+            assert (again["changed"], again["reboot_required"], again["pending"]["version"]) == (False, True, "7.1.2")
+        assert board.changes() == sent
         ensure_power(driver, "on", timeout=30)
         ensure_power(driver, "rebooted", timeout=30)
         assert not ensure_firmware(driver.service, "bios", "7.1.2", image="http://192.0.2.1/bios-7.1.2.bin")["changed"]
+
+
+def test_update_that_waits_without_telling_its_version_is_not_doubled(board, simulator, clock):
+    """Dell's jobs tell their component in the name."""
+    with board("dell_idrac9") as driver:
+        simulator.change(board.index, behaviour={"task_payload": False})
+        try:
+            def update(**options):
+                return ensure_firmware(driver.service, "bios", "7.1.2", image="http://192.0.2.1/bios-7.1.2.bin", clock=clock, sleep=clock.sleep, **options)
+
+            assert update()["reboot_required"]
+            sent, warnings = board.changes(), []
+            again = update(warn=warnings.append)
+            assert not again["changed"] and again["reboot_required"] and board.changes() == sent
+            assert "Firmware Update: BIOS" in again["pending"]["seen"] + warnings[0] and "does not tell the version" in warnings[0]
+            # What waits for the BIOS is nothing to another component.
+            assert ensure_firmware(driver.service, "NIC.1", "23.0.1", image="http://192.0.2.1/nic.1-23.0.1.bin")["changed"]
+            done = update(reboot=lambda: ensure_power(driver, "rebooted", timeout=30))
+            assert done["changed"] and done["after"]["version"] == "7.1.2"
+            assert len(board.changes()) > len(sent)
+        finally:
+            simulator.change(board.index, behaviour={"task_payload": True})
 
 
 @every_board

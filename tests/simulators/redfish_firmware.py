@@ -37,7 +37,8 @@ def simple_update(board, path, body):
     if protocol not in allowed:
         raise Refuse(400, "ActionParameterNotSupported", f"The transfer protocol {protocol} is not supported.", related=["/TransferProtocol"])
     targets = _targets(board, body.get("Targets"), parts.path)
-    return _update(board, targets, parts.path, b"", body, url if board.fetch else None)
+    action = board.peek(path)["Actions"]["#UpdateService.SimpleUpdate"]["target"]
+    return _update(board, targets, parts.path, b"", body, url if board.fetch else None, ("POST", action, body))
 
 
 @on_upload("MultipartHttpPushUri")
@@ -88,7 +89,7 @@ def _targets(board, wanted, hint):
     return by_name[:1] or [path for path in known if board.peek(path).get("SoftwareId") == "BMC"][:1] or known[:1]
 
 
-def _update(board, targets, name, content, parameters, url):
+def _update(board, targets, name, content, parameters, url, request=None):
     for target in targets:
         if not board.peek(target).get("Updateable", True):
             raise Refuse(400, "ActionParameterNotSupported", f"{target} cannot be updated.", related=["/Targets"])
@@ -111,7 +112,8 @@ def _update(board, targets, name, content, parameters, url):
     if wanted == "OnReset" and not board.behaviour["simple_update_apply_time"]:
         raise Refuse(400, "PropertyUnknown", "The property @Redfish.OperationApplyTime is not known.")
     on_reset = wanted == "OnReset" or (board.behaviour["firmware_bios_on_reset"] and any(_is(board, target, "BIOS") for target in targets))
-    return redfish_tasks.start(board, "Firmware update", work, on_reset=on_reset)
+    software = ", ".join(str(board.peek(target).get("SoftwareId")) for target in targets)
+    return redfish_tasks.start(board, f"Firmware Update: {software}", work, on_reset=on_reset, request=request)
 
 
 async def _load(outcome, url):

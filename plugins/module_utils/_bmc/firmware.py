@@ -18,8 +18,9 @@ import urllib.parse
 from .._errors import BaremetalError
 from . import upload
 from .connection import BmcLost
+from .firmware_waiting import earlier_update
 from .redfish_members import resources
-from .redfish_service import RedfishRefusal, last_part, path_of
+from .redfish_service import Answer, RedfishRefusal, last_part, path_of
 from .reset_watch import HostWatch, ResetWatch
 from .tolerant import dig, number, objects, text
 
@@ -232,8 +233,15 @@ class _Source:
         """Send the image, with what this BMC wants to be told along with it.
 
         :returns: an Answer.
-        :raises BaremetalError: when the BMC does not take it.
+        :raises BaremetalError: when the BMC does not take it, or is lost over it.
         """
+        try:
+            return self._send(component, timeout)
+        except BmcLost as error:
+            raise BmcLost("the BMC was lost over the firmware image, and whether it took it is not known", stage=STAGE, seen=error.seen or error.what,
+                          cure="wait until an update would be over, which the BMC's list of tasks may show, and run the same command again") from error
+
+    def _send(self, component, timeout):
         ladder = list(component["targets"]) if self._push is None or self._is_form else [None]
         extra = {}
         while True:
@@ -316,6 +324,8 @@ def ensure_firmware(service, name, version, *, image=None, src=None, apply_time=
                     warn=lambda text: None, clock=time.monotonic, sleep=time.sleep):
     """Bring a component to a version.
 
+    While an earlier request for it is not done, as a rule because it waits for a reboot, nothing is sent: its task is followed.
+
     :param service: the RedfishService.
     :param name: ``bmc``, ``bios``, or Id or Name in the firmware inventory.
     :param version: as the BMC tells it, see ``is_version``.
@@ -336,18 +346,20 @@ def ensure_firmware(service, name, version, *, image=None, src=None, apply_time=
     if not before["updateable"]:
         raise BaremetalError(f"the BMC cannot update {name}", stage=STAGE, seen=f"version {before['version']}, Updateable is false",
                              cure="update it with its maker's tool in the running system")
-    source = _Source(service, update_service(service), image, src, apply_time)
+    update = update_service(service)
+    source = _Source(service, update, image, src, apply_time)
+    earlier = earlier_update(service, service.target(update, "UpdateService.SimpleUpdate"), before, image)
     if check_mode:
+        if earlier and earlier.is_waiting and not reboot:
+            return _pending(False, before, before, version, earlier.shown)
         return _result(True, before, {**before, "version": version})
+    if earlier and not earlier.is_same:
+        warn(f"an update of {name} that waits does not tell the version that it brings, and nothing is sent beside it: {earlier.shown}")
     start = clock()
-    watch = ResetWatch(expected=apply_time == "OnReset", is_bmc=name == BMC)
+    watch = ResetWatch(expected=earlier.is_waiting if earlier else apply_time == "OnReset", is_bmc=name == BMC)
     judge = _Judge(service, name, version, watch, clock, sleep)
-    with source.push_time(warn):
-        try:
-            answer = source.send(before, timeout)
-        except BmcLost as error:
-            raise BmcLost("the BMC was lost over the firmware image, and whether it took it is not known", stage=STAGE, seen=error.seen or error.what,
-                          cure="wait until an update would be over, which the BMC's list of tasks may show, and run the same command again") from error
+    with contextlib.nullcontext() if earlier else source.push_time(warn):
+        answer = Answer(202, earlier.task, earlier.path) if earlier else source.send(before, timeout)
         watch(answer.body)
         outcome = "stopped" if watch.because else service.wait_task(
             answer, timeout=max(timeout - (clock() - start), 0), stage=STAGE, what=f"the update of {name}", until=watch)
@@ -361,7 +373,7 @@ def ensure_firmware(service, name, version, *, image=None, src=None, apply_time=
         after, waits = judge.settled(None, _REBOOTED, start + timeout, False)
     if is_version(after["version"], version):
         return _result(True, before, after)
-    return {**_result(True, before, after), "reboot_required": True, "pending": {"version": version, "seen": waits}}
+    return _pending(earlier is None, before, after, version, waits)
 
 
 class _Judge:
@@ -459,6 +471,10 @@ class _Judge:
             cure = ("set reboot to true so that the machine is rebooted and the update judged, or reboot it and run the same command again; "
                     "look at the event log of the BMC as well")
         return BaremetalError(what, stage=STAGE, seen=seen, cure=cure)
+
+
+def _pending(changed, before, after, version, waits):
+    return {**_result(changed, before, after), "reboot_required": True, "pending": {"version": version, "seen": waits}}
 
 
 def _result(changed, before, after):

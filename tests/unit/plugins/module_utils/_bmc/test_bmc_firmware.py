@@ -17,7 +17,7 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._errors impor
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.board import Clock
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.random_json import trees
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.service_double import Tree, error_body, service_on
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 UPDATE = "/redfish/v1/UpdateService"
@@ -307,6 +307,73 @@ def test_apply_time_on_reset_is_not_waited_for(tree, clock):
     offered["@Redfish.OperationApplyTimeSupport"] = {"SupportedValues": ["Immediate"]}
     with pytest.raises(BaremetalError, match="does not take the apply time OnReset. Seen: it offers Immediate"):
         ensure(tree, clock, "NIC", apply_time="OnReset")
+
+
+def under_way(tree, state, body=None, **task):
+    """A board with a task of an earlier request."""
+    payload = {"Payload": {"HttpOperation": "POST", "TargetUri": SIMPLE, "JsonBody": json.dumps(body)}} if body else {}
+    tree.resources["/redfish/v1/"]["Tasks"] = link("/redfish/v1/TaskService")
+    tree.resources["/redfish/v1/TaskService"] = {"Tasks": link("/redfish/v1/TaskService/Tasks")}
+    tree.resources["/redfish/v1/TaskService/Tasks"] = {"Members": [link(TASK)]}
+    tree.resources[TASK] = {"@odata.id": TASK, "@odata.type": "#Task.v1_4_0.Task", "TaskState": state, **payload, **task}
+
+
+@pytest.mark.parametrize("targets", [{}, {"Targets": []}, {"Targets": [f"{INVENTORY}/NIC"]}])
+def test_update_that_an_earlier_run_began_is_followed_and_not_asked_for_again(tree, clock, targets):
+    under_way(tree, "Running", {"ImageURI": IMAGE, **targets})
+    states = ["Running", "Running", "Completed"]
+
+    def poll(tree, body):
+        found = tree.resources[TASK]
+        if len(states) > 1:
+            found = {**found, "TaskState": states.pop(0)}
+        else:
+            tree.resources[f"{INVENTORY}/NIC"]["Version"] = "2.0"
+            found = {**found, "TaskState": "Completed"}
+        return 200, found
+
+    tree.on("GET", TASK, poll)
+    result = ensure(tree, clock, "NIC")
+    assert result["changed"] and result["after"]["version"] == "2.0" and not tree.changes
+
+
+@pytest.mark.parametrize("task", [
+    {"body": {"ImageURI": IMAGE, "Targets": [f"{INVENTORY}/PSU2"]}}, {"body": {"ImageURI": "https://192.0.2.9/other.bin"}},
+    {"Name": "Firmware Update: BIOS"}, {"Name": "Config: Adapter"}, {}], ids=["other target", "other image", "other component", "no update", "untold"])
+def test_task_of_something_else_is_no_reason_not_to_send(tree, clock, task):
+    under_way(tree, "Pending", **task)
+    tree.on("POST", SIMPLE, accepts(f"{INVENTORY}/NIC", "Version"))
+    assert ensure(tree, clock, "NIC")["after"]["version"] == "2.0" and len(tree.changes) == 1
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_update_that_waits_for_a_reboot_is_rebooted_and_judged(tree, clock, told):
+    under_way(tree, "Pending", {"ImageURI": IMAGE} if told else None, Name="Firmware Update: Adapter")
+    warnings = []
+    waits = ensure(tree, clock, "NIC", warn=warnings.append)
+    assert not waits["changed"] and waits["reboot_required"] and waits["pending"]["version"] == "2.0" and bool(warnings) is not told
+    assert ensure(tree, clock, "NIC", check_mode=True)["pending"]["seen"] == f"Firmware Update: Adapter ({TASK}) is Pending"
+
+    def reboot():
+        tree.resources[TASK]["TaskState"] = "Completed"
+        tree.resources[f"{INVENTORY}/NIC"]["Version"] = "2.0"
+
+    assert ensure(tree, clock, "NIC", check_mode=True, reboot=reboot)["after"]["version"] == "2.0"
+    assert ensure(tree, clock, "NIC", reboot=reboot)["after"]["version"] == "2.0" and not tree.changes
+
+
+@settings(max_examples=40)
+@given(trees("TaskState", "Name", "Payload", "HttpOperation", "TargetUri", "JsonBody", "ImageURI", "Targets"))
+def test_random_tasks_end_in_a_result_or_an_error(task):
+    clock = Clock()
+    tree = Tree({"/redfish/v1/": {"UpdateService": link(UPDATE), "Tasks": link("/redfish/v1/TaskService")}, UPDATE: {"FirmwareInventory": link(INVENTORY)},
+                 "/redfish/v1/TaskService": {"Tasks": link("/redfish/v1/TaskService/Tasks")}, "/redfish/v1/TaskService/Tasks": {"Members": [link(TASK)]},
+                 "/redfish/v1/Systems": {"Members": [link(SYSTEM)]}, SYSTEM: {"Links": {"ManagedBy": [link(MANAGER)]}}, MANAGER: {},
+                 TASK: task, INVENTORY: {"Members": [link(f"{INVENTORY}/NIC")]}, f"{INVENTORY}/NIC": {"Id": "NIC", "Version": "1.0"}})
+    service = service_on(tree, sleep=clock.sleep)
+    component = firmware.find_component(service, "NIC")
+    found = firmware.earlier_update(service, SIMPLE, component, IMAGE)
+    assert found is None or found.path == TASK
 
 
 def completed(tree, task=None):
