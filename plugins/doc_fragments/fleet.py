@@ -102,7 +102,7 @@ options:
       kg_key:
         description:
           - With V(ipmi), the key K_g of a BMC that has one, as text of at most 20 characters, or as hexadecimal digits after C(0x).
-          - It is not kept in the registry.
+          - The registry keeps a reference to it, see M(rackwright.baremetal.node).
         type: str
       bridge_channel:
         description:

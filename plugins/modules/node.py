@@ -54,9 +54,9 @@ options:
       - C(boot_interface) is how the node boots the ramdisk, one of V(ipxe), V(http-ipxe), V(pxe) and V(redfish-virtual-media); see the option
         C(boot_interfaces) of M(rackwright.baremetal.netboot).
       - C(bmc) has the keys C(address), C(port), C(username), C(password), C(system_id), C(ca_file), C(verify), C(fingerprint),
-        C(tls_min_version), C(cipher_suite), C(privilege_level), C(bridge_channel), C(bridge_address).
+        C(tls_min_version), C(cipher_suite), C(kg_key), C(privilege_level), C(bridge_channel), C(bridge_address).
       - C(password) is a reference, a dictionary with one of the keys C(env), C(file) and C(vault), or clear text that is
-        encrypted with the vault secret of the run.
+        encrypted with the vault secret of the run. C(kg_key) is a reference.
       - C(ports) is a list of dictionaries with the keys C(address) (MAC), C(pxe_enabled), C(name) and C(local_link_connection). The node boots from the
         first one that is enabled. C(local_link_connection) tells the switch port that it is wired to, with C(port_id) and one of C(switch_info) and
         C(switch_id).

@@ -66,8 +66,7 @@ class Listing:
             if self._repeats > _MOST_REPEATS:
                 raise BaremetalError(
                     "the records of the BMC have no end", stage=STAGE,
-                    seen=f"after {len(self._asked)} questions it leads back to some that were asked already, command {command:#04x} of function "
-                         f"{netfn:#04x} with {bytes(data).hex() or 'no data'} among them",
+                    seen=f"it leads back to what was asked already, again and again (command {command:#04x} of function {netfn:#04x})",
                     cure="reset the BMC and try again; if it stays so, update its firmware, or use its Redfish service with the driver redfish")
             self._sleep(_PAUSE)
         self._asked.add(question)

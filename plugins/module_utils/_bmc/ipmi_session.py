@@ -122,8 +122,8 @@ class Session:
         self._sequence = 0
         self._seal = None
         self._bmc_id = None
-        # Packets that came in since the last question and were no answer to it.
-        self._strange = 0
+        # Whether packets came in since the last question that were no answer to it.
+        self._is_strange = False
         self._guard = SessionGuard(self._end)
         self._socket = _connected(address, port)
         try:
@@ -145,7 +145,7 @@ class Session:
         :param waits: seconds for each time.
         :raises TimeoutError: when there was no answer.
         """
-        self._strange = 0
+        self._is_strange = False
         for wait in waits:
             self._socket.send(make())
             deadline = time.monotonic() + wait
@@ -159,7 +159,7 @@ class Session:
                 found = accept(*content) if content else None
                 if found is not None:
                     return found
-                self._strange += 1
+                self._is_strange = True
         raise TimeoutError
 
     def _silence(self, what):
@@ -167,9 +167,7 @@ class Session:
 
         :param what: what did not come.
         """
-        if not self._strange:
-            return what
-        return f"{what}; {self._strange} {'packet' if self._strange == 1 else 'packets'} came that answered nothing that was asked"
+        return f"{what}; what came answered nothing that was asked" if self._is_strange else what
 
     # Login
 
@@ -201,7 +199,7 @@ class Session:
                     # Some BMCs do not answer to a suite that they do not know.
                     suites.append(suites.pop(0))
                 if number == len(_LOGIN_WAITS):
-                    is_silent = lost.args[0] == packets.RAKP2 and not self._strange
+                    is_silent = lost.args[0] == packets.RAKP2 and not self._is_strange
                     raise SessionError("silent name" if is_silent else "lost", self._silence("no reply within the login")) from lost
             except ConnectionRefusedError as error:
                 raise SessionError("lost", "nobody listens on the port any more, within the login") from error

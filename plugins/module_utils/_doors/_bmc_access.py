@@ -132,6 +132,8 @@ def _from_registry(call):
     bmc.update(system_uuid=node["system_uuid"], serial=node["serial"])
     if node["credential"] is not None:
         bmc["password"] = credentials.resolve(node["credential"], call)
+    if bmc.get("kg_key"):
+        bmc["kg_key"] = credentials.resolve(bmc["kg_key"], call, "key K_g")
     return node["driver"], bmc
 
 

@@ -93,10 +93,9 @@ def hide_passwords(call, records):
 
 
 def _passwords(found):
-    """Every clear password in a record, also where it stands in the wrong place."""
+    """Every clear password and key in a record, also where it stands in the wrong place."""
     if isinstance(found, dict):
-        if isinstance(found.get("password"), str):
-            yield found["password"]
+        yield from (found[key] for key in ("password", "kg_key") if isinstance(found.get(key), str))
         found = list(found.values())
     if isinstance(found, list):
         for item in found:

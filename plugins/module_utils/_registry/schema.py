@@ -11,7 +11,7 @@ import uuid
 
 from .. import _network_data
 from .._errors import BaremetalError, missing_library
-from . import clear_secrets
+from . import clear_secrets, credentials
 
 try:
     import jsonschema
@@ -61,6 +61,7 @@ SCHEMA = {
                 "fingerprint": _TEXT,
                 "tls_min_version": {"enum": ["1.0", "1.1", "1.2", "1.3", None]},
                 "cipher_suite": {"enum": [3, 17, None]},
+                "kg_key": {"type": ["object", "null"]},
                 "privilege_level": {"enum": ["administrator", "operator", "user", None]},
                 "bridge_channel": {"type": ["integer", "null"], "minimum": 0, "maximum": 15},
                 "bridge_address": {"type": ["string", "null"], "pattern": "^(0x[0-9a-fA-F]{1,2}|[0-9]{1,3})$"},
@@ -175,6 +176,10 @@ def normalise(record):
             # The record is shown to everyone who reads the inventory; so this does not show it either.
             raise BaremetalError("bmc.address holds a user name or a password", node=name, stage="enrolment",
                                  cure="leave out what stands before the @, and give it as bmc.username and bmc.password")
+        try:
+            credentials.reference(node["bmc"].get("kg_key"), what="key K_g")
+        except BaremetalError as error:
+            raise error.at(node=name, stage="enrolment")
         # An IPv6 address without brackets has more than one colon and no port.
         _checked(node["bmc"]["address"], lambda text: text.count(":") > 1 and "://" not in text or _port(text), name,
                  "bmc.address makes no address", "give a host name, an IP address or https://host:port")

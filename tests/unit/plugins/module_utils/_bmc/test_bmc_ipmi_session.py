@@ -172,7 +172,7 @@ def test_peer_that_floods_does_not_hold_anybody():
             return b"\xff" * most
 
     wire = Flood(lambda packet: [])
-    with pytest.raises(SessionError, match=r"no reply to IPMI packets \(UDP\); [0-9]+ packets came that answered nothing"):
+    with pytest.raises(SessionError, match=r"no reply to IPMI packets \(UDP\); what came answered nothing"):
         wire.session()
     assert wire.now < 6
 
@@ -184,7 +184,7 @@ def test_peer_that_floods_within_the_session_does_not_hold_anybody():
     flood = b"\xff" * 4096
     wire.coming = [flood] * 100000
     wire.answer = lambda packet: []
-    with pytest.raises(SessionError, match="no reply to a command within the session; [0-9]+ packets came"):
+    with pytest.raises(SessionError, match="no reply to a command within the session; what came answered nothing"):
         wire.ask(session)
     assert len(wire.sent) < 20
 

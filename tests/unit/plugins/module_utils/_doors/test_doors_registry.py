@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import socket
@@ -15,6 +16,7 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._door import 
 from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import node as node_door
 from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import registry_export
 from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import _registry_access, netboot, node_flags, node_info, power, provision_state
+from ansible_collections.rackwright.baremetal.plugins.module_utils._doors._bmc_access import fill_connection
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.plugins.module_utils._lifecycle import heartbeat, transitions
 from ansible_collections.rackwright.baremetal.plugins.module_utils._process import place, process_start_time
@@ -65,6 +67,34 @@ def put(do, engine):
 
 def bmc(password):
     return {**NODE, "driver": "redfish", "bmc": {"address": "198.51.100.1", "password": password}}
+
+
+IPMI = {"address": "198.51.100.1", "username": "", "password": {"env": "BMC_PASSWORD"}, "kg_key": {"env": "BMC_KEY"}}
+
+
+def test_ipmi_user_without_a_name_and_key_come_from_the_registry(do, url, monkeypatch, tmp_path):
+    record = {**NODE, "driver": "ipmi", "bmc": IPMI}
+    assert do(node_door, nodes=[record])["changed"] and not do(node_door, nodes=[record])["changed"]
+    monkeypatch.setenv("BMC_PASSWORD", SECRET)
+    monkeypatch.setenv("BMC_KEY", "canary-k3y")
+    call = Call(params={"registry": url}, node="node1")
+    filled = fill_connection(call)["bmc"]
+    assert (filled["username"], filled["password"], filled["kg_key"]) == ("", SECRET, "canary-k3y")
+    assert {SECRET, "canary-k3y"} <= call.secrets
+    do(registry_export, path=str(tmp_path / "nodes.json"))
+    assert json.loads((tmp_path / "nodes.json").read_text())["nodes"][0]["bmc"] == IPMI
+    monkeypatch.delenv("BMC_KEY")
+    with pytest.raises(BaremetalError, match="variable BMC_KEY, which should hold the key K_g, is not set"):
+        fill_connection(Call(params={"registry": url}, node="node1"))
+
+
+@pytest.mark.parametrize(("key", "said"), [
+    ("canary-k3y", "bmc.kg_key: must be of type object"), ({"text": "canary-k3y"}, "reference to a key K_g has to have exactly one"),
+    ({"env": "canary-k3y"}, "reference env to a key K_g")])
+def test_key_that_is_no_reference_is_refused_and_not_told(do, key, said):
+    with pytest.raises(BaremetalError, match=f"node1: enrolment: .*{said}") as refusal:
+        do(node_door, nodes=[{**NODE, "driver": "ipmi", "bmc": {**IPMI, "kg_key": key}}])
+    assert "canary" not in str(refusal.value)
 
 
 def test_password_never_leaves_and_is_compared(do):
