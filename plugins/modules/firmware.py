@@ -13,7 +13,8 @@ author:
   - rackwright.baremetal contributors (@rackwright)
 description:
   - Brings the firmware of the BMC, the BIOS or another component to a version, with Redfish's UpdateService.
-  - Nothing is sent when the component has the version already.
+  - Nothing is sent when the component has the version already, nor while an update that was asked for earlier waits for a reboot or is under
+    way, as far as the BMC's tasks tell it; that one is followed instead. An image from O(src) is told from another one by no task.
   - The update counts as done only when the BMC tells the new version. Neither an accepted image nor a task that ended well is enough.
     The BMC may go away and come back in the meantime.
   - The node is neither powered off nor rebooted by the module unless O(reboot) allows it. Where a reboot applies the update,
@@ -28,6 +29,7 @@ extends_documentation_fragment:
   - rackwright.baremetal._attributes.controller
   - rackwright.baremetal.node
   - rackwright.baremetal.bmc
+  - rackwright.baremetal.fleet
   - rackwright.baremetal.registry
 attributes:
   check_mode:
@@ -71,7 +73,8 @@ options:
   reboot:
     description:
       - Whether to reboot the node, without asking its operating system, when the update waits for that, or when the BMC does not tell whether
-        it does; and then to wait for the version. A node that is off is powered on and stays on.
+        it does; and then to wait for the version. A node that is off is powered on and stays on. One that must not be
+        powered off (O(bmc.disable_power_off)) is reset.
     type: bool
     default: false
   timeout:
@@ -155,6 +158,24 @@ pending:
       description: What says that it waits.
       type: str
       returned: always
+nodes:
+  description: With O(nodes), the result of each node by its name.
+  returned: when O(nodes) was given
+  type: dict
+  sample:
+    node1:
+      changed: false
+    node2:
+      changed: false
+      failed: true
+      msg: "node2: BMC connection: the BMC at https://192.0.2.12 does not answer. To do: check that the address is right."
+      cause: "BMC connection: the BMC does not answer. To do: check that the address is right."
+failed_nodes:
+  description: With O(nodes), the names of those that failed.
+  returned: when O(nodes) was given
+  type: list
+  elements: str
+  sample: [node2]
 """
 
 from ..module_utils._door import module_main

@@ -11,8 +11,12 @@ import re
 import time
 
 import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.rackwright.baremetal.plugins.module_utils._door import Call
+from ansible_collections.rackwright.baremetal.plugins.module_utils._fleet.form import run_fleet
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import credentials, nodes, schema
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
+from ansible_collections.rackwright.baremetal.plugins.plugin_utils._doors import load_all
 from ansible_collections.rackwright.baremetal.tests.emulators.conftest import PASSWORD
 from ansible_collections.rackwright.baremetal.tests.simulators.start import ipmi_bmcs, redfish_bmcs
 
@@ -67,6 +71,35 @@ def clean(run):
 
 def is_on(rack, number):
     return rack.show(number)["power"] == "On"
+
+
+CHANGES = {
+    "bios_settings": ({"settings": {"NumLock": "Off"}}, lambda result: result["reboot_required"]),
+    "boot_order": ({"order": ["disk"]}, lambda result: result["boot_order"]),
+    "firmware": ({"component": "NIC.1", "version": "23.0.1", "image": "http://192.0.2.1/nic.1-23.0.1.bin"},
+                 lambda result: result["component"]["version"] == "23.0.1"),
+    "secure_boot": ({"enabled": True}, lambda result: result["secure_boot"] or result["pending"]),
+    "virtual_media": ({"image": "http://192.0.2.1/boot.iso"}, lambda result: result["slot"]),
+}
+
+
+@pytest.mark.parametrize("module", CHANGES)
+def test_changes_are_made_on_all_that_answer_and_once(rack, module):
+    """One task for the rack, without Ansible around it; the second time nothing is changed."""
+    door, (options, is_done) = load_all()[module], CHANGES[module]
+    bmcs = [{**{key: value for key, value in bmc.items() if value is not None}, "name": f"node{index}"} for index, bmc in enumerate(rack.connections[:4])]
+    bmcs[3]["password"] = PASSWORD + "-wrong"
+    for index in range(4):
+        rack.reset(index)
+    given = {**options, "driver": "redfish", "nodes": [bmc["name"] for bmc in bmcs], "bmcs": bmcs, "fail_on": "all"}
+    validation = ArgumentSpecValidator(door.argument_spec, **door.constraints).validate(given)
+    assert not validation.error_messages
+    for is_changed in (True, False):
+        result = run_fleet(door, Call(params=validation.validated_parameters))
+        assert result["failed_nodes"] == ["node3"] and result["changed"] is is_changed, result
+        for name in ("node0", "node1", "node2"):
+            assert result["nodes"][name]["changed"] is is_changed and is_done(result["nodes"][name]), result["nodes"][name]
+        assert "node3: BMC connection: " in result["nodes"]["node3"]["msg"] and PASSWORD not in str(result)
 
 
 @DOORS

@@ -11,7 +11,7 @@ import re
 import time
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import ipmi_session
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import firmware, ipmi_session, power, redfish_service
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.accounts import ensure_account
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import NotLetIn
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.driver import open_driver
@@ -23,6 +23,7 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.raid imp
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.redfish_accounts import RedfishAccounts
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.redfish_service import RedfishService
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
+from ansible_collections.rackwright.baremetal.tests.emulators.every_module import MODULES, told
 from ansible_collections.rackwright.baremetal.tests.simulators import personalities
 from ansible_collections.rackwright.baremetal.tests.simulators.start import ipmi_bmcs, redfish_bmcs
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.board import Clock
@@ -159,6 +160,17 @@ def test_bios_update_is_judged_after_the_reboot_that_is_allowed(board, fault, cl
             return
         with pytest.raises(BaremetalError, match="bios has not become version 7.1.2"):
             update(reboot=lambda: ensure_power(driver, "rebooted", timeout=30))
+
+
+def test_machine_that_must_not_be_powered_off_is_reset_for_its_update(board, simulator, monkeypatch):
+    for place, name in ((firmware, "_POLL"), (redfish_service, "_TASK_POLL"), (power, "POLL_INTERVAL")):
+        monkeypatch.setattr(place, name, 0.2)
+    monkeypatch.setitem(MODULES, "firmware", {**MODULES["firmware"], "apply_time": "OnReset"})
+    with board("generic"):
+        simulator.change(board.index, power="On")
+        result = told("firmware", {**board.connection, "disable_power_off": True})[0]
+    assert result["changed"] and result["component"]["version"] == "7.1.2"
+    assert [request["body"] for request in board.changes() if "ComputerSystem.Reset" in request["path"]] == [{"ResetType": "ForceRestart"}]
 
 
 def test_bios_update_that_did_nothing_is_not_told_as_waiting(board, clock):

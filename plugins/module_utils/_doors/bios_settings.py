@@ -36,4 +36,5 @@ DOOR = Door(
     run=run,
     before=fill_connection_for_change,
     constraints={"required_if": [("state", "present", ["settings"])]},
+    fleet=True,
 )

@@ -33,4 +33,5 @@ DOOR = Door(
     },
     run=run,
     before=fill_connection_for_change,
+    fleet=True,
 )

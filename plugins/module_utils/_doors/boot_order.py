@@ -29,4 +29,5 @@ DOOR = Door(
     },
     run=run,
     before=fill_connection_for_change,
+    fleet=True,
 )

@@ -10,7 +10,7 @@ from .._bmc.driver import refuse_unsupported
 from .._bmc.firmware import ensure_firmware
 from .._bmc.power import ensure_power
 from .._door import Door
-from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc, settled_driver
+from ._bmc_access import OPTIONS, fill_connection_for_power, open_bmc, settled_driver
 
 
 _POWER_TIMEOUT = 300  # seconds for a machine to go off and on
@@ -20,10 +20,11 @@ def run(call):
     """Bring a component to a version; check mode only reads."""
     params = call.params
     refuse_unsupported(settled_driver(call), capability="firmware update")
+    stays_on = bool((params["bmc"] or {}).get("disable_power_off"))
     with open_bmc(call) as driver:
         def reboot():
             # A machine that is off does what waits when it starts.
-            ensure_power(driver, "on" if driver.get_power() == "off" else "rebooted", timeout=_POWER_TIMEOUT, warn=call.warn)
+            ensure_power(driver, "on" if driver.get_power() == "off" else "rebooted", timeout=_POWER_TIMEOUT, stays_on=stays_on, warn=call.warn)
 
         result = ensure_firmware(
             driver.service, params["component"], params["version"], image=params["image"], src=params["src"],
@@ -51,5 +52,6 @@ DOOR = Door(
     },
     constraints={"mutually_exclusive": [("image", "src")], "required_one_of": [("image", "src")]},
     run=run,
-    before=fill_connection_for_change,
+    before=fill_connection_for_power,
+    fleet=True,
 )

@@ -36,4 +36,5 @@ DOOR = Door(
     },
     run=run,
     before=before,
+    fleet=True,
 )

@@ -66,4 +66,5 @@ DOOR = Door(
         "required_if": [("state", "inserted", ["image"])],
         "required_by": {"image_password": ["image_username"]},
     },
+    fleet=True,
 )
