@@ -249,6 +249,13 @@ def test_what_passes_is_waited_over(ipmi, fault):
     assert board.power("on")["power_state"] == "on"
 
 
+def test_session_that_somebody_else_is_about_to_end_is_waited_for(ipmi):
+    board = ipmi()
+    board.faults(session_table_full=3)
+    assert board(lambda driver: driver.get_power()) == "off"
+    assert board.show()["counters"]["sessions_refused"] == 3
+
+
 @pytest.mark.parametrize(("fault", "text"), [
     ("session_table_full", "has no session left"), ("silent", "does not answer"), ("rakp_silent", "does not let the user operator in")])
 def test_login_that_fails(ipmi, fault, text):

@@ -5,7 +5,8 @@
 """What can go wrong on purpose, by name.
 
 A fault is switched on with ``true``, with a number (so many times) or with a dict of settings. These work for every fault: ``count`` (so many times,
-then never again), ``skip`` (so many times it does not strike), ``methods`` (list of HTTP methods, as far as requests are concerned) and ``path`` (part of the path).
+then never again), ``skip`` (so many times it does not strike), ``methods`` (list of HTTP methods, as far as requests are concerned) and ``path`` (part of
+the path).
 """
 
 from __future__ import annotations

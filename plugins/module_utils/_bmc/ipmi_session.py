@@ -48,6 +48,8 @@ _LOGIN_WAITS = (2.0, 2.0, 3.0)
 # Seconds for a command in a session, for each time that it is sent.
 _WAITS = (1.5, 2.0, 3.0, 4.0)
 _CLOSE_WAITS = (0.3, 0.7)
+# Seconds until a BMC without room for another session is asked again: what watches boards is done in less.
+_FULL_PAUSES = (0.5, 1.0, 2.0)
 
 # Completion codes (table 5-2) that say that nothing was done and the same command may work in a moment.
 BUSY = (0xC0, 0xC4, 0xD2)  # node busy, out of space, BMC initialising
@@ -232,7 +234,8 @@ class Session:
             try:
                 return self._try(suites, wait)
             except SessionError as error:
-                if error.kind == "suite" and len(suites) > 1:
+                if error.kind in ("suite", "resources") and len(suites) > 1:
+                    # Some BMCs say that they have no room when it is the suite that they do not take.
                     suites.pop(0)
                 elif error.kind in ("privilege", "user") and len(self._privileges) > 1:
                     # Some BMCs say "unauthorized name" when it is the level that the user may not have.
@@ -485,8 +488,16 @@ def log_on(address, port, username, password, suite=None, log=lambda text: None,
     if known in suites:
         suites = (known, *(number for number in suites if number != known))
     log(f"logging on to {address} port {port} with cipher suite {' or '.join(map(str, suites))}")
-    session = Session(
-        address, port, str(username).encode(), str(password).encode(), suites=suites, key=key, privilege=privilege, bridge=bridge)
+    for pause in (*_FULL_PAUSES, None):
+        try:
+            session = Session(
+                address, port, str(username).encode(), str(password).encode(), suites=suites, key=key, privilege=privilege, bridge=bridge)
+            break
+        except SessionError as error:
+            if error.kind != "resources" or pause is None:
+                raise
+            log(f"the BMC has no session left; it is asked again in {pause} s")
+            time.sleep(pause)
     if suite is None and session.suite.number != suites[0]:
         facts[where] = session.suite.number
     log(f"logged on with cipher suite {session.suite.number}")
