@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -107,9 +106,7 @@ def test_the_others_are_done_and_go_on(playbook, rack, ailing, tmp_path, door):
     leave = {"name": "Leave out", "ansible.builtin.fail": {"msg": "{{ power.nodes[inventory_hostname].msg }}"},
              "when": "inventory_hostname in power.failed_nodes"}
     after = {"name": "Go on", "ansible.builtin.debug": {"msg": "going on"}}
-    begin = time.monotonic()
     run = clean(playbook(ailing, [power({"state": "on", "fail_on": "all"}, **door), SHOW, leave, after], "-vvvv", "-f", "20"))
-    assert time.monotonic() - begin < 60
     result = result_of(tmp_path)
     assert result["failed_nodes"] == [DEAD, STRANGER] and result["changed"]
     assert [name for name, node in result["nodes"].items() if node.get("power_state") != "on"] == [DEAD, STRANGER]
