@@ -63,7 +63,7 @@ def _variables(root, space, given):
     found.update(
         ansible_managed="Ansible managed", boot_server_root=str(root), boot_server_netns=space, boot_server_interface="eth0",
         boot_server_address="192.0.2.1", boot_server_network="192.0.2.0/24", boot_server__certificate={"stat": {}}, inventory_hostname="boot1",
-        groups={"boot_servers": ["boot1"]}, hostvars={}, boot_server_native_macs=[])
+        groups={"boot_servers": ["boot1"]}, hostvars={}, boot_server_native_macs=[], ansible_facts={"os_family": "Debian"})
     found.update(given)
     # As vars/main.yml has it with the filter, which is only found in a run of Ansible.
     found["boot_server__networks"] = networks.plan(

@@ -1,0 +1,54 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the role boot_server takes for each family of distributions. Debian's is run by tests/boot_server and molecule; of the other one only this is known."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from ansible_collections.rackwright.baremetal.tests.simulators.boot_server import BootServer
+
+
+@pytest.fixture(name="server", params=["Debian", "RedHat"])
+def _server(request):
+    made = BootServer("no-namespace", ansible_facts={"os_family": request.param})
+    yield made
+    made.close()
+
+
+def test_firmware_is_sent_to_loaders_that_are_there(server):
+    names = {loader["name"] for loader in server.value("boot_server__loaders")}
+    files = {line.split(",")[-1] for line in server.render("dnsmasq.conf.j2").splitlines()
+             if line.startswith("dhcp-boot=") and ("tag:bios" in line or "tag:efi" in line) and "tag:!native" in line}
+    assert files == {"undionly.kpxe", "snponly.efi"} <= names
+    # Those with drivers of their own, where settings that ask for them are not refused.
+    assert ({"ipxe.pxe", "ipxe.efi"} <= names) == server.value("boot_server__family.native")
+
+
+def test_the_daemons_run_as_the_user_of_the_distribution(server):
+    user = server.value("boot_server__family.user")
+    assert user in ("www-data", "nginx")
+    assert re.search(r"^user=(.*)$", server.render("dnsmasq.conf.j2"), re.MULTILINE).group(1) == user
+    assert re.search(r"^user (.*);$", server.render("nginx.conf.j2"), re.MULTILINE).group(1) == user
+
+
+def test_families_tell_the_same_things(server):
+    families = server.value("boot_server__families")
+    assert {frozenset(family) for family in families.values()} == {frozenset({"user", "packages", "loaders", "native"})}
+    assert not set(families["Debian"]["packages"]) - {"nginx", "python3-zstandard"} & set(families["RedHat"]["packages"])
+    assert all(loader["src"].startswith("/usr/") for family in families.values() for loader in family["loaders"])
+
+
+def test_ports():
+    def ports(**variables):
+        made = BootServer("no-namespace", **variables)
+        try:
+            return made.value("boot_server__ports")
+        finally:
+            made.close()
+
+    assert ports() == ["67/udp", "69/udp", "4011/udp", "8080/tcp"]
+    assert ports(boot_server_origin="http://192.0.2.9:8080", boot_server_tls_certificate="/c.pem", boot_server_http_port=80) == ["80/tcp", "8443/tcp"]
