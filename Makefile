@@ -65,7 +65,7 @@ lint sanity unit emulators lifecycle boot-server rack: collection
 # The roles they run come from the built collection.
 molecule: collection
 	@$(call install,$(MOLECULE_PACKAGES))
-	extensions/molecule/run.sh
+	PYTHONPATH=$(COLLECTIONS) $(VENV)/bin/python extensions/molecule/run.py $(SCENARIO)
 
 # All benchmarks, or one: make bench BENCH=deploy
 bench: collection
