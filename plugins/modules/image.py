@@ -23,6 +23,8 @@ description:
   - The checksum of the source is mandatory and is checked before anything is published.
   - The published directory appears complete, by one rename, as C(images/<name>/<start of digest>/). A new content of the same name is published
     beside the old one, and the registry then points to the new one, so that a deploy that is under way is not disturbed.
+  - A bill of materials (SBOM) that lies beside a source on the boot server, under its name with C(.cdx.json) (CycloneDX) or C(.spdx.json) (SPDX) behind
+    it, is published with it as C(sbom.cdx.json) or C(sbom.spdx.json). The role P(rackwright.baremetal.os_image#role) makes one.
   - A source that was published before is known by its checksum and is neither fetched nor converted again.
   - Runs where the files are. When the boot server is not the controller, use C(delegate_to) with the boot server.
 extends_documentation_fragment:
@@ -156,6 +158,9 @@ image:
     manifest:
       description: Content of the manifest in that directory.
       type: dict
+    sbom:
+      description: The published bill of materials, relative to O(root). Null when the source has none.
+      type: str
     manifest_digest:
       description: Digest of the manifest's file, C(sha256:HEX). It pins everything that was published.
       type: str
@@ -168,6 +173,7 @@ image:
     source: https://images.example.com/debian-12-generic-amd64.qcow2
     published_at: "2026-11-23T10:00:00+00:00"
     path: images/debian-12/0123456789abcdef/
+    sbom: images/debian-12/0123456789abcdef/sbom.cdx.json
     manifest_digest: sha256:89abcdef0123456789abcdef0123456789abcdef0123456789abcdef01234567
 """
 

@@ -30,6 +30,7 @@ from . import blockmap, checksum, seekable, source as sources
 from .._errors import BaremetalError
 from .formats import WHOLE_DISK
 from .publication import DISK, MANIFEST, MAP
+from .sbom import publish_sbom
 from .store import store
 from .stream import shown
 
@@ -58,9 +59,10 @@ def publish(name, src, expected, root, check_mode=False, log=lambda text: None, 
     _check_name(name)
     wanted = checksum.parse(expected, src, sources.read_checksum_file)
     home = os.path.join(root, "images", name)
+    images = os.path.join(root, "images")
     published = _published(home, name, str(wanted), src, image_type)
     if published:
-        return False, published
+        return _with_sbom(False, published, src, root, check_mode)
     if check_mode:
         sources.check_reachable(src, image_type)
         return True, None
@@ -68,14 +70,20 @@ def publish(name, src, expected, root, check_mode=False, log=lambda text: None, 
     if not os.path.isdir(root):
         raise BaremetalError("the HTTP root of the boot server is no directory", stage=_STAGE,
                              seen=root, cure="set up the boot server first, or correct the option root")
-    images = os.path.join(root, "images")
     with _failures_explained(images):
         os.makedirs(images, mode=0o755, exist_ok=True)
         with _lock(images, name):
             published = _published(home, name, str(wanted), src, image_type)
             if published:
-                return False, published
-            return _publish(name, src, wanted, images, home, log, image_type)
+                return _with_sbom(False, published, src, root)
+            return _with_sbom(*_publish(name, src, wanted, images, home, log, image_type), src, root)
+
+
+def _with_sbom(changed, image, src, root, check_mode=False):
+    """Publish the bill of materials that lies beside the source, too."""
+    with _failures_explained(os.path.join(root, "images")):
+        fresh, name = publish_sbom(src, os.path.join(root, image["path"]), check_mode)
+    return changed or fresh, {**image, "sbom": f"{image['path']}{name}" if name else None}
 
 
 def withdraw(name, root, check_mode=False):

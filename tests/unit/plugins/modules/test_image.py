@@ -89,3 +89,27 @@ def test_failure_is_one_paragraph_and_records_nothing(site, source):
     assert result["failed"] is True
     assert result["msg"].startswith("check the image: the image has another checksum") and "\n" not in result["msg"]
     assert site.recorded() is None
+
+
+def test_the_bill_of_materials_beside_the_source_is_published_with_it(site, source, tmp_path):
+    created = site(**source)
+    assert created["image"]["sbom"] is None
+    bill = tmp_path / "debian.raw.cdx.json"
+    bill.write_text('{"bomFormat": "CycloneDX"}')
+    assert site(check_mode=True, **source)["changed"] is True and "sbom.cdx.json" not in site.files()
+    added = site(**source)
+    assert added["changed"] is True and added["image"]["sbom"] == f"{created['image']['path']}sbom.cdx.json"
+    assert added["image"]["manifest_digest"] == created["image"]["manifest_digest"]
+    published = tmp_path / "http" / added["image"]["sbom"]
+    assert published.read_text() == bill.read_text() and published.stat().st_mode & 0o777 == 0o644
+    assert site(**source)["changed"] is False
+    bill.write_text('{"bomFormat": "CycloneDX", "version": 2}')
+    assert site(**source)["changed"] is True and published.read_text() == bill.read_text()
+
+
+@pytest.mark.parametrize(("text", "said"), [("{", "cannot be read"), ("[1]", "is no bill of materials"), ("3", "cannot be read"), ("{}", "is no bill")])
+def test_what_is_no_bill_of_materials_is_told(site, source, tmp_path, text, said):
+    (tmp_path / "debian.raw.spdx.json").write_text(text)
+    result = site(**source)
+    assert result["failed"] is True and said in result["msg"] and "debian.raw.spdx.json" in result["msg"]
+    assert site.recorded() is None
