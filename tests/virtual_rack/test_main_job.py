@@ -9,11 +9,15 @@ The tests follow on each other: each one starts where the one before it ended.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 from steps import IMAGE, boot_files, data_digests, host_tasks, nodes, recap, run
 
@@ -21,6 +25,21 @@ from steps import IMAGE, boot_files, data_digests, host_tasks, nodes, recap, run
 @pytest.fixture(scope="module")
 def data_before(virtual_rack):
     return data_digests(virtual_rack)
+
+
+def test_what_is_served_has_a_bill_of_materials(virtual_rack):
+    http = virtual_rack.BOOT / "http"
+    ramdisk = json.loads((http / "ramdisk/current.json").read_text())
+    served = (http / ramdisk["sbom"]).parent
+    image, = (virtual_rack.BUILD / "images").glob("debian-12.qcow2")
+    published = [path for path in (http / "images/debian-12").glob("*/sbom.cdx.json") if path.read_text() == Path(f"{image}.cdx.json").read_text()]
+    assert published
+    for bill, folder, names in ((http / ramdisk["sbom"], served, {"vmlinuz", "initrd.img", "boot.iso"}), (published[0], image.parent, {image.name})):
+        assert JsonStrictValidator(SchemaVersion.V1_5).validate_str(bill.read_text()) is None
+        known = json.loads(bill.read_text())
+        files = {file["name"]: file["hashes"][0]["content"] for file in known["metadata"]["component"]["components"]}
+        assert files == {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+        assert {"openssh-server", "linux-image-cloud-amd64", "libc6"} <= {package["name"] for package in known["components"]}
 
 
 def test_enroll(virtual_rack, data_before):

@@ -3,10 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Build the Debian ramdisk: a kernel and an initrd that holds a whole root file system.
 
-Usage: build_ramdisk.py CONFIG.json. The configuration has the keys suite, mirror, architecture,
-components, packages, kernel, modules, module_excludes, root, work and digest; the files installed
-into the ramdisk lie beside this script. The result appears as ROOT/ramdisk/DIGEST16/ and
-ROOT/ramdisk/current.json points to it; both appear complete or not at all.
+Usage: build_ramdisk.py CONFIG.json. The configuration has the keys suite, mirror, sources, architecture,
+components, packages, package_files, kernel, drivers, modules, module_excludes, root, work and digest; the files
+installed into the ramdisk lie beside this script, those of the site in its directories packages, drivers and site.
+The result appears as ROOT/ramdisk/DIGEST16/ and ROOT/ramdisk/current.json points to it; both appear complete or
+not at all. The same packages and configuration make the same bytes.
 """
 
 from __future__ import annotations
@@ -20,139 +21,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
+import bill_of_materials
 import ramdisk_medium
-from debian_sources import mmdebstrap
+import reproducible
+from debian_sources import check_architecture, mmdebstrap
+from ramdisk_omissions import KEPT_GENERATORS, MASKED_UNITS, PRUNE
+from site_content import install_drivers, overlay
 
 HERE = Path(__file__).resolve().parent
-# What nobody in a ramdisk asks for. Perl and initramfs-tools come as dependencies of the kernel
-# package and of debconf; nothing here runs them once the packages are configured.
-PRUNE = (
-    "boot/*",
-    "initrd.img*",
-    "vmlinuz*",
-    "etc/apt",
-    "etc/cron.*",
-    "etc/freeipmi",
-    "etc/initramfs-tools",
-    "etc/kernel",
-    "etc/ssh/ssh_host_*",
-    "run/*",
-    "tmp/*",
-    "usr/bin/localedef",
-    "usr/bin/perl*",
-    "usr/bin/ssh-a*",
-    # All but IBM850: mtools, which reads the loaders off an EFI system partition, opens no FAT without its default code page.
-    "usr/lib/*-linux-gnu/gconv/lib*",
-    "usr/lib/*-linux-gnu/gconv/[!gIl]*",
-    "usr/lib/*-linux-gnu/gconv/I[!B]*",
-    "usr/lib/*-linux-gnu/gconv/IBM[!8]*",
-    "usr/lib/*-linux-gnu/gconv/IBM8[!5]*",
-    "usr/lib/*-linux-gnu/gconv/IBM85[!0]*",
-    "usr/lib/*-linux-gnu/libdb-5*",
-    "usr/lib/*-linux-gnu/libperl*",
-    "usr/lib/*-linux-gnu/perl*",
-    "usr/lib/klibc*",
-    "usr/lib/python3*/distutils",
-    "usr/lib/python3*/ensurepip",
-    "usr/lib/python3*/idlelib",
-    "usr/lib/python3*/lib2to3",
-    "usr/lib/python3*/pydoc_data",
-    "usr/lib/python3*/test",
-    "usr/lib/python3*/unittest",
-    "usr/lib/udev/hwdb.bin",
-    "usr/lib/udev/hwdb.d",
-    "usr/lib/udev/rules.d/69-lvm*.rules",
-    "usr/sbin/arpd",
-    "usr/sbin/ipmievd",
-    "usr/share/bash-completion",
-    "usr/share/bug",
-    "usr/share/common-licenses",
-    "usr/share/debconf",
-    "usr/share/doc",
-    "usr/share/gcc",
-    "usr/share/gdb",
-    "usr/share/i18n",
-    "usr/share/info",
-    "usr/share/initramfs-tools",
-    "usr/share/lintian",
-    "usr/share/locale",
-    "usr/share/man",
-    # Names of makers for ipmitool, which goes on without them.
-    "usr/share/misc/enterprise-numbers.txt",
-    "usr/share/perl*",
-    "usr/share/zoneinfo",
-    "usr/share/zsh",
-    "var/cache/*",
-    "var/lib/apt",
-    "var/lib/dpkg/info",
-    "var/lib/dpkg/status-old",
-    "var/lib/systemd/catalog",
-    "var/log/*",
-)
-# Units that wait for something a ramdisk does not have, or keep books that end with it. The kernel
-# loads the modules of the masked modprobe@ units by itself when a program opens their device.
-MASKED_UNITS = (
-    "blk-availability.service",
-    "dev-hugepages.mount",
-    "dev-mqueue.mount",
-    "dm-event.service",
-    "dm-event.socket",
-    "dpkg-db-backup.timer",
-    "e2scrub_all.timer",
-    "e2scrub_reap.service",
-    "fstrim.timer",
-    "getty.target",
-    "ipmievd.service",
-    "ldconfig.service",
-    "lvm2-lvmpolld.service",
-    "lvm2-lvmpolld.socket",
-    "lvm2-monitor.service",
-    "mdadm.service",
-    "mdcheck_continue.timer",
-    "mdcheck_start.timer",
-    "mdmonitor-oneshot.timer",
-    "mdmonitor.service",
-    "modprobe@configfs.service",
-    "modprobe@dm_mod.service",
-    "modprobe@drm.service",
-    "modprobe@efi_pstore.service",
-    "modprobe@fuse.service",
-    "modprobe@loop.service",
-    "nvmefc-boot-connections.service",
-    "nvmf-autoconnect.service",
-    "proc-sys-fs-binfmt_misc.automount",
-    "ssh.socket",
-    "sys-fs-fuse-connections.mount",
-    "sys-kernel-config.mount",
-    "sys-kernel-debug.mount",
-    "sys-kernel-tracing.mount",
-    "systemd-ask-password-console.path",
-    "systemd-ask-password-wall.path",
-    "systemd-binfmt.service",
-    "systemd-firstboot.service",
-    "systemd-hwdb-update.service",
-    "systemd-initctl.socket",
-    "systemd-journal-catalog-update.service",
-    "systemd-journal-flush.service",
-    "systemd-machine-id-commit.service",
-    "systemd-network-generator.service",
-    "systemd-networkd-wait-online.service",
-    "systemd-pcrphase-sysinit.service",
-    "systemd-pcrphase.service",
-    "systemd-pstore.service",
-    "systemd-random-seed.service",
-    "systemd-sysusers.service",
-    "systemd-tmpfiles-clean.timer",
-    "systemd-update-done.service",
-    "systemd-update-utmp-runlevel.service",
-    "systemd-update-utmp.service",
-    "systemd-user-sessions.service",
-    "uuidd.socket",
-)
-# The one generator that is left lets systemd.unit= and systemd.debug-shell work on the command line.
-KEPT_GENERATORS = ("systemd-debug-generator",)
 
 
 def install(root: Path, name: str, target: str, mode: int) -> None:
@@ -257,40 +136,51 @@ def sha256(path: Path) -> str:
 
 
 def build(config: dict, work: Path, target: Path) -> None:
-    """Build the ramdisk into the directory target: vmlinuz, initrd.img, packages.txt, ramdisk.json; for amd64 also loaders and a medium."""
+    """Build the ramdisk into the directory target: vmlinuz, initrd.img, packages.txt, sbom.cdx.json, ramdisk.json; loaders and a medium as well
+    where there are any for the architecture."""
     root, fetched = work / "root", work / "loaders"
     fetched.mkdir()
-    # Signed loaders and a BIOS are found on this architecture only.
-    has_medium = config["architecture"] == "amd64"
+    platform = ramdisk_medium.PLATFORMS.get(config["architecture"])
+    begun = time.time()
     mmdebstrap(
         {**config, "packages": [*config["packages"], config["kernel"]]},
         root,
         work,
-        *([ramdisk_medium.fetch_hook(fetched)] if has_medium else []),
+        *([ramdisk_medium.fetch_hook(platform, fetched)] if platform else []),
         "--variant=essential",
         "--dpkgopt=path-exclude=/usr/share/doc/*",
         "--dpkgopt=path-exclude=/usr/share/locale/*",
         "--dpkgopt=path-exclude=/usr/share/man/*",
     )
     release = kernel_release(root)
-    packages = subprocess.run(
-        ["chroot", str(root), "dpkg-query", "--show"], check=True, stdout=subprocess.PIPE, text=True
-    ).stdout
-    (target / "packages.txt").write_text(packages)
+    packages = sorted([*bill_of_materials.installed(root), *bill_of_materials.archives(list(fetched.glob("*.deb")))])
+    date = reproducible.package_date(root, begun)
+    reproducible.use_date(date)
     shutil.copyfile(root / f"boot/vmlinuz-{release}", target / "vmlinuz")
     unpacked = ramdisk_medium.unpack(fetched)
-    bios = ramdisk_medium.bios_image(unpacked, root) if has_medium else b""
+    bios = ramdisk_medium.bios_image(unpacked, root) if platform and platform.has_bios else b""
     configure(root, config)
     prune(root, tuple(f"usr/lib/modules/{release}/kernel/{path}" for path in config["module_excludes"]))
-    chroot(root, "depmod", release)
     prune(root, PRUNE)
+    # What the site adds stays, whatever it is.
+    install_drivers([HERE / "drivers" / name for name in config["drivers"]], root, release)
+    if (HERE / "site").is_dir():
+        overlay(HERE / "site", root)
+    chroot(root, "depmod", release)
+    reproducible.settle(root, date)
     pack(root, target / "initrd.img")
     folder = f"ramdisk/{config['digest'][:16]}"
+    served = ["vmlinuz", "initrd.img"]
     medium = {}
-    if has_medium:
-        ramdisk_medium.loaders(unpacked, target)
-        medium = {"medium": {**ramdisk_medium.medium(unpacked, bios, work, target, config["digest"]), "path": f"{folder}/boot.iso"},
-                  "shim": f"{folder}/shimx64.efi"}
+    if platform:
+        shim = ramdisk_medium.loaders(platform, unpacked, target)
+        place = ramdisk_medium.medium(platform, unpacked, bios, work, target, config["digest"], date)
+        medium = {"medium": {**place, "path": f"{folder}/boot.iso"}, "shim": f"{folder}/{shim}"}
+        served.append("boot.iso")
+    digests = {name: sha256(target / name) for name in served}
+    (target / "packages.txt").write_text(bill_of_materials.table(packages))
+    origin = bill_of_materials.Origin("debian", config["suite"])
+    (target / "sbom.cdx.json").write_text(bill_of_materials.bill("ramdisk", config["digest"][:16], origin, packages, digests, date))
     description = {
         "digest": config["digest"],
         "kernel": f"{folder}/vmlinuz",
@@ -299,7 +189,8 @@ def build(config: dict, work: Path, target: Path) -> None:
         "suite": config["suite"],
         "architecture": config["architecture"],
         "initrd_size": (target / "initrd.img").stat().st_size,
-        "sha256": {"kernel": sha256(target / "vmlinuz"), "initrd": sha256(target / "initrd.img")},
+        "sha256": {"kernel": digests["vmlinuz"], "initrd": digests["initrd.img"]},
+        "sbom": f"{folder}/sbom.cdx.json",
         "built_at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         **medium,
     }
@@ -346,7 +237,9 @@ def main() -> None:
     os.umask(0o022)
     # Without this the kernel package would build an initramfs that nobody boots.
     os.environ["INITRD"] = "No"
+    reproducible.prepare_environment()
     config = json.loads(Path(sys.argv[1]).read_text())
+    check_architecture(config["architecture"])
     print(json.dumps({"built": publish(config)}))
 
 

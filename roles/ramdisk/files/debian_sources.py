@@ -8,13 +8,17 @@ Shared by the build scripts of the roles ramdisk and os_image.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
+DEFAULT_MIRROR = "http://deb.debian.org/debian"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # What a build host must be allowed to say about how it reaches its mirror. Anything else
 # (trust, allowed insecure repositories) is not taken over from the host.
 TRANSPORT = ("Acquire::http::", "Acquire::https::", "Acquire::Check-", "Acquire::Retries", "Acquire::ForceIPv")
+# Shows package files of the host inside the new root.
+FILE_HOOKS = "/usr/share/mmdebstrap/hooks/file-mirror-automount"
 INDEX_FIELDS = "$(CREATED_BY)\t$(ORIGIN)\t$(CODENAME)\t$(REPO_URI)\t$(COMPONENT)"
 
 
@@ -43,17 +47,24 @@ def host_sources(index: str, suite: str, components: list[str]) -> list[str]:
     ]
 
 
-def sources(suite: str, mirror: str, components: list[str]) -> list[str]:
-    """Return the mirror arguments for mmdebstrap: the given mirror, the host's sources, or none (its default)."""
+def sources(suite: str, mirror: str, components: list[str], further: list[str]) -> list[str]:
+    """Return the mirror arguments for mmdebstrap: the given mirror, the host's sources, or none (its default).
+
+    further: lines of apt's sources.list, which come on top.
+    """
     if mirror:
-        return [mirror]
+        return [mirror, *further]
     listed = subprocess.run(
         ["apt-get", "indextargets", "--format", INDEX_FIELDS],
         check=True,
         stdout=subprocess.PIPE,
         text=True,
     )
-    return host_sources(listed.stdout, suite, components)
+    found = host_sources(listed.stdout, suite, components)
+    if further and not found:
+        # Where mmdebstrap is given anything, it adds nothing of its own.
+        found = [DEFAULT_MIRROR]
+    return [*found, *further]
 
 
 def transport_settings(dump: str) -> str:
@@ -61,10 +72,29 @@ def transport_settings(dump: str) -> str:
     return "".join(f"{line}\n" for line in dump.splitlines() if line.startswith(TRANSPORT))
 
 
+def check_architecture(architecture: str) -> None:
+    """Make sure that programs of an architecture run here, which the packages' scripts need: raises SystemExit before anything is fetched."""
+    own = subprocess.run(["dpkg", "--print-architecture"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    if architecture == own:
+        return
+    cure = f"Install qemu-user-static, binfmt-support and arch-test there, or build on a host that is {architecture}."
+    if not shutil.which("arch-test"):
+        raise SystemExit(f"This host is {own}, and the program arch-test, which tells whether it can run those of {architecture}, is missing. {cure}")
+    if subprocess.run(["arch-test", architecture], check=False, stdout=subprocess.DEVNULL).returncode != 0:
+        raise SystemExit(f"This host is {own} and cannot run programs of {architecture}: its kernel has no emulator for them (binfmt_misc). {cure} "
+                         "In a container, the kernel is that of the container's host.")
+
+
+def package_files(names: list[str]) -> list[str]:
+    """Return the arguments that make mmdebstrap install package files, which lie in the directory packages beside this script."""
+    folder = Path(__file__).resolve().parent / "packages"
+    return [*[f"--include={folder / name}" for name in names], *([f"--hook-dir={FILE_HOOKS}"] if names else [])]
+
+
 def mmdebstrap(config: dict, root: Path, work: Path, *extra: str) -> None:
     """Build the root file system of a configuration with mmdebstrap.
 
-    config: keys suite, mirror, architecture, components (list), packages (list).
+    config: keys suite, mirror, architecture, components, packages; package_files (names of .deb files beside this script) and sources may be missing.
     root: directory to fill, must not exist. work: existing directory for temporary files.
     extra: more arguments for mmdebstrap. Raises subprocess.CalledProcessError.
     """
@@ -79,11 +109,12 @@ def mmdebstrap(config: dict, root: Path, work: Path, *extra: str) -> None:
             f"--architectures={config['architecture']}",
             f"--components={','.join(config['components'])}",
             f"--include={','.join(config['packages'])}",
+            *package_files(config.get("package_files", [])),
             f"--aptopt={settings}",
             *extra,
             config["suite"],
             str(root),
-            *sources(config["suite"], config["mirror"], config["components"]),
+            *sources(config["suite"], config["mirror"], config["components"], config.get("sources", [])),
         ],
         check=True,
     )

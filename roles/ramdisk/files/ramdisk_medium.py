@@ -1,7 +1,7 @@
 # Copyright (c) 2026, rackwright.baremetal contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The boot loaders of the ramdisk, and a medium (ISO image) that boots it with BIOS and UEFI.
+"""The boot loaders of the ramdisk, and a medium (ISO image) that boots it with UEFI and, where there is one, BIOS.
 
 Shim and GRUB are those of the release that the kernel comes from, which signed all three: another distribution's shim
 would refuse this kernel under Secure Boot. The medium is the same for all nodes but for one file of a fixed size,
@@ -15,8 +15,22 @@ import shlex
 import shutil
 import subprocess
 from pathlib import Path
+from typing import NamedTuple
 
-PACKAGES = ("grub-common", "grub-efi-amd64-signed", "grub-pc-bin", "shim-signed")
+
+class Platform(NamedTuple):
+    """What boots machines of an architecture: packages with signed loaders, patterns below their root, and what firmware and shim call them."""
+
+    packages: tuple[str, ...]
+    grub: str
+    suffix: str
+    has_bios: bool
+
+
+PLATFORMS = {
+    "amd64": Platform(("grub-common", "grub-efi-amd64-signed", "grub-pc-bin", "shim-signed"), "x86_64-efi-signed", "x64", True),
+    "arm64": Platform(("grub-efi-arm64-signed", "shim-signed"), "arm64-efi-signed", "aa64", False),
+}
 # Two pages of text: a kernel takes 2047 characters of arguments, and each may take a quote or two.
 CONFIG_SIZE = 8192
 # What GRUB finds its medium by; the signed image for CDs looks for it too.
@@ -25,9 +39,9 @@ BIOS_MODULES = ("biosdisk", "iso9660", "normal", "linux", "search", "search_fs_f
 BIOS_CONFIG = f"search --file --set=root /{MARK}\nset prefix=($root)/boot/grub\n"
 
 
-def fetch_hook(folder: Path) -> str:
+def fetch_hook(platform: Platform, folder: Path) -> str:
     """Return the argument of mmdebstrap that downloads the loaders' packages, from where all others come, into a folder."""
-    return f"--customize-hook=cd {shlex.quote(str(folder))} && APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get download {' '.join(PACKAGES)}"
+    return f"--customize-hook=cd {shlex.quote(str(folder))} && APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get download {' '.join(platform.packages)}"
 
 
 def unpack(folder: Path) -> Path:
@@ -43,15 +57,20 @@ def first(root: Path, pattern: str) -> Path:
     for path in sorted(root.glob(pattern)):
         if path.is_file():
             return path
-    raise SystemExit(f"the packages {', '.join(PACKAGES)} of this release have no {pattern}")
+    raise SystemExit(f"the packages of the boot loaders have no {pattern} in this release")
 
 
-def loaders(unpacked: Path, target: Path) -> None:
-    """Put shim and GRUB for a boot from the network beside the kernel; the role boot_server shows them by TFTP under the names that shim knows."""
-    shutil.copyfile(first(unpacked, "usr/lib/shim/shimx64.efi.signed*"), target / "shimx64.efi")
-    shutil.copyfile(first(unpacked, "usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed"), target / "grubx64.efi")
-    for name in ("shimx64.efi", "grubx64.efi"):
+def loaders(platform: Platform, unpacked: Path, target: Path) -> str:
+    """Put shim and GRUB for a boot from the network beside the kernel; the role boot_server shows them by TFTP under the names that shim knows.
+
+    Returns the name of shim.
+    """
+    shim, grub = f"shim{platform.suffix}.efi", f"grub{platform.suffix}.efi"
+    shutil.copyfile(first(unpacked, f"usr/lib/shim/{shim}.signed*"), target / shim)
+    shutil.copyfile(first(unpacked, f"usr/lib/grub/{platform.grub}/grubnet{platform.suffix}.efi.signed"), target / grub)
+    for name in (shim, grub):
         (target / name).chmod(0o644)
+    return shim
 
 
 def bios_image(unpacked: Path, root: Path) -> bytes:
@@ -68,18 +87,20 @@ def bios_image(unpacked: Path, root: Path) -> bytes:
     return image
 
 
-def efi_image(unpacked: Path, path: Path) -> None:
+def efi_image(platform: Platform, unpacked: Path, path: Path) -> None:
     """Write the FAT file system that UEFI firmware sees on a CD: shim, and GRUB for CDs."""
     subprocess.run(["mkfs.vfat", "--invariant", "-C", str(path), "8192"], check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["mmd", "-i", str(path), "::/EFI", "::/EFI/BOOT"], check=True)
-    for source, name in (("usr/lib/shim/shimx64.efi.signed*", "BOOTX64.EFI"), ("usr/lib/grub/x86_64-efi-signed/gcdx64.efi.signed", "grubx64.efi")):
+    for source, name in ((f"usr/lib/shim/shim{platform.suffix}.efi.signed*", f"BOOT{platform.suffix.upper()}.EFI"),
+                         (f"usr/lib/grub/{platform.grub}/gcd{platform.suffix}.efi.signed", f"grub{platform.suffix}.efi")):
         subprocess.run(["mcopy", "-i", str(path), str(first(unpacked, source)), f"::/EFI/BOOT/{name}"], check=True)
 
 
-def medium(unpacked: Path, bios: bytes, work: Path, target: Path, digest: str) -> dict:
+def medium(platform: Platform, unpacked: Path, bios: bytes, work: Path, target: Path, digest: str, date: int) -> dict:
     """Write boot.iso beside vmlinuz and initrd.img.
 
-    bios: what bios_image returned. Returns the offset and the size of grub.cfg in the medium, in bytes.
+    bios: what bios_image returned, for a platform that has BIOS. date: of all files, in seconds since 1970.
+    Returns the offset and the size of grub.cfg in the medium, in bytes.
     """
     tree = work / "medium"
     (tree / "boot/grub").mkdir(parents=True)
@@ -87,13 +108,15 @@ def medium(unpacked: Path, bios: bytes, work: Path, target: Path, digest: str) -
     (tree / MARK).write_text(f"ramdisk {digest}\n")
     config = f"# {digest}\n".encode()
     (tree / "boot/grub/grub.cfg").write_bytes(config + b"\n" * (CONFIG_SIZE - len(config)))
-    (tree / "boot/grub/bios.img").write_bytes(bios)
-    efi_image(unpacked, tree / "boot/grub/efi.img")
+    bios_entry = []
+    if platform.has_bios:
+        (tree / "boot/grub/bios.img").write_bytes(bios)
+        bios_entry = ["-b", "boot/grub/bios.img", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", "-eltorito-alt-boot"]
+    efi_image(platform, unpacked, tree / "boot/grub/efi.img")
     iso = target / "boot.iso"
     subprocess.run(
-        ["xorriso", "-as", "mkisofs", "-quiet", "-r", "-V", "RACKWRIGHT", "-o", str(iso),
-         "-b", "boot/grub/bios.img", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table",
-         "-eltorito-alt-boot", "-e", "boot/grub/efi.img", "-no-emul-boot", "-graft-points", f"/={tree}",
+        ["xorriso", "-as", "mkisofs", "-quiet", "-r", "-V", "RACKWRIGHT", "--set_all_file_dates", f"={date}", "-o", str(iso),
+         *bios_entry, "-e", "boot/grub/efi.img", "-no-emul-boot", "-graft-points", f"/={tree}",
          f"/vmlinuz={target}/vmlinuz", f"/initrd.img={target}/initrd.img"],
         check=True)
     iso.chmod(0o644)

@@ -4,16 +4,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import re
-import shutil
-import struct
 import subprocess
-import uuid
 
 import build_image
+import debian_image
+import dib_image
 import pytest
 import yaml
+from bill_of_materials import Package
 
 DIGEST = "0123456789abcdef" * 4
 
@@ -24,6 +24,8 @@ def config(tmp_path):
     work.mkdir()
     return {
         "name": "debian-12",
+        "builder": "mmdebstrap",
+        "architecture": "amd64",
         "format": "raw",
         "suite": "bookworm",
         "digest": DIGEST,
@@ -37,7 +39,7 @@ def config(tmp_path):
 def fake_build(text):
     def build(given, work):
         files = {}
-        for suffix in ("", ".sha256", ".packages.txt", ".json"):
+        for suffix in ("", ".sha256", ".packages.txt", ".cdx.json", ".json"):
             files[suffix] = work / f"file{suffix}"
             files[suffix].write_text(text + suffix)
         return files
@@ -57,6 +59,7 @@ def test_all_files_appear_and_nothing_else(config, monkeypatch, tmp_path):
         "debian-12.raw": "one",
         "debian-12.raw.sha256": "one.sha256",
         "debian-12.raw.packages.txt": "one.packages.txt",
+        "debian-12.raw.cdx.json": "one.cdx.json",
         "debian-12.raw.json": "one.json",
     }
     assert not list((tmp_path / "work").iterdir())
@@ -96,58 +99,33 @@ def test_a_full_disk_leaves_no_half_written_files(config, monkeypatch):
     assert contents(config) == before
 
 
-def test_identifiers_follow_from_the_digest():
-    one, again, other = (build_image.names(digest) for digest in (DIGEST, DIGEST, "f" * 64))
-    assert one == again
-    assert not set(one.values()) & set(other.values())
-    assert uuid.UUID(one["root_uuid"]) != uuid.UUID(one["disk_uuid"])
-    assert re.fullmatch("[0-9A-F]{4}-[0-9A-F]{4}", one["esp_uuid"])
+@pytest.mark.parametrize("builder", ["mmdebstrap", "diskimage-builder"])
+def test_what_the_image_is_made_of_is_told_beside_it(config, monkeypatch, builder):
+    def made(given, work):
+        (work / "disk.raw").write_bytes(b"disk" * 1024)
+        return {"disk": work / "disk.raw", "packages": [Package("zlib1g", "1:1.2", "amd64", "zlib", "1:1.2")], "distribution": "debian", "date": 1700000000,
+                "about": {"kernel_release": "6.1.0-37-amd64"}}
+
+    monkeypatch.setitem(build_image.BUILDERS, builder, made)
+    build_image.publish({**config, "builder": builder})
+    files = contents(config)
+    digest = hashlib.sha256(b"disk" * 1024).hexdigest()
+    assert files["debian-12.raw.sha256"] == f"{digest}  debian-12.raw\n"
+    assert files["debian-12.raw.packages.txt"] == "zlib1g\t1:1.2\tamd64\tzlib\t1:1.2\n"
+    about = json.loads(files["debian-12.raw.json"])
+    assert (about["builder"], about["virtual_size"], about["kernel_release"]) == (builder, 4096, "6.1.0-37-amd64")
+    bill = json.loads(files["debian-12.raw.cdx.json"])
+    assert bill["metadata"]["component"]["components"][0]["hashes"] == [{"alg": "SHA-256", "content": digest}]
+    assert [component["name"] for component in bill["components"]] == ["zlib1g"]
 
 
-@pytest.mark.skipif(
-    not all(shutil.which(name, path="/usr/bin:/usr/sbin:/sbin") for name in ("sfdisk", "mke2fs", "mkfs.vfat", "mcopy", "dumpe2fs")),
-    reason="needs the programs that make file systems",
-)
-def test_the_disk_has_the_promised_layout(config, monkeypatch, tmp_path):
-    monkeypatch.setenv("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
-    root = tmp_path / "root"
-    for name, size in (
-        ("usr/lib/shim/shimx64.efi.signed", 1000),
-        ("usr/lib/shim/mmx64.efi.signed", 1000),
-        ("usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed", 2000),
-        ("usr/lib/grub/i386-pc/boot.img", 512),
-        ("etc/hostname", 10),
-    ):
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"x" * size)
-    monkeypatch.setattr(build_image, "core_image", lambda *unused: b"c" * 2048)
-    disk, work, ids = tmp_path / "disk.raw", tmp_path / "work", build_image.names(DIGEST)
-    build_image.make_disk(root, work, disk, config, ids)
-
-    table = json.loads(subprocess.run(["sfdisk", "--json", str(disk)], check=True, capture_output=True).stdout)["partitiontable"]
-    assert table["label"] == "gpt"
-    assert table["id"].lower() == ids["disk_uuid"]
-    assert [part["name"] for part in table["partitions"]] == ["bios", "esp", "root"]
-    bios, esp, last = table["partitions"]
-    # The second copy of the table takes the last 33 sectors, so the root ends the usable part.
-    assert last["start"] + last["size"] <= 128 * 2048 - 33
-    with open(disk, "rb") as file:
-        assert struct.unpack_from("<Q", file.read(512), 0x5C) == (bios["start"],)
-    label = subprocess.run(["dumpe2fs", "-h", f"{disk}?offset={last['start'] * 512}"], check=True, capture_output=True, text=True)
-    assert ids["root_uuid"] in label.stdout
-    assert "metadata_csum_seed" not in label.stdout and "orphan_file" not in label.stdout
-    block_count = int(re.search(r"Block count: +(\d+)", label.stdout)[1])
-    block_size = int(re.search(r"Block size: +(\d+)", label.stdout)[1])
-    assert block_count * block_size == last["size"] * 512
-    files = subprocess.run(["mdir", "-b", "-/", "-i", f"{disk}@@{esp['start'] * 512}", "::"], check=True, capture_output=True, text=True)
-    assert {"::/EFI/BOOT/BOOTX64.EFI", "::/EFI/debian/grubx64.efi", "::/EFI/debian/BOOTX64.CSV"} <= set(files.stdout.split())
-    csv = subprocess.run(["mtype", "-i", f"{disk}@@{esp['start'] * 512}", "::/EFI/debian/BOOTX64.CSV"], check=True, capture_output=True)
-    assert csv.stdout.decode("utf-16").split(",")[:2] == ["shimx64.efi", "debian"]
+def test_both_builders_are_those_of_the_role(specification):
+    assert {"mmdebstrap": debian_image.build, "diskimage-builder": dib_image.build} == build_image.BUILDERS
+    assert sorted(build_image.BUILDERS) == sorted(specification["os_image_builder"]["choices"])
 
 
 def test_cloud_init_looks_only_where_a_machine_has_data():
-    settings = yaml.safe_load((build_image.HERE / "cloud.cfg").read_text(encoding="utf-8"))
+    settings = yaml.safe_load((debian_image.HERE / "cloud.cfg").read_text(encoding="utf-8"))
     assert settings["datasource_list"] == ["ConfigDrive", "NoCloud", "None"]
     assert {"growpart", "resizefs", "users-groups", "ssh"} <= set(settings["cloud_init_modules"])
 
