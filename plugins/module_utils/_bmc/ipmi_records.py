@@ -97,3 +97,13 @@ class SensorRecords(SDR or object):
     def make_sdr_entry(self, sdrbytes):
         """See pyghmi."""
         return _Record(sdrbytes, self.ipmicmd.get_event_constants(), False, self.mfg_id, self.prod_id)
+
+
+def read_events(command, clear):
+    """The entries of the event log, as pyghmi's Command gives them.
+
+    :param command: pyghmi's Command.
+    :param clear: whether to clear the log.
+    :raises BaremetalError: when the log has no end; it was not cleared then.
+    """
+    return EventHandler(command.init_sdr(), command).fetch_sel(Listing(command), clear)

@@ -461,7 +461,7 @@ class OnSession(Command or object):
 
     def get_event_log(self, clear=False):
         """See pyghmi; the records of a BMC that goes round in a circle end."""
-        return ipmi_records.EventHandler(self.init_sdr(), self).fetch_sel(ipmi_records.Listing(self), clear)
+        return ipmi_records.read_events(self, clear)
 
 
 def log_on(address, port, username, password, suite=None, log=lambda text: None, *, key=None, privilege=None, bridge=None, facts=None):
