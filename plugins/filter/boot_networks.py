@@ -21,11 +21,15 @@ description:
 options:
   _input:
     description:
-      - Dictionaries with C(network) in CIDR form, and where they apply C(interface), C(address), C(gateway) and C(dns), as in the
-        option O(rackwright.baremetal.boot_server#role:main:boot_server_further_networks).
+      - Dictionaries with C(network) in CIDR form, and where they apply C(interface), C(address), C(gateway), C(dns),
+        C(ipv6_address_mode) and C(router_advertisements), as in the option O(rackwright.baremetal.boot_server#role:main:boot_server_further_networks).
     type: list
     elements: dict
     required: true
+  proxy:
+    description: Whether another DHCP server gives the addresses.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -36,16 +40,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The same dictionaries, with all of these keys and C(tag), C(first), C(netmask), C(prefix).
+  description: The same dictionaries, with all of these keys and C(tag), C(first), C(netmask), C(prefix), C(version), C(host).
   type: list
   elements: dict
 """
 
 
-def boot_networks(given):
+def boot_networks(given, proxy=False):
     """Return the networks, complete; see DOCUMENTATION."""
     try:
-        return networks.plan(given)
+        return networks.plan(given, proxy=proxy)
     except BaremetalError as error:
         raise AnsibleFilterError(str(error)) from error
 

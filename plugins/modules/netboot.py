@@ -57,7 +57,7 @@ options:
     type: str
   address:
     description:
-      - IPv4 address that DHCP gives the node.
+      - Address that DHCP gives the node. One of IPv6 ends in 0, and the fifteen that follow are the node's too.
       - By default the node's address in the registry.
       - An address that is reserved for another node is refused.
     type: str

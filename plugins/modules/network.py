@@ -44,7 +44,8 @@ options:
         required: true
       type:
         description:
-          - An address of a V(provisioning) network is the one that a node boots with and keeps. Nodes boot over IPv4, so it is an IPv4 network.
+          - An address of a V(provisioning) network is the one that a node boots with and keeps. Of an IPv6 network, whose prefix has 64 to 120 bits,
+            each node has sixteen, and this is the first of them.
           - An address of a V(tenant) network belongs to what is deployed on the node. The end of the cleaning after an undeploy releases it.
           - Needed unless the network is removed.
         type: str

@@ -64,6 +64,7 @@ class Site:
             "boot_server_address": self.address,
             "boot_server_interface": "eth0",
             "boot_server_network": "192.0.2.0/24",
+            "boot_server_further_networks": [{"network": "2001:db8:1::/64", "interface": "eth0", "address": "2001:db8:1::1"}],
             "boot_server_netns": self.server,
             "boot_server_manage_packages": False,
         }
@@ -77,7 +78,9 @@ class Site:
             run("ip", "netns", "add", space)
         run("ip", "link", "add", "eth0", "netns", self.server, "type", "veth", "peer", "name", "eth0", "netns", self.client)
         run("ip", "-n", self.server, "address", "add", f"{self.address}/24", "dev", "eth0")
+        run("ip", "-n", self.server, "address", "add", "2001:db8:1::1/64", "dev", "eth0", "nodad")
         run("ip", "-n", self.client, "address", "add", "192.0.2.11/24", "dev", "eth0")
+        run("ip", "-n", self.client, "address", "add", "2001:db8:1::110/64", "dev", "eth0", "nodad")
         for space in (self.server, self.client):
             run("ip", "-n", space, "link", "set", "lo", "up")
             run("ip", "-n", space, "link", "set", "eth0", "up")

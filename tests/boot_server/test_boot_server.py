@@ -51,7 +51,9 @@ def test_check_mode_on_a_fresh_host_makes_nothing(site):
     ({"boot_server_interface": "eth7"}, "eth7"),
     ({"boot_server_network": "192.0.2.0/25"}, "192.0.2.1 in 192.0.2.0/25 is not on interface eth0"),
     ({"boot_server_netns": "no-such-space"}, "no-such-space"),
-    ({"boot_server_address": "boot.example.com"}, "give IPv4 addresses"),
+    ({"boot_server_address": "boot.example.com"}, "give addresses"),
+    ({"boot_server_further_networks": [{"network": "2001:db8:7::/64", "interface": "eth0", "address": "2001:db8:7::1"}]},
+     "2001:db8:7::1 in 2001:db8:7::/64 is not on interface eth0"),
 ])
 def test_settings_that_cannot_work_are_refused(site, wrong, said):
     played = site.play(**wrong)
@@ -198,6 +200,11 @@ def test_what_a_preflight_finds(site, ramdisk):
     # This ramdisk has no digests.
     assert {item["check"]: item["status"] for item in json.loads(done.stdout)["checks"]} == {
         "daemons": "ok", "tftp": "ok", "http": "ok", "ramdisk": "warn", "images": "skipped"}
+
+
+def test_the_same_over_ipv6(site, ramdisk):
+    assert site.curl("http://[2001:db8:1::1]:8080/boot.ipxe")[0] == "200"
+    assert site.curl("-r", "0-9", "http://[2001:db8:1::1]:8080/ramdisk/0123456789abcdef/vmlinuz", "-o", "/dev/null")[0] == "206"
 
 
 def test_ranges(site, ramdisk, tmp_path):

@@ -67,7 +67,8 @@ def _variables(root, space, given):
     found.update(given)
     # As vars/main.yml has it with the filter, which is only found in a run of Ansible.
     found["boot_server__networks"] = networks.plan(
-        [{key: found[f"boot_server_{key}"] for key in ("network", "interface", "address", "gateway", "dns")}, *found["boot_server_further_networks"]])
+        [{key: found[f"boot_server_{key}"] for key in ("network", "interface", "address", "gateway", "dns", "ipv6_address_mode", "router_advertisements")},
+         *found["boot_server_further_networks"]])
     return {name: _trusted(value) for name, value in found.items()}
 
 

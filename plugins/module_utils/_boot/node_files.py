@@ -11,7 +11,6 @@ or not at all. Private to the collection; may change at any time.
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import json
 import os
 import re
@@ -21,6 +20,7 @@ from pathlib import Path
 
 from . import answer_file, boot_interface, daemons, ipxe, journal, kernel_arguments, medium
 from .static_network import HOST_NAME
+from .. import _node_addresses
 from .._errors import BaremetalError
 
 _MAC = re.compile(r"[0-9a-f]{2}([:-])[0-9a-f]{2}(?:\1[0-9a-f]{2}){4}")
@@ -145,9 +145,9 @@ def further_arguments(extra):
     return further
 
 
-def _reservation(node, mac, address):
+def _reservation(node, mac, reserved):
     """The dnsmasq host file of a node; the ramdisk takes its host name from it where the node's name is one."""
-    parts = [mac.replace("-", ":"), address]
+    parts = [mac.replace("-", ":"), reserved]
     if HOST_NAME.fullmatch(node):
         parts.append(node)
     return f"# node {node}\n{','.join(parts)}\n"
@@ -268,7 +268,7 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=
 
     :param root: boot_server_root.
     :param mac: MAC address of the port that boots, with hyphens.
-    :param address: IPv4 address that DHCP gives it. nginx shows the files to no other.
+    :param address: address that DHCP gives it, or the first of its IPv6 addresses. nginx shows the files to no other.
     :param nonce: word that is new for each run; it is in the kernel command line and in the paths.
     :param keys: list of SSH public keys that may log in to the ramdisk as root; nothing with a tenant's system.
     :param arguments: see :func:`boot_arguments`.
@@ -281,11 +281,12 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=
     """
     _checked(_NONCE, "the nonce", nonce, "give 8 to 64 letters, digits, hyphens or underscores")
     try:
-        address = str(ipaddress.IPv4Address(address))
+        readers = [_READER.format(one) for one in _node_addresses.addresses(address)]
+        reserved = _node_addresses.reservation(address)
     except ValueError as error:
         raise BaremetalError(
-            "the address is not an IPv4 address", stage="boot files", seen=repr(address),
-            cure="correct the node's address in the registry, or give address") from error
+            "the address is none that a node can boot with", stage="boot files", seen=repr(address),
+            cure="correct the node's address in the registry, or give address; one of IPv6 ends in 0") from error
     if not tenant:
         check_keys(keys)
     folder, host_file = _layout(root, mac)
@@ -294,7 +295,7 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=
             "there is no boot server in this directory", stage="boot files", seen=f"no {folder.parent} or no {host_file.parent}",
             cure="run playbooks/boot_server.yml, or set root to its boot_server_root")
     moved = []
-    for file, owner in _others_with(address, host_file, host_file.parent):
+    for file, owner in _others_with(reserved, host_file, host_file.parent):
         if owner != node:
             raise BaremetalError(
                 f"the address {address} is reserved for another machine", stage="boot files",
@@ -313,11 +314,11 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=
     medium_file = keys_file.with_name(boot_interface.MEDIUM)
     # Nobody asks for keys where the ramdisk does not boot.
     keys_text = None if tenant else "".join(f"{key}\n" for key in keys)
-    reservation = _reservation(node, mac, address)
+    reservation = _reservation(node, mac, reserved)
     wanted = [
         *([] if tenant else [(keys_file, keys_text)]),
         *((folder / nonce / file, text) for file, text in (files or {}).items()),
-        (folder / _READER.format(address), ""),
+        *((folder / reader, "") for reader in readers),
         (host_file, reservation),
         # Last, so that a node which is told to boot finds all it needs.
         *([] if is_medium else [(script_file, script)]),
@@ -328,7 +329,7 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=
     before += [(file, _digest(file, read(folder / nonce / file))) for file in files or {}]
     after = [(script_file.name, script), ("authorized_keys", keys_text), ("reservation", reservation)]
     after += [(file, _digest(file, text)) for file, text in (files or {}).items()]
-    stale = [item for item in folder.iterdir() if item.name not in (nonce, script_file.name, _READER.format(address))] if folder.is_dir() else []
+    stale = [item for item in folder.iterdir() if item.name not in (nonce, script_file.name, *readers)] if folder.is_dir() else []
     stale += [path for path in (medium_file, _scripts(root, mac)[1]) if path != script_file and path.exists()]
     tftp_folder, links = _tftp_folder(root, mac), boot_interface.tftp_links(interface)
     stale += [tftp_folder] if not links and tftp_folder.exists() else []

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from urllib.parse import parse_qs, urlsplit
 
+from .. import _node_addresses
+
 # In the order in which a node passes them. ``medium`` is what a BMC fetches for its virtual drive, where none but it, ``ramdisk`` and ``ssh`` are seen.
 # ``firmware`` is not seen where the network card has iPXE built in; ``grub`` stands in the place of ``ipxe``; the last two are of installers.
 STAGES = ("medium", "dhcp", "firmware", "ipxe", "grub", "kernel", "initrd", "ramdisk", "ssh", "installing", "installed")
@@ -32,6 +34,8 @@ _DNSMASQ = re.compile(
 _LATEST = 253402300800
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _ACK = re.compile(r"DHCPACK\([^ )]+\) ([0-9.]+) ([0-9a-f]{2}(?::[0-9a-f]{2}){5})(?: .*)?", re.ASCII)
+# By DHCPv6; the client is told by its DUID, which nobody knows before.
+_REPLY = re.compile(r"DHCPREPLY\([^ )]+\) ([0-9a-f:]+) [0-9a-f:]+(?: .*)?", re.ASCII)
 _DISCOVER = re.compile(r"DHCPDISCOVER\([^ )]+\) (?:[0-9.]+ )?([0-9a-f]{2}(?::[0-9a-f]{2}){5})(?: (.*?) *)?", re.ASCII)
 # Another server gives the address, this one says what to load.
 _PROXY = re.compile(r"PXE\([^ )]+\) (?:[0-9.]+ )?([0-9a-f]{2}(?::[0-9a-f]{2}){5}) proxy", re.ASCII)
@@ -100,6 +104,9 @@ def dnsmasq_event(line, reference):
     found = _ACK.fullmatch(text)
     if found:
         return Event("lease", when, mac=found.group(2).replace(":", "-"), client=found.group(1))
+    found = _REPLY.fullmatch(text)
+    if found:
+        return Event("lease", when, client=found.group(1))
     found = _PROXY.fullmatch(text)
     if found:
         return Event("proxy", when, mac=found.group(1).replace(":", "-"))
@@ -119,7 +126,7 @@ class Progress:
     :param mac: MAC address with hyphens.
     :param nonce: nonce of the run; beacons with another one are not of this boot.
     :param since: start of the boot in seconds since 1970; earlier events do not count.
-    :param address: address that the node must have, or None. Beacons from elsewhere do not count.
+    :param address: address that the node must have, see ``_node_addresses``, or None. Beacons from elsewhere do not count.
     """
 
     mac: str
@@ -131,11 +138,17 @@ class Progress:
     host_key_time: float = 0.0
     beacon_address: t.Optional[str] = None
     addresses: set = field(default_factory=set)
+    own: frozenset = frozenset()
     remarks: dict = field(default_factory=dict)
 
     def __post_init__(self):
         if self.address:
-            self.addresses.add(self.address)
+            try:
+                self.own = frozenset(_node_addresses.addresses(self.address))
+            except ValueError:
+                # An operator may wait for a machine that is no node.
+                self.own = frozenset([self.address])
+            self.addresses.update(self.own)
 
     def concerns(self, line):
         """Whether a line of a log may tell anything of this node.
@@ -150,7 +163,7 @@ class Progress:
         # dnsmasq cuts its times down to the second.
         if event is None or event.time < (self.since if event.kind == "http" else math.floor(self.since)):
             return
-        if event.kind == "lease" and event.mac == self.mac:
+        if event.kind == "lease" and (event.mac == self.mac or event.mac is None and event.client in self.own):
             self.addresses.add(event.client)
             self._reached("dhcp", event.time)
         elif event.kind == "proxy" and event.mac == self.mac:
@@ -195,7 +208,7 @@ class Progress:
             self.remarks[stage] = f"{event.path} was asked for and not delivered whole (status {event.status})"
 
     def _beacon(self, stage, event):
-        if self.address and event.client != self.address:
+        if self.own and event.client not in self.own:
             self.remarks[stage] = f"the beacon {stage} came from {event.client} and not from {self.address}"
             return
         if stage == "ssh":

@@ -19,10 +19,10 @@ def arguments(node, address, network, gateway=None, dns=()):
     """The kernel arguments by which the ramdisk takes its address without asking anybody.
 
     :param node: name of the node; the ramdisk takes its host name from it where it is one.
-    :param address: IPv4 address.
+    :param address: its address.
     :param network: the network that it is in, in CIDR form.
-    :param gateway: IPv4 address of the router, or None.
-    :param dns: IPv4 addresses of name servers.
+    :param gateway: address of the router, or None.
+    :param dns: addresses of name servers.
     :returns: list of (key, value).
     :raises BaremetalError: when one is no address, or the network is not theirs.
     """
@@ -30,9 +30,9 @@ def arguments(node, address, network, gateway=None, dns=()):
         raise BaremetalError("nothing says which network the node is in, and it gets no address by DHCP", stage="boot files", seen=f"address {address}",
                              cure="set boot_server_network for the boot server, or ramdisk_boot_network for the nodes")
     try:
-        within = ipaddress.IPv4Network(network)
-        given = [ipaddress.IPv4Address(text) for text in (address, *([gateway] if gateway else []))]
-        servers = [str(ipaddress.IPv4Address(text)) for text in dns or ()]
+        within = ipaddress.ip_network(network)
+        given = [ipaddress.ip_address(text) for text in (address, *([gateway] if gateway else []))]
+        servers = [str(ipaddress.ip_address(text)) for text in dns or ()]
     except ValueError as error:
         raise BaremetalError("the network of the node is not valid", stage="boot files", seen=str(error),
                              cure="correct ramdisk_boot_network, ramdisk_boot_gateway and ramdisk_boot_dns") from error

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 
+from .. import _node_addresses
 from .._errors import BaremetalError, missing_library
 
 try:
@@ -45,8 +46,8 @@ def normalise(given):
     if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?", name) or len(name) > 255:
         raise BaremetalError(f"{name!r} cannot be the name of a network", stage=STAGE, cure="use letters, digits and - _ . between them")
     network = _cidr(name, given["cidr"])
-    if given["type"] == "provisioning" and network.version != 4:
-        raise _wrong(name, "a provisioning network is an IPv4 network, because nodes boot over IPv4", network, "give its IPv4 network, or declare it as tenant")
+    if given["type"] == "provisioning" and network.version == 6 and not 64 <= network.prefixlen <= 120:
+        raise _wrong(name, "an IPv6 network to boot in has a prefix of 64 to 120 bits", network, "correct cidr, or declare it as tenant")
     vlan, mtu = given.get("vlan"), given.get("mtu")
     if vlan is not None and not 1 <= vlan <= 4094:
         raise _wrong(name, "vlan is no VLAN", vlan, "give 1 to 4094, or leave it out for a network without a tag")
@@ -92,8 +93,9 @@ def first_free(network, taken):
     :param taken: set of texts.
     """
     # Ends after as many steps as there are taken addresses, however large the network is.
+    step = _step(network)
     for block in pool(network).iter_cidrs():
-        for number in range(block.first, block.last + 1):
+        for number in range(-(-block.first // step) * step, block.last + 2 - step, step):
             text = str(netaddr.IPAddress(number, block.version))
             if text not in taken:
                 return text
@@ -106,8 +108,15 @@ def counts(network, taken):
     :param taken: set of the addresses in the network that nodes have, as texts.
     :returns: dict with total (addresses in the pool), used (nodes' addresses, fixed ones outside of the pool included) and free.
     """
-    found = pool(network)
-    return {"total": found.size, "used": len(taken), "free": found.size - sum(1 for text in taken if text in found)}
+    found, step = pool(network), _step(network)
+    # Of sixteen that begin outside of the pool, or end there, a node can have none.
+    total = found.size if step == 1 else sum(max(0, (block.last + 1) // step - -(-block.first // step)) for block in found.iter_cidrs())
+    return {"total": total, "used": len(taken), "free": total - sum(1 for text in taken if text in found)}
+
+
+def _step(network):
+    """How many addresses each node has: in an IPv6 network to boot in it is a block of them (``_node_addresses``)."""
+    return 16 if network["type"] == "provisioning" and netaddr.IPNetwork(network["cidr"]).version == 6 else 1
 
 
 def in_order(found):
@@ -152,9 +161,22 @@ def unfit(network, address):
     first, last = _hosts(cidr)
     if not first <= int(address) <= last:
         return f"stands for all of {cidr} and for no host"
+    if _step(network) > 1:
+        return _unfit_block(network, address)
     if str(address) == network["gateway"]:
         return "is the gateway"
     return "is reserved" if address in _withheld(network) else None
+
+
+def _unfit_block(network, address):
+    try:
+        block = _node_addresses.addresses(str(address))
+    except ValueError:
+        return "does not end in 0, as the first of the sixteen IPv6 addresses that a node boots with"
+    if network["gateway"] in block:
+        return "has the gateway among its sixteen"
+    withheld = _withheld(network)
+    return "has a reserved one among its sixteen" if any(text in withheld for text in block) else None
 
 
 def _withheld(network):

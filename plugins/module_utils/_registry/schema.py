@@ -9,7 +9,7 @@ from __future__ import annotations
 import urllib.parse
 import uuid
 
-from .. import _network_data
+from .. import _network_data, _node_addresses
 from .._errors import BaremetalError, missing_library
 from . import clear_secrets, credentials
 
@@ -155,8 +155,8 @@ def normalise(record):
                              cure="give every port its own")
     if node.get("address"):
         node["address"] = _checked(
-            node["address"], lambda text: str(netaddr.IPAddress(text, version=4)), name, "address {} is no IPv4 address",
-            "give the address that the node gets while it boots, without a prefix length")
+            node["address"], lambda text: _node_addresses.addresses(text)[0], name, "address {} is none that a node can boot with",
+            "give the address that the node gets while it boots, without a prefix length; one of IPv6 ends in 0, because the fifteen that follow are its too")
     if node.get("system_uuid"):
         node["system_uuid"] = _checked(
             node["system_uuid"], lambda text: str(uuid.UUID(text)), name, "system_uuid {} is no UUID",

@@ -17,16 +17,18 @@ plan = FilterModule().filters()["boot_networks"]
 MAIN = {"network": "192.0.2.0/24", "interface": "eth0", "address": "192.0.2.1", "gateway": "", "dns": []}
 
 
+IPV4 = {"version": 4, "ipv6_address_mode": "", "router_advertisements": False}
+
+
 def test_complete():
     assert plan([MAIN, {"network": "203.0.113.128/25", "gateway": "203.0.113.129", "dns": ["192.0.2.53"]}]) == [
-        {**MAIN, "tag": "net0", "first": "192.0.2.0", "netmask": "255.255.255.0", "prefix": 24},
-        {"network": "203.0.113.128/25", "interface": "", "address": "", "gateway": "203.0.113.129", "dns": ["192.0.2.53"], "tag": "net1",
+        {**MAIN, **IPV4, "tag": "net0", "first": "192.0.2.0", "netmask": "255.255.255.0", "prefix": 24, "host": "192.0.2.1"},
+        {**IPV4, "host": "", "network": "203.0.113.128/25", "interface": "", "address": "", "gateway": "203.0.113.129", "dns": ["192.0.2.53"], "tag": "net1",
          "first": "203.0.113.128", "netmask": "255.255.255.128", "prefix": 25}]
 
 
 @pytest.mark.parametrize(("changes", "said"), [
     ({"network": "192.0.2.1/24"}, "has host bits set"), ({"network": "rack3"}, "give it in CIDR form"),
-    ({"network": "2001:db8::/64"}, "over IPv4 alone"),
     ({"address": ""}, "only one of interface and address"),
     ({"interface": ""}, "only one of interface and address"), ({"interface": "eth0 eth1"}, "no valid name"),
     ({"address": "198.51.100.1"}, "not one of its own"),
@@ -36,6 +38,34 @@ def test_complete():
 def test_what_makes_no_sense_is_refused(changes, said):
     with pytest.raises(AnsibleFilterError, match=said):
         plan([{**MAIN, **changes}])
+
+
+IPV6 = {"network": "2001:db8:1::/64", "interface": "eth0", "address": "2001:DB8:1::0:1", "dns": ["2001:db8::53"]}
+
+
+def test_ipv6_beside_ipv4():
+    one, other, relayed = plan([MAIN, IPV6, {"network": "2001:db8:2::/64"}])
+    assert (one["version"], other["version"]) == (4, 6)
+    assert (other["address"], other["host"], other["prefix"], other["first"]) == ("2001:db8:1::1", "[2001:db8:1::1]", 64, "2001:db8:1::")
+    assert (other["ipv6_address_mode"], other["router_advertisements"]) == ("dhcpv6-stateful", True)
+    # Nobody advertises through a relay.
+    assert (relayed["host"], relayed["router_advertisements"]) == ("", False)
+    assert plan([{**IPV6, "router_advertisements": False}])[0]["router_advertisements"] is False
+
+
+@pytest.mark.parametrize(("changes", "options", "said"), [
+    ({"network": "2001:db8::/48", "address": "2001:db8::1"}, {}, "dnsmasq serves no IPv6 network of this size"),
+    ({"network": "2001:db8::/124", "address": "2001:db8::1"}, {}, "dnsmasq serves no IPv6 network of this size"),
+    ({"ipv6_address_mode": "dhcp"}, {}, "unknown ipv6_address_mode"),
+    ({"network": "2001:db8:1::/80", "ipv6_address_mode": "slaac"}, {}, "make no addresses of their own"),
+    ({"interface": "", "address": "", "ipv6_address_mode": "dhcpv6-stateless"}, {}, "behind a relay, which passes on no router advertisements"),
+    ({"gateway": "2001:db8:1::fe"}, {}, "a router of IPv6 announces itself"),
+    ({}, {"proxy": True}, "there is no proxy for DHCPv6"),
+    ({"address": "192.0.2.1"}, {}, "not one of its own"),
+])
+def test_what_ipv6_does_not_do_is_refused(changes, options, said):
+    with pytest.raises(AnsibleFilterError, match=said):
+        plan([{**IPV6, **changes}], **options)
 
 
 @given(strategies.lists(strategies.tuples(strategies.ip_addresses(v=4), strategies.integers(1, 30)), min_size=2, max_size=6))

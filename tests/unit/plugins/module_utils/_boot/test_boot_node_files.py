@@ -144,6 +144,18 @@ def test_an_address_of_another_node_is_refused(root, reloads):
     assert listing(root) == [HOST, READER, f"{FOLDER}/boot.ipxe", f"{FOLDER}/nonce-0001/authorized_keys"]
 
 
+def test_sixteen_addresses_of_ipv6_are_one_nodes(root, reloads):
+    present(root, address="2001:DB8:0::10")
+    assert (root / HOST).read_text() == "# node node1\n52:54:00:00:02:11,[2001:db8::10/124],node1\n"
+    readers = sorted(path.name for path in (root / FOLDER).glob(".for-*"))
+    assert len(readers) == 16 and readers[0] == ".for-2001:db8::10" and readers[-1] == ".for-2001:db8::1f"
+    with pytest.raises(BaremetalError, match="reserved for another machine"):
+        present(root, node="node2", mac="52-54-00-00-02-12", address="2001:db8::10")
+    present(root, node="node2", mac="52-54-00-00-02-12", address="2001:db8::20")
+    # Over IPv4 again.
+    assert present(root)[0] and [path.name for path in (root / FOLDER).glob(".for-*")] == [".for-192.0.2.11"]
+
+
 def test_a_name_that_is_no_host_name_is_not_given_to_dhcp(root, reloads):
     present(root, node="Rack3_node.1")
     assert (root / HOST).read_text() == "# node Rack3_node.1\n52:54:00:00:02:11,192.0.2.11\n"
@@ -152,8 +164,8 @@ def test_a_name_that_is_no_host_name_is_not_given_to_dhcp(root, reloads):
 @pytest.mark.parametrize(("changes", "message"), [
     ({"nonce": "../../../etc"}, "nonce is not valid"),
     ({"nonce": "short"}, "nonce is not valid"),
-    ({"address": "192.0.2.300"}, "not an IPv4 address"),
-    ({"address": "2001:db8::1"}, "not an IPv4 address"),
+    ({"address": "192.0.2.300"}, "none that a node can boot with"),
+    ({"address": "2001:db8::1"}, "one of IPv6 ends in 0"),
     ({"keys": ["ssh-ed25519 AAAA"]}, "SSH public key is not valid"),
     ({"keys": [KEY, f"{KEY}\n{KEY}"]}, "SSH public key is not valid"),
     ({"keys": [f'command="x" {KEY}']}, "SSH public key is not valid"),

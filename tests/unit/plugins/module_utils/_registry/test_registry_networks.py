@@ -63,7 +63,7 @@ def test_check_declare_change_and_forget(url, do):
     ({"cidr": "192.0.2.0/33"}, "cidr is no network"),
     ({"cidr": "somewhere/24"}, "cidr is no network"),
     ({"cidr": "192.0.2.5/24"}, "write 192.0.2.0/24"),
-    ({"cidr": "2001:db8::/64"}, "nodes boot over IPv4"),
+    ({"cidr": "2001:db8::/48"}, "has a prefix of 64 to 120 bits"),
     ({"cidr": None}, "nothing says its cidr"),
     ({"type": None}, "nothing says its type"),
     ({"vlan": 4095}, "vlan is no VLAN"),
@@ -103,6 +103,33 @@ def test_networks_may_swap_what_they_are(do):
     do(door, networks=[one, two])
     assert do(door, networks=[{**one, "cidr": two["cidr"]}, {**two, "cidr": one["cidr"]}])["changed"]
     assert [network["cidr"] for network in do(network_info)["networks"]] == ["192.0.2.128/25", "192.0.2.0/25"]
+
+
+BOOT6 = {"name": "boot6", "type": "provisioning", "cidr": "2001:db8:1::/64", "vlan": 10, "reserved": ["2001:db8:1::1", "2001:db8:1::25"],
+         "ranges": [{"start": "2001:db8:1::8", "end": "2001:db8:1::5e"}]}
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_a_node_that_boots_over_ipv6_has_sixteen_addresses(engine, enrol, do):
+    do(door, networks=[BOOT6])
+    assert do(network_info)["networks"][0]["free"] == 3
+    given = []
+    for number in (1, 2, 3):
+        enrol(f"node{number}")
+        with engine.begin() as connection:
+            given.append(addresses.give(connection, nodes.read(connection, f"node{number}"), "boot6")[1])
+    # Among those from ::20 on there is a reserved one, and those from ::50 on are not all in the range.
+    assert given == ["2001:db8:1::10", "2001:db8:1::30", "2001:db8:1::40"]
+    assert nodes.get(engine, "node1")["address"] == given[0] and do(network_info)["networks"][0]["free"] == 0
+    enrol("node4")
+    for wrong, said in (("2001:db8:1::35", "does not end in 0"), ("2001:db8:1::20", "a reserved one among its sixteen"), ("2001:db8:1::30", "another node"),
+                        ("2001:db8:1::", "no host")):
+        with pytest.raises(BaremetalError, match=said), engine.begin() as connection:
+            addresses.give(connection, nodes.read(connection, "node4"), "boot6", address=wrong)
+    with engine.begin() as connection:
+        assert addresses.give(connection, nodes.read(connection, "node4"), "boot6", address="2001:db8:1::a0")[1] == "2001:db8:1::a0"
+    with pytest.raises(BaremetalError, match="node1.*has the gateway among its sixteen"):
+        do(door, networks=[{**BOOT6, "gateway": "2001:db8:1::1f"}])
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
