@@ -188,4 +188,3 @@ def seek_table(image):
         raise BaremetalError("seek table and manifest contradict each other", stage="fetch the seek table",
                              seen=f"{len(frames)} frames, not {count}", cure=seekable.PUBLISH_AGAIN)
     return frames, table
-
