@@ -54,10 +54,12 @@ def burn(partner, runtime, *, port=PORT, partner_port=PORT, late=_LATE, runner=r
     interface = _interface(partner, runner)
     before = _counters(interface, sysfs)
     errors = []
-    with _listening(port) as receive:
+    # Whoever sends here comes by the same protocol.
+    protocol = "tcpv6" if ipaddress.ip_address(partner).version == 6 else "tcp"
+    with _listening(port, protocol) as receive:
         begun = clock()
         while True:
-            sent = _numbers(everything(_argv("send", "--rw=write", "--hostname=" + partner, "--port=%d" % partner_port, "--time_based",
+            sent = _numbers(everything(_argv("send", protocol, "--rw=write", "--hostname=" + partner, "--port=%d" % partner_port, "--time_based",
                                              "--runtime=%d" % runtime), timeout=runtime + GRACE, runner=runner))
             if sent["error"] not in _NOT_YET or clock() - begun > late:
                 break
@@ -79,9 +81,9 @@ def burn(partner, runtime, *, port=PORT, partner_port=PORT, late=_LATE, runner=r
     return details, errors
 
 
-def _argv(name, *more):
-    return ["fio", "--thread", "--group_reporting", "--output-format=json", "--name=" + name, "--ioengine=net", "--protocol=tcp", "--bs=1M", "--size=1P",
-            "--numjobs=%d" % _STREAMS, *more]
+def _argv(name, protocol, *more):
+    return ["fio", "--thread", "--group_reporting", "--output-format=json", "--name=" + name, "--ioengine=net", "--protocol=" + protocol,
+            "--bs=1M", "--size=1P", "--numjobs=%d" % _STREAMS, *more]
 
 
 def _numbers(text):
@@ -89,11 +91,11 @@ def _numbers(text):
 
 
 @contextlib.contextmanager
-def _listening(port):
+def _listening(port, protocol):
     """Listen, and yield a function that waits so many seconds for what was received: numbers of fio, or None where nobody came."""
     environment = dict(os.environ, LC_ALL="C", LANG="C", PATH=TOOL_PATH)
     with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(_argv("receive", "--rw=read", "--listen", "--port=%d" % port), stdin=subprocess.DEVNULL, stdout=output,
+        process = subprocess.Popen(_argv("receive", protocol, "--rw=read", "--listen", "--port=%d" % port), stdin=subprocess.DEVNULL, stdout=output,
                                    stderr=subprocess.DEVNULL, env=environment)
 
         def receive(seconds):

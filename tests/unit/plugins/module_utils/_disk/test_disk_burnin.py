@@ -237,9 +237,10 @@ def test_throttling_is_told_and_no_failure(machine):
         {"operations": 1300, "seconds_each": 2.0, "counters": {"package_throttle_count": 3}}, [])
 
 
-def test_two_machines_send_to_each_other():
+@pytest.mark.parametrize("address", ["127.77.5.1", "::1"])
+def test_two_machines_send_to_each_other(address):
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        ends = [pool.submit(burnin_network.burn, "127.77.5.1", 1, port=port, partner_port=partner, late=60)
+        ends = [pool.submit(burnin_network.burn, address, 1, port=port, partner_port=partner, late=60)
                 for port, partner in ((29010, 29020), (29020, 29010))]
         for details, errors in [end.result() for end in ends]:
             assert errors == []
