@@ -268,6 +268,8 @@ def test_a_deploy_with_steps_and_a_service(site):
 
 def test_a_deploy_of_an_image_that_is_not_published_and_its_rebuild(site):
     address, checksum = "https://images.example.com/appliance.raw", "sha256:" + "c" * 64
+    code, output = play(site, "provide", "node5")
+    assert code == 0, output
     code, output = play(site, "deploy", "node5", image=address)
     assert code != 0
     assert "an image that is not published needs its checksum" in output
