@@ -11,7 +11,7 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import 
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 
 NAME = "rackwright-boot-server"
-PORTS = ["69/udp", "8080/tcp"]
+PORTS = ("69/udp", "8080/tcp")
 
 
 class Firewall:
