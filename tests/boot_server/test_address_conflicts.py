@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._door import Call
 from ansible_collections.rackwright.baremetal.plugins.module_utils._doors.address_conflict_info import DOOR
@@ -39,7 +41,11 @@ def test_a_stranger_with_the_address_of_the_host_is_named(spaces):
     run("ip", "-n", spaces[THEIRS], "address", "add", f"{OURS}/24", "dev", "eth0")
     try:
         check, = look(spaces)["checks"]
+        # Not a stranger, but another card of the host itself.
+        run("ip", "-n", spaces[OURS], "link", "add", "eth9", "address", MACS[THEIRS], "type", "veth", "peer", "name", "eth10")
+        assert look(spaces)["checks"][0]["status"] == "ok"
     finally:
+        subprocess.run(["ip", "-n", spaces[OURS], "link", "delete", "eth9"], check=False, stderr=subprocess.DEVNULL)
         run("ip", "-n", spaces[THEIRS], "address", "delete", f"{OURS}/24", "dev", "eth0")
     assert check["status"] == "fail" and MACS[THEIRS] in check["seen"]
     assert look(spaces, own=None)["checks"] == []

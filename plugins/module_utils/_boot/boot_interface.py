@@ -29,7 +29,8 @@ _IPXE = ("ipxe", "http-ipxe")
 VIRTUAL_MEDIA = "redfish-virtual-media"
 # What a node with Secure Boot finds by TFTP under names that DHCP gives to all: shim where the others find an iPXE. By links of the node, because
 # dnsmasq 2.90 ends at the SIGHUP after it has served a machine whose reservation has a tag.
-_SECURE = {name: "../ramdisk/current/shimx64.efi" for name in ("snponly.efi", "ipxe.efi")} | {
+_SHIM = "shimx64.efi"
+_SECURE = {name: f"../ramdisk/current/{_SHIM}" for name in ("snponly.efi", "ipxe.efi")} | {
     "grubx64.efi": "../ramdisk/current/grubx64.efi", "grub": "../grub", "ramdisk": "../ramdisk"}
 
 # The last part of the path of what tells a node how it boots, apart from GRUB's configuration, whose is the MAC address.
@@ -90,6 +91,8 @@ def server_problem(interface, root, ramdisk, tenant=False):
     path = known["path"] if isinstance(known, dict) else known
     if not path:
         return f"the ramdisk has no {part}; playbooks/ramdisk.yml of this version builds it, for amd64"
+    if interface == "pxe" and Path(path).name != _SHIM:
+        return f"Secure Boot from the network is for amd64, and the ramdisk has {Path(path).name}"
     file = Path(root, "http", path)
     return None if file.is_file() else f"no {file}; playbooks/ramdisk.yml builds it"
 

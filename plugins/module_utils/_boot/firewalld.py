@@ -20,7 +20,7 @@ from .._errors import BaremetalError
 STAGE = "firewall"
 DIRECTORY = "/etc/firewalld/services"
 
-_ONLINE, _OFFLINE = ("firewall-cmd", "--permanent"), ("firewall-offline-cmd",)
+_RUNTIME, _ONLINE, _OFFLINE = ("firewall-cmd",), ("firewall-cmd", "--permanent"), ("firewall-offline-cmd",)
 
 
 def execute(*command):
@@ -49,7 +49,7 @@ def definition(ports):
 
 
 def present(name, ports, interfaces, *, check_mode=False, run=execute, directory=DIRECTORY):
-    """Let a service in on interfaces, where firewalld runs.
+    """Let a service in on interfaces, and nowhere else, where firewalld runs.
 
     :param name: of the service.
     :param ports: list of texts as ``69/udp``.
@@ -64,16 +64,20 @@ def present(name, ports, interfaces, *, check_mode=False, run=execute, directory
     zones = sorted({_asked(run, "firewall-cmd", f"--get-zone-of-interface={interface}", may_fail=True)
                     or _asked(run, "firewall-cmd", "--get-default-zone") for interface in interfaces})
     before = {"definition": _read(path), "zones": _zones(run, _ONLINE, name)}
-    after = {"definition": wanted, "zones": sorted({*before["zones"], *zones})}
-    if before != after and not check_mode:
+    after = {"definition": wanted, "zones": zones}
+    # Where a run was cut off before its last word, what is written is not in effect.
+    changed = before != after or _zones(run, _RUNTIME, name) != zones
+    if changed and not check_mode:
         if before["definition"] != wanted:
             _write(path, wanted)
             # firewall-cmd must have read it before it puts it into a zone.
             _asked(run, "firewall-cmd", "--reload")
         for zone in zones:
             _asked(run, *_ONLINE, f"--zone={zone}", f"--add-service={name}")
+        for zone in sorted({*before["zones"]} - {*zones}):
+            _asked(run, *_ONLINE, f"--zone={zone}", f"--remove-service={name}")
         _asked(run, "firewall-cmd", "--reload")
-    return before != after, before, after
+    return changed, before, after
 
 
 def absent(name, *, check_mode=False, run=execute, directory=DIRECTORY):

@@ -12,9 +12,11 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import json
 import os
 import socket
 import struct
+import subprocess
 import threading
 
 from .._errors import BaremetalError
@@ -54,6 +56,20 @@ def opened(interface, netns, protocol, steps, *, stage, what):
             errno.ENETDOWN: "bring the interface up, and check its cable",
         }.get(error.errno, "look at the interface on that host")
         raise BaremetalError(f"{what} {where}", stage=stage, seen=error.strerror or error, cure=cure) from error
+
+
+def host_cards(netns):
+    """The MAC addresses of all interfaces of this host, as ip(8) tells them; an empty set where there is no such program.
+
+    :param netns: name of their network namespace, or None.
+    :returns: set of texts in lower case.
+    """
+    command = ["ip", *(["-netns", netns] if netns else []), "-json", "link", "show"]
+    try:
+        links = json.loads(subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout)
+    except (FileNotFoundError, ValueError):
+        return set()
+    return {link["address"] for link in links if link.get("address")}
 
 
 def _socket_in(netns):

@@ -62,7 +62,7 @@ def publish(name, src, expected, root, check_mode=False, log=lambda text: None, 
     images = os.path.join(root, "images")
     published = _published(home, name, str(wanted), src, image_type)
     if published:
-        return _with_sbom(False, published, src, root, check_mode)
+        return _with_sbom(False, published, src, root, wanted, check_mode)
     if check_mode:
         sources.check_reachable(src, image_type)
         return True, None
@@ -75,14 +75,14 @@ def publish(name, src, expected, root, check_mode=False, log=lambda text: None, 
         with _lock(images, name):
             published = _published(home, name, str(wanted), src, image_type)
             if published:
-                return _with_sbom(False, published, src, root)
-            return _with_sbom(*_publish(name, src, wanted, images, home, log, image_type), src, root)
+                return _with_sbom(False, published, src, root, wanted)
+            return _with_sbom(*_publish(name, src, wanted, images, home, log, image_type), src, root, wanted)
 
 
-def _with_sbom(changed, image, src, root, check_mode=False):
+def _with_sbom(changed, image, src, root, wanted, check_mode=False):
     """Publish the bill of materials that lies beside the source, too."""
     with _failures_explained(os.path.join(root, "images")):
-        fresh, name = publish_sbom(src, os.path.join(root, image["path"]), check_mode)
+        fresh, name = publish_sbom(src, os.path.join(root, image["path"]), wanted, check_mode)
     return changed or fresh, {**image, "sbom": f"{image['path']}{name}" if name else None}
 
 

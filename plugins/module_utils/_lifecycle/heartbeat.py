@@ -84,11 +84,13 @@ def _beat(url, controller):
                 engine = open_registry(url, create=False)
                 if engine is None:
                     return
-                # It stays open between the beats: whoever closes the last one on a SQLite file moves its log into the file,
-                # and that would be nearly every task of the run.
                 connection = engine.connect()
             with connection.begin():
                 _write(connection, controller, database_now(connection))
+            # It stays open between the beats on a SQLite file: whoever closes the last one moves its log into the file, and that would be
+            # nearly every task of the run. One to a server might die in silence meanwhile, and hang for longer than a lock lives.
+            if connection.dialect.name != "sqlite":
+                connection = _close(connection)
         except (BaremetalError, SQLAlchemyError):
             # A registry that is away for a moment may be back for the next beat; nobody reads what is printed here.
             connection = _close(connection)

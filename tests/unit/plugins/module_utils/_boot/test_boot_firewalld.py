@@ -23,6 +23,7 @@ class Firewall:
         self.zones = {"public": {"ssh"}, "trusted": set(), "rack": {"dhcpv6-client"}}
         self.interfaces = {"eno2": "rack"}
         self.loaded = set()
+        self.effective = {zone: set(services) for zone, services in self.zones.items()}
         self.written = 0
 
     def __call__(self, command, *options):
@@ -41,6 +42,7 @@ class Firewall:
         elif "reload" in words:
             self.written += 1
             self.loaded = {path.stem for path in self.directory.glob("*.xml")}
+            self.effective = {zone: set(services) for zone, services in self.zones.items()}
         elif "get-zone-of-interface" in words:
             found = self.interfaces.get(words["get-zone-of-interface"])
             return (0, found) if found else (2, "no zone")
@@ -48,7 +50,7 @@ class Firewall:
             return 0, "public"
         elif "list-all-zones" in words:
             return 0, "\n\n".join(f"{zone}{' (active)' if zone == 'rack' else ''}\n  target: default\n  services: {' '.join(sorted(services))}\n  ports: "
-                                  for zone, services in self.zones.items())
+                                  for zone, services in (self.effective if command == "firewall-cmd" and "permanent" not in words else self.zones).items())
         return 0, "success"
 
     def members(self):
@@ -75,14 +77,21 @@ def test_from_first_run_to_removal(firewall):
     assert '<port port="69" protocol="udp"/>' in (firewall.directory / f"{NAME}.xml").read_text()
     firewall.written = 0
     assert not present(firewall)[0] and not present(firewall, check_mode=True)[0] and not firewall.written
-    # Another port; and another zone, with what was there left in place.
+    # Another port; and another zone instead of the one before.
     assert present(firewall, ports=["69/udp"])[0]
     firewall.interfaces["eno3"] = "trusted"
-    assert present(firewall, ports=["69/udp"])[0] and firewall.members() == ["public", "rack", "trusted"]
+    assert present(firewall, ports=["69/udp"])[0] and firewall.members() == ["rack", "trusted"]
     assert absent(firewall, check_mode=True)[0] and firewall.members()
     assert absent(firewall)[0] and not firewall.members() and not list(firewall.directory.iterdir()) and firewall.loaded == set()
     assert not absent(firewall)[0]
     assert firewall.zones["public"] == {"ssh"}
+
+
+def test_a_run_that_was_cut_off_before_its_last_word_is_made_good(firewall):
+    present(firewall)
+    firewall.effective["rack"].discard(NAME)
+    assert present(firewall, check_mode=True)[0] and present(firewall)[0] and NAME in firewall.effective["rack"]
+    assert not present(firewall)[0]
 
 
 def test_where_it_does_not_run(firewall):

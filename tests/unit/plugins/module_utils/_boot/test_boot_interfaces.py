@@ -65,6 +65,7 @@ def test_what_the_boot_server_must_have(tmp_path):
         assert boot_interface.server_problem(interface, tmp_path, ramdisk) is None
         assert "only iPXE" in boot_interface.server_problem(interface, tmp_path, None, tenant=True)
     assert boot_interface.server_problem("ipxe", tmp_path, RAMDISK) is None
+    assert "for amd64" in boot_interface.server_problem("pxe", tmp_path, {**RAMDISK, "shim": "ramdisk/abc/shimaa64.efi"})
 
 
 def linux_words(line):
