@@ -58,14 +58,20 @@ def burn(partner, runtime, *, port=PORT, partner_port=PORT, late=_LATE, runner=r
     protocol = "tcpv6" if ipaddress.ip_address(partner).version == 6 else "tcp"
     with _listening(port, protocol) as receive:
         begun = clock()
+        ports, ended = range(partner_port, partner_port + _STREAMS), []
         while True:
-            sent = _numbers(everything(_argv("send", protocol, "--rw=write", "--hostname=" + partner, "--port=%d" % partner_port, "--time_based",
-                                             "--runtime=%d" % runtime), timeout=runtime + GRACE, runner=runner))
-            if sent["error"] not in _NOT_YET or clock() - begun > late:
+            argv = _argv(protocol, ports, "--rw=write", "--hostname=" + partner, "--time_based", "--runtime=%d" % runtime)
+            streams = _streams(everything(argv, timeout=runtime + GRACE, runner=runner))
+            # Each by itself: of a partner that begins in this moment some may find their port, which takes nobody else then, and others not yet.
+            ports = [port for port in ports if streams[port]["error"] in _NOT_YET]
+            ended += [stream for port, stream in streams.items() if port not in ports]
+            if not ports or clock() - begun > late:
                 break
             sleep(_RETRY)
-        if sent["error"]:
-            errors.append("Sending to %s has failed. Seen: %s" % (partner, sentence(os.strerror(sent["error"]))))
+        ended += [streams[port] for port in ports]
+        failed = next((stream["error"] for stream in ended if stream["error"]), None)
+        if failed:
+            errors.append("Sending to %s has failed. Seen: %s" % (partner, sentence(os.strerror(failed))))
         # Whoever sends here may have begun as late, and then sends as long.
         received = receive(max(late, begun + runtime + 2 * late - clock()))
     if not received:
@@ -75,37 +81,45 @@ def burn(partner, runtime, *, port=PORT, partner_port=PORT, late=_LATE, runner=r
         errors.append("The interface %s counted errors. Seen: %s." % (interface, ", ".join("%s: %d" % pair for pair in sorted(rose.items()))))
     if errors:
         errors.append("To do: look at the kernel log (dmesg), the cable, and the ports of the switch; the machine that was sent to may have failed first.")
-    details = {"partner": partner, "interface": interface, "counters": rose, "bytes_sent": sent["write"]["io_bytes"],
-               "bytes_received": received["read"]["io_bytes"] if received else 0, "send_rate": sent["write"]["bw_bytes"],
-               "receive_rate": received["read"]["bw_bytes"] if received else 0}
+    details = {"partner": partner, "interface": interface, "counters": rose, "bytes_sent": _sum(ended, "write", "io_bytes"),
+               "bytes_received": _sum(received, "read", "io_bytes"), "send_rate": _sum(ended, "write", "bw_bytes"),
+               "receive_rate": _sum(received, "read", "bw_bytes")}
     return details, errors
 
 
-def _argv(name, protocol, *more):
-    return ["fio", "--thread", "--group_reporting", "--output-format=json", "--name=" + name, "--ioengine=net", "--protocol=" + protocol,
-            "--bs=1M", "--size=1P", "--numjobs=%d" % _STREAMS, *more]
+def _argv(protocol, ports, *more):
+    """One stream for each port, by whose number it is called."""
+    argv = ["fio", "--thread", "--output-format=json", "--ioengine=net", "--protocol=" + protocol, "--bs=1M", "--size=1P", *more]
+    for port in ports:
+        argv += ["--name=%d" % port, "--port=%d" % port]
+    return argv
 
 
-def _numbers(text):
-    return next(iter(parse_report(text)[1].values()))
+def _streams(text):
+    """The numbers of fio by port."""
+    return {int(name): numbers for name, numbers in parse_report(text)[1].items()}
+
+
+def _sum(streams, way, number):
+    return sum(stream[way][number] for stream in streams)
 
 
 @contextlib.contextmanager
 def _listening(port, protocol):
-    """Listen, and yield a function that waits so many seconds for what was received: numbers of fio, or None where nobody came."""
+    """Listen, and yield a function that waits so many seconds for what was received: numbers of fio, a list that is empty where nobody came."""
     environment = dict(os.environ, LC_ALL="C", LANG="C", PATH=TOOL_PATH)
     with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(_argv("receive", protocol, "--rw=read", "--listen", "--port=%d" % port), stdin=subprocess.DEVNULL, stdout=output,
+        process = subprocess.Popen(_argv(protocol, range(port, port + _STREAMS), "--rw=read", "--listen"), stdin=subprocess.DEVNULL, stdout=output,
                                    stderr=subprocess.DEVNULL, env=environment)
 
         def receive(seconds):
             try:
                 process.wait(seconds)
             except subprocess.TimeoutExpired:
-                return None
+                return []
             output.seek(0)
-            numbers = _numbers(output.read().decode("utf-8", "replace"))
-            return numbers if numbers["read"]["io_bytes"] else None
+            streams = list(_streams(output.read().decode("utf-8", "replace")).values())
+            return streams if _sum(streams, "read", "io_bytes") else []
 
         try:
             yield receive

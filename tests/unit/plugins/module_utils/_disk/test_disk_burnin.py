@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import json
 import pathlib
 import random
 import shutil
@@ -258,7 +259,9 @@ def test_a_partner_that_never_comes_is_told():
 def test_a_network_card_that_counts_errors(machine, monkeypatch):
     statistics = "class/net/eth0/statistics/rx_crc_errors"
     root = machine({statistics: "7", "class/net/eth0/carrier_changes": "1"})
-    numbers = '{\n"jobs": [{"jobname": "x", "error": 0, "read": {"io_bytes": 5, "bw_bytes": 5}, "write": {"io_bytes": 5, "bw_bytes": 5}}]}'
+    jobs = [{"jobname": str(port), "error": 0, "read": {"io_bytes": 5, "bw_bytes": 5}, "write": {"io_bytes": 5, "bw_bytes": 5}}
+            for port in range(burnin_network.PORT, burnin_network.PORT + 4)]
+    numbers = "{\n" + json.dumps({"jobs": jobs})[1:]
 
     def runner(argv, **dummy):
         if argv[0] == "ip":

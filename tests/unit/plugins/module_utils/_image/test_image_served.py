@@ -52,7 +52,8 @@ def look(root, server, folder, published, tmp_path):
 
 def test_all_is_served(look):
     found = look()
-    assert {name: item["status"] for name, item in found.items()} == {"daemons": "fail", "http": "ok", "ramdisk": "ok", "images": "ok"}
+    assert {name: item["status"] for name, item in found.items()} == {
+        "daemons": "fail", "http": "ok", "ramdisk": "ok", "images": "ok", "tftp": "fail"}
     assert "no dnsmasq" in found["daemons"]["seen"] and found["images"]["seen"] == "some"
 
 
