@@ -256,6 +256,28 @@ def test_session_that_somebody_else_is_about_to_end_is_waited_for(ipmi):
     assert board.show()["counters"]["sessions_refused"] == 3
 
 
+def test_place_that_is_free_in_the_middle_of_the_login_does_not_lower_the_suite_for_the_run(ipmi):
+    board = ipmi()
+    board.faults(session_table_full=1)
+    for _unused in range(3):
+        board(lambda driver: driver.get_power())
+    counters = board.show()["counters"]
+    assert (counters["sessions_refused"], counters["suite_3"], counters["suite_17"]) == (1, 1, 2)
+
+
+def test_full_table_of_a_board_without_suite_3(ipmi):
+    """It says so to suite 17 only, and is asked again all the same."""
+    board = ipmi()
+    board.simulator.change(0, behaviour={"cipher_suites": [17]})
+    try:
+        board.faults(session_table_full=1)
+        assert board(lambda driver: driver.get_power()) == "off"
+        counters = board.show()["counters"]
+        assert (counters["sessions_refused"], counters["suite_17"]) == (1, 1)
+    finally:
+        board.simulator.change(0, behaviour={"cipher_suites": [3, 17]})
+
+
 @pytest.mark.parametrize(("fault", "text"), [
     ("session_table_full", "has no session left"), ("silent", "does not answer"), ("rakp_silent", "does not let the user operator in")])
 def test_login_that_fails(ipmi, fault, text):

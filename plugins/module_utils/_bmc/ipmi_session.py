@@ -114,6 +114,8 @@ class Session:
         self.logged = False
         self.broken = False
         self.suite = None
+        # What the BMC said when it had no room and was asked with another suite because of that.
+        self.full = None
         # The managed system's GUID, which comes with RAKP message 2 (13.21).
         self.guid = None
         self._username = username
@@ -233,10 +235,20 @@ class Session:
         while True:
             try:
                 return self._try(suites, wait)
+            except _StepLost as lost:
+                # Some BMCs do not answer to a suite that they do not know; after Open Session there was room.
+                if self.full and lost.args[0] == packets.OPEN_SESSION_ANSWER:
+                    raise SessionError("resources", self.full) from lost
+                raise
             except SessionError as error:
                 if error.kind in ("suite", "resources") and len(suites) > 1:
                     # Some BMCs say that they have no room when it is the suite that they do not take.
+                    if error.kind == "resources":
+                        self.full = str(error)
                     suites.pop(0)
+                elif error.kind == "suite" and self.full:
+                    # The suite that is left is none of the BMC's, so it was no room for the other one.
+                    raise SessionError("resources", self.full) from error
                 elif error.kind in ("privilege", "user") and len(self._privileges) > 1:
                     # Some BMCs say "unauthorized name" when it is the level that the user may not have.
                     self._privileges.pop(0)
@@ -471,7 +483,8 @@ def log_on(address, port, username, password, suite=None, log=lambda text: None,
     :param port: UDP port.
     :param username: text.
     :param password: text.
-    :param suite: 17 or 3; None tries 17, then 3, and remembers what worked if that is not what is tried first anyway.
+    :param suite: 17 or 3; None tries 17, then 3, and remembers what worked if that is not what is tried first anyway
+        and the BMC did not say that it had no room for the first one.
     :param log: called with lines for a person who looks closer.
     :param key: K_g as bytes, or None.
     :param privilege: ``administrator``, ``operator``, ``user``, or None for what power control needs.
@@ -498,7 +511,8 @@ def log_on(address, port, username, password, suite=None, log=lambda text: None,
                 raise
             log(f"the BMC has no session left; it is asked again in {pause} s")
             time.sleep(pause)
-    if suite is None and session.suite.number != suites[0]:
+    # A suite that was left for want of room may be the better one that the BMC has: the next login begins with it again.
+    if suite is None and session.suite.number != suites[0] and session.full is None:
         facts[where] = session.suite.number
     log(f"logged on with cipher suite {session.suite.number}")
     return OnSession(session, address)

@@ -15,7 +15,7 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import f
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import BmcUnreachable
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.ipmi import IpmiDriver
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.ipmi_packets import before_session, of_login
-from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.ipmi_session import Session, SessionError
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.ipmi_session import Session, SessionError, log_on
 from ansible_collections.rackwright.baremetal.tests.simulators.ipmi_board import Board
 from ansible_collections.rackwright.baremetal.tests.simulators.machine import Machine
 from ansible_collections.rackwright.baremetal.tests.simulators.personalities import Personality
@@ -63,6 +63,13 @@ class Wire:
             with mock.patch.object(ipmi_session, "time", clock):
                 return Session("192.0.2.1", 623, b"operator", PASSWORD.encode(), suites=[17, 3], **options)
 
+    def log_on(self, facts):
+        """A login as the driver makes it, which asks again while the BMC has no room."""
+        clock = types.SimpleNamespace(monotonic=lambda: self.now, sleep=lambda seconds: None)
+        with mock.patch.object(ipmi_session, "_connected", lambda address, port: self):
+            with mock.patch.object(ipmi_session, "time", clock):
+                return log_on("192.0.2.1", 623, "operator", PASSWORD, facts=facts).ipmi_session
+
     def ask(self, session):
         """The power state, as the session tells it."""
         clock = types.SimpleNamespace(monotonic=lambda: self.now, sleep=lambda seconds: None)
@@ -91,6 +98,70 @@ def test_session_opens_and_asks_over_the_wire():
     session = wire.session()
     bmc.machine.power = "On"
     assert session.suite.number == 17 and wire.ask(session) == 1
+
+
+class Crowded(Bmc):
+    """A BMC that has no room for somebody who asks with suite 17.
+
+    :param full: how many times it has none.
+    :param other: what it says to suite 3: a status, None for nothing, or 0 for a session.
+    :param silent: whether it is silent to a user name.
+    """
+
+    def __init__(self, full, other, silent=False):
+        super().__init__()
+        self.full, self.other, self.silent = full, other, silent
+        self.asked = []
+
+    def answer(self, packet):
+        if packet[4:6] == b"\x06\x12" and self.silent:
+            return []
+        if packet[4:6] != b"\x06\x10":
+            return super().answer(packet)
+        suite = {1: 3, 3: 17}[packet[28]]
+        self.asked.append(suite)
+        if suite == 17:
+            status = 0x01 if self.asked.count(17) <= self.full else 0
+        else:
+            status = self.other
+        if status is None:
+            return []
+        return [of_login(0x11, packet[16:17] + bytes((status, 0, 0)) + packet[20:24])] if status else super().answer(packet)
+
+
+ALWAYS = 99
+# What boards say to a suite that they do not speak.
+NOT_SPOKEN = [0x04, 0x11, None]
+
+
+@pytest.mark.parametrize("other", NOT_SPOKEN)
+def test_full_table_is_not_told_as_a_suite_or_as_silence(other):
+    bmc, facts = Crowded(ALWAYS, other), {}
+    with pytest.raises(SessionError, match="insufficient resources to create a session") as caught:
+        Wire(bmc.answer).log_on(facts)
+    assert caught.value.kind == "resources" and not facts
+    assert bmc.asked == [17, 3] * 4
+
+
+@pytest.mark.parametrize("other", [*NOT_SPOKEN, 0x01])
+def test_room_is_waited_for_whatever_the_other_suite_gives(other):
+    bmc, facts = Crowded(2, other), {}
+    assert Wire(bmc.answer).log_on(facts).suite.number == 17
+    assert bmc.asked == [17, 3, 17, 3, 17] and not facts
+
+
+def test_suite_that_was_taken_for_want_of_room_is_not_remembered():
+    bmc, facts = Crowded(1, 0), {}
+    assert [Wire(bmc.answer).log_on(facts).suite.number for _unused in range(2)] == [3, 17]
+    assert bmc.asked == [17, 3, 17] and not facts
+
+
+def test_full_table_does_not_hide_that_a_user_is_unknown():
+    """Suite 3 was taken, so that there is room; what says no room means suite 17."""
+    bmc = Crowded(ALWAYS, 0, silent=True)
+    with pytest.raises(SessionError) as caught:
+        Wire(bmc.answer).log_on({})
+    assert caught.value.kind == "silent name" and bmc.asked == [17, 3, 3, 3]
 
 
 # What happens to an answer on the way.
