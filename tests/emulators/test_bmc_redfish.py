@@ -151,10 +151,11 @@ def test_unusable_authority_file(failure, redfish, tmp_path):
         assert "cannot be used" in failure("redfish", {**redfish, "ca_file": str(tmp_path / name)})
 
 
-def test_refused_port_fails_at_once(failure, redfish):
-    begin = time.monotonic()
+def test_refused_port_is_not_tried_again(failure, redfish, monkeypatch):
+    tries, connect = [], socket.create_connection
+    monkeypatch.setattr(socket, "create_connection", lambda *where: tries.append(where) or connect(*where))
     assert "refused the connection" in failure("redfish", {**redfish, "port": free_port()})
-    assert time.monotonic() - begin < 2
+    assert len(tries) == 1
 
 
 def test_silent_server_fails_after_the_time_out(failure, redfish, monkeypatch):
@@ -162,7 +163,8 @@ def test_silent_server_fails_after_the_time_out(failure, redfish, monkeypatch):
     with socket.create_server((HOST, 0)) as server:
         begin = time.monotonic()
         assert "does not answer" in failure("redfish", {**redfish, "port": server.getsockname()[1]})
-    assert time.monotonic() - begin < 4
+    # Without that time-out it would be 15 s.
+    assert time.monotonic() - begin < 12
 
 
 def test_web_server_that_is_no_bmc(failure, redfish, web_server):

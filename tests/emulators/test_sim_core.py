@@ -94,7 +94,8 @@ def test_a_bad_board_gives_one_clear_error_soon(sim, impatient, faults, text, la
     sim.faults(**faults)
     begin = time.monotonic()
     error = failure(sim.connections[0])
-    assert time.monotonic() - begin < 6
+    # A slow machine takes its time; with a time-out that does not hold, it would be a minute.
+    assert time.monotonic() - begin < 30
     assert re.search(text, str(error)), str(error)
     assert later is None or isinstance(error, BmcLost) is later
     assert sim.show()["sessions_open"] == 0
