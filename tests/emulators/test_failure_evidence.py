@@ -12,7 +12,6 @@ import re
 import socket
 import stat
 import tarfile
-import time
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import failure_evidence, serial_over_lan

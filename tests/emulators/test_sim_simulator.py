@@ -20,6 +20,7 @@ import requests
 import sushy
 import sushy.auth
 import yaml
+from ansible_collections.rackwright.baremetal.tests.emulators.peers import wait_until
 from ansible_collections.rackwright.baremetal.tests.simulators import faults, personalities
 from ansible_collections.rackwright.baremetal.tests.simulators.start import ipmi_bmcs, redfish_bmcs
 from pyghmi.ipmi import command as pyghmi_command
@@ -42,7 +43,7 @@ def _simulator(tmp_path_factory):
 def sim(_simulator):
     yield _simulator
     _simulator.change(0, personality="generic", power_delay=0.0, soft_off=True)
-    _simulator.change(task_seconds=0.3, fetch=False)
+    _simulator.change(task_seconds=0.3, manager_reset_seconds=0.5, fetch=False)
 
 
 class Client:
@@ -56,7 +57,7 @@ class Client:
         self.session.verify = bmc["ca_file"]
 
     def __call__(self, method, path, body=None, **more):
-        return self.session.request(method, self.url + path, json=body, **{"timeout": 3, "allow_redirects": False, **more})
+        return self.session.request(method, self.url + path, json=body, **{"timeout": 30, "allow_redirects": False, **more})
 
     def get(self, path):
         answer = self("GET", path)
@@ -83,7 +84,7 @@ def message(answer):
 
 def test_sushy_drives_a_board(sim):
     bmc = sim.connections[0]
-    sim.change(0, power_delay=0.2)
+    sim.change(0, power_delay=4)
     root = sushy.Sushy(f"https://{bmc['address']}:{bmc['port']}", verify=bmc["ca_file"],
                        auth=sushy.auth.SessionAuth(username=bmc["username"], password=bmc["password"]))
     assert sim.show()["sessions_open"] == 1
@@ -92,9 +93,7 @@ def test_sushy_drives_a_board(sim):
     system.reset_system(sushy.ResetType.ON)
     system.refresh()
     assert system.power_state == sushy.PowerState.POWERING_ON
-    time.sleep(0.4)
-    system.refresh()
-    assert system.power_state == sushy.PowerState.ON
+    wait_until(lambda: system.refresh(force=True) or system.power_state == sushy.PowerState.ON, "the machine that was powered on")
     assert system.boot.target == sushy.BootSource.NONE
     assert sim.show()["boots"] == [{"target": "Pxe", "mode": "UEFI"}]
     slot = next(media for media in system.managers[0].virtual_media.get_members() if sushy.VirtualMediaType.CD in media.media_types)
@@ -198,7 +197,7 @@ def test_volumes(http):
 def _updated(http, answer):
     assert answer.status_code == 202
     task = answer.json()["@odata.id"]
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while (state := http.get(task)["TaskState"]) not in ("Completed", "Exception") and time.monotonic() < deadline:
         time.sleep(0.1)
     return state
@@ -229,18 +228,23 @@ def test_image_is_really_fetched(sim, http, web_server):
     slot = f"{MANAGER}/VirtualMedia/CD1"
     http("POST", f"{slot}/Actions/VirtualMedia.InsertMedia", {"Image": f"http://127.0.0.1:{web_server}/x.iso"})
     http("POST", f"{MANAGER}/VirtualMedia/USB1/Actions/VirtualMedia.InsertMedia", {"Image": "http://127.0.0.1:9/x.img"})
-    time.sleep(0.5)
-    assert http.get(slot)["Inserted"]
+    wait_until(lambda: http.get(slot)["Inserted"], "the image")
     assert not http.get(f"{MANAGER}/VirtualMedia/USB1")["Inserted"]
 
 
+def is_there(http):
+    """Whether the BMC answers."""
+    try:
+        return http("GET", SYSTEM).status_code == 200
+    except requests.ConnectionError:
+        return False
+
+
 def test_manager_reset(sim, http):
+    sim.change(manager_reset_seconds=4)
     assert http("POST", f"{MANAGER}/Actions/Manager.Reset", {"ResetType": "GracefulRestart"}).status_code == 204
-    time.sleep(0.3)
-    with pytest.raises(requests.ConnectionError):
-        http("GET", SYSTEM)
-    time.sleep(0.6)
-    assert http("GET", SYSTEM).status_code == 200
+    wait_until(lambda: not is_there(http), "the beginning of the reset")
+    wait_until(lambda: is_there(http), "the BMC after its reset")
 
 
 def test_logs_led_and_certificates(sim, http):
@@ -331,13 +335,12 @@ def test_logins_that_fail(sim, http):
     sim.faults("basic_auth_off")
     assert http("GET", SYSTEM).status_code == 401
     assert http("POST", "/redfish/v1/SessionService/Sessions", {"UserName": "operator", "Password": PASSWORD}).status_code == 201
-    sim.faults(lockout={"seconds": 1})
+    sim.faults(lockout={"seconds": 4})
     for _unused in range(3):
         assert http("GET", SYSTEM, auth=("operator", "wrong")).status_code == 401
     assert http("GET", SYSTEM).status_code == 401
     assert sim.state(0)["/redfish/v1/AccountService/Accounts/1"]["Locked"]
-    time.sleep(1.1)
-    assert http("GET", SYSTEM).status_code == 200
+    wait_until(lambda: http("GET", SYSTEM).status_code == 200, "the account that is locked for a while")
     assert not sim.state(0)["/redfish/v1/AccountService/Accounts/1"]["Locked"]
     sim.faults("password_ignored")
     http("PATCH", "/redfish/v1/AccountService/Accounts/1", {"Password": "another-one"})
@@ -384,12 +387,11 @@ def test_power_that_fails(sim, http):
     sim.faults("power_ignored")
     http.reset()
     assert http.get(SYSTEM)["PowerState"] == "Off"
-    sim.faults(power_on_conflict=1, state_refused={"seconds": 0.5})
+    sim.faults(power_on_conflict=1, state_refused={"seconds": 4})
     assert http("POST", f"{SYSTEM}/Actions/ComputerSystem.Reset", {"ResetType": "On"}).status_code == 409
     http.reset()
     assert message(http("PATCH", SYSTEM, PXE_ONCE)) == "InvalidOperationForSystemState"
-    time.sleep(0.6)
-    assert http("PATCH", SYSTEM, PXE_ONCE).status_code == 200
+    wait_until(lambda: http("PATCH", SYSTEM, PXE_ONCE).status_code == 200, "the end of the refusals")
     sim.faults("bios_ignored")
     http("PATCH", f"{SYSTEM}/Bios/Settings", {"Attributes": {"BootRetryCount": 5}})
     http.reset("ForceRestart")
@@ -401,10 +403,11 @@ def test_tasks_that_fail(sim, http):
         return http("POST", f"{SYSTEM}/Storage/1/Drives/0/Actions/Drive.SecureErase", {}).json()["@odata.id"]
 
     sim.faults("task_vanishes")
+    sim.change(task_seconds=4)
     task = erase()
     assert http.get(task)["TaskState"] == "Running"
-    time.sleep(0.5)
-    assert http("GET", task).status_code == 404
+    wait_until(lambda: http("GET", task).status_code == 404, "the end of the task")
+    sim.change(task_seconds=0.3)
     sim.faults("task_stuck")
     task = erase()
     time.sleep(0.5)
@@ -433,7 +436,7 @@ def test_answers_that_are_none(sim, http, fault, status):
 def test_connections_that_fail(sim, http, fault, error):
     sim.faults(fault)
     with pytest.raises(error):
-        http("PATCH", SYSTEM, {"AssetTag": fault}, timeout=1)
+        http("PATCH", SYSTEM, {"AssetTag": fault}, timeout={"blackhole": 1, "hang": (30, 1), "delay": (30, 1), "huge_length": (30, 1)}.get(fault, 30))
     # The work is done all the same where the fault says so.
     assert (sim.state(0)[SYSTEM]["AssetTag"] == fault) == (fault in ("truncated", "reset_after", "delay"))
     sim.faults()
@@ -460,7 +463,7 @@ def test_drip(sim, http, fault):
         else:
             begin = time.monotonic()
             assert len(answer.raw.read(20)) == 20
-            assert 0.5 < time.monotonic() - begin < 5
+            assert time.monotonic() - begin > 0.5
 
 
 def test_huge_answer(sim, http):
@@ -770,10 +773,7 @@ def test_playbook(playbook_of_users, tmp_path):
     pid = json.loads((tmp_path / "sim" / "simulator.json").read_text())["pid"]
     run("-e", "bmc_simulator_state=absent")
     assert list((tmp_path / "sim").iterdir()) == []
-    deadline = time.monotonic() + 5
-    while os.path.exists(f"/proc/{pid}") and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not os.path.exists(f"/proc/{pid}")
+    wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "the end of the simulator")
     assert "changed=0" in run("-e", "bmc_simulator_state=absent")
 
 
