@@ -16,9 +16,9 @@ description:
   - V(cpu) computes and verifies the results, V(memory) writes patterns to the free memory and reads them back, both through stress-ng. Errors that
     the kernel counts meanwhile (machine checks, errors of memory modules, corrected ones too) are a failure as well.
   - V(disk) writes all of each disk and reads it back, through fio. B(What was on the disks is gone.) The interlock, the identity of each disk and
-    whether it may be written are checked as M(rackwright.baremetal.disk_erase) does, before any disk is written and again directly before. A disk
-    that is part of something, such as software RAID or LVM, is refused; erase its metadata first. Where the ramdisk has smartctl, a disk that tells
-    that it is failing is a failure.
+    whether it may be written are checked as M(rackwright.baremetal.disk_erase) does, before any disk is written and again directly before, also before
+    the wipe at the end. A disk that is part of something, such as software RAID or LVM, is refused; erase its metadata first. Where the ramdisk has
+    smartctl, a disk that tells that it is failing is a failure.
   - V(network) sends to O(partner) and receives at the same time from the machine that sends here, through fio, over TCP from port 9000 on. Errors
     that the network card counts, and a link that comes and goes, are a failure.
   - The work is done by a process that outlives the connection. The same task again, with the same nonce, joins it.
@@ -50,7 +50,8 @@ options:
   runtime:
     description:
       - For how many seconds. Required unless O(test=disk).
-      - With O(test=disk), how long at most, also where not everything was written and read by then; V(0) means as long as that takes.
+      - With O(test=disk), how long at most, also where not everything was written and read by then; V(0) means as long as that takes,
+        until the largest disk would have ended at 20 MB/s.
     type: int
     default: 0
   workers:

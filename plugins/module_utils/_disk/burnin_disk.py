@@ -10,7 +10,7 @@ import json
 
 from .._errors import BaremetalError, sentence
 from .arrays import disks_for
-from .burnin_load import ANY_CODE, everything
+from .burnin_load import ANY_CODE, GRACE, everything
 from .commands import find_tool, run
 from .devices import GIB, describe
 from .erase import choose_disks, transport_of
@@ -22,6 +22,9 @@ STAGE = "burn-in"
 _BLOCK = 1024 ** 2
 # Of a hundred lines about the same disk the first ones tell what is the matter.
 _LINES = 2
+# Bytes per second below which a disk is taken to hang: sound ones that are slow (a SATADOM, QLC flash whose cache is full, many disks behind one
+# expander) stay above it.
+_FLOOR = 20e6
 
 
 def choose(options, lister):
@@ -58,7 +61,7 @@ def burn(disks, options, *, guard, runner=run):
     disks: as read when they were chosen. options: loops, runtime (seconds after which it ends, also before everything was written; 0 for
     none), and those of the guard. guard: function that raises when this is not the machine that is meant; called with the protection of the
     disk directly before each write.
-    Returns (details, [what has failed]). Raises BaremetalError.
+    Returns (details, [what has failed]): what happens to one disk at the end is told of that disk, and the others go on. Raises BaremetalError.
     """
     for disk in disks:
         guard()
@@ -74,9 +77,8 @@ def burn(disks, options, *, guard, runner=run):
     guard()
     for disk in disks:
         _refuse(disk, options)
-    seconds = _estimate(disks, options)
-    said, jobs = parse_report(everything(argv, timeout=max(3 * seconds, seconds + 600), runner=runner))
-    details, errors = [], []
+    said, jobs = parse_report(everything(argv, timeout=_patience(disks, options), runner=runner))
+    details, errors, unwiped = [], [], []
     for disk in disks:
         one, problems = _judge(disk, jobs.get(disk["name"]), said, options["loops"])
         after = _health(disk["name"], runner)
@@ -85,11 +87,18 @@ def burn(disks, options, *, guard, runner=run):
         if problems:
             errors.append("%s has failed. Seen: %s" % (describe(disk), sentence("; ".join(problems))))
         else:
-            wipe_metadata(disk["name"])
+            # After hours the name may be that of another disk.
+            try:
+                guard()
+                _refuse(disk, options)
+                wipe_metadata(disk["name"])
+            except (BaremetalError, OSError) as error:
+                problems.append(str(error))
+                unwiped.append("%s was burnt in, and then not wiped. Seen: %s" % (describe(disk), sentence(error)))
         details.append(dict(one, smart_passed=after, error="; ".join(problems) or None))
     if errors:
         errors.append("To do: look at the kernel log (dmesg) for the disk and its link, and replace it.")
-    return {"disks": details}, errors
+    return {"disks": details}, errors + unwiped
 
 
 def parse_report(text):
@@ -130,12 +139,18 @@ def _estimate(disks, options):
     return round(min(seconds, options["runtime"]) if options["runtime"] else seconds)
 
 
+def _patience(disks, options):
+    """Seconds after which fio is ended from outside, because a disk hangs."""
+    slowest = 2 * options["loops"] * max(disk["size"] for disk in disks) / _FLOOR
+    return round(min(slowest, options["runtime"]) if options["runtime"] else slowest) + GRACE
+
+
 def _health(device, runner):
-    """What SMART tells of a disk as a whole: True, False, or None for a disk (or a ramdisk) that tells nothing."""
+    """What SMART tells of a disk as a whole: True, False, or None for a disk (or a ramdisk) that tells nothing, or not in time."""
     if not find_tool("smartctl"):
         return None
-    text = runner(["smartctl", "--json", "--health", device], stage=STAGE, ok=ANY_CODE).decode("utf-8", "replace")
     try:
+        text = runner(["smartctl", "--json", "--health", device], stage=STAGE, ok=ANY_CODE).decode("utf-8", "replace")
         return json.loads(text)["smart_status"]["passed"]
-    except (ValueError, KeyError, TypeError):
+    except (BaremetalError, ValueError, KeyError, TypeError):
         return None

@@ -184,18 +184,94 @@ fio: pid=5771, err=84/file:io_u.c:2201, func=io_u_queued_complete, error=Invalid
 """
 
 
-def test_what_was_not_read_back_as_written(monkeypatch):
-    def disk(name):
-        return {"name": name, "serial": name[-1], "model": None, "size": 4 * 1024 ** 2, "tran": None}
+def disk(name, size=4 * 1024 ** 2):
+    return {"name": name, "serial": name[-1], "model": None, "size": size, "tran": None}
 
-    wiped = []
-    for name, stand_in in (("wipe_metadata", wiped.append), ("_refuse", lambda *dummy: None), ("_health", lambda *dummy: None)):
+
+@pytest.fixture
+def wiped(monkeypatch):
+    """Disks that are there in name only; which of them was wiped, and when."""
+    found = []
+    for name, stand_in in (("wipe_metadata", found.append), ("_refuse", lambda *dummy: None), ("find_tool", lambda name: name)):
         monkeypatch.setattr(burnin_disk, name, stand_in)
-    details, errors = burnin_disk.burn([disk("/dev/sda"), disk("/dev/sdb")], OPTIONS, guard=lambda: None, runner=lambda *dummy, **more: CORRUPT.encode())
+    return found
+
+
+def fio(report, asked=None, smart=b""):
+    """Runner of fio, which reports so, and of smartctl."""
+    def runner(argv, **more):
+        if argv[0] == "smartctl":
+            if isinstance(smart, Exception):
+                raise smart
+            return smart
+        if asked is not None:
+            asked.append(more["timeout"])
+        return report.encode()
+
+    return runner
+
+
+def test_what_was_not_read_back_as_written(wiped):
+    details, errors = burnin_disk.burn([disk("/dev/sda"), disk("/dev/sdb")], OPTIONS, guard=lambda: None, runner=fio(CORRUPT))
     assert [one["error"] is None for one in details["disks"]] == [True, False]
     assert "/dev/sdb (0.0 GiB, serial b" in errors[0] and "verify failed at file /dev/sdb offset 1048576" in errors[0]
     # The good one ends without anything that looks like a partition table.
     assert wiped == ["/dev/sda", "/dev/sdb", "/dev/sda"]
+
+
+GOOD = CORRUPT[CORRUPT.index("{\n"):].replace('"error" : 84', '"error" : 0')
+
+
+@pytest.mark.parametrize("failure", [BaremetalError("it is protected"), OSError("it is protected")])
+def test_a_disk_that_became_another_one_is_not_wiped(wiped, monkeypatch, failure):
+    looks = []
+
+    def refuse(disk, dummy):
+        looks.append(disk["name"])
+        # Before each wipe, before fio, and again at the end: by then the name is that of another disk.
+        if looks.count("/dev/sda") > 2 and disk["name"] == "/dev/sda":
+            raise failure
+
+    monkeypatch.setattr(burnin_disk, "_refuse", refuse)
+    details, errors = burnin_disk.burn([disk("/dev/sda"), disk("/dev/sdb")], OPTIONS, guard=lambda: None, runner=fio(GOOD))
+    assert wiped == ["/dev/sda", "/dev/sdb", "/dev/sdb"]
+    assert [one["error"] and "it is protected" in one["error"] for one in details["disks"]] == [True, None]
+    [error] = errors
+    assert "/dev/sda (0.0 GiB, serial a" in error and "was burnt in, and then not wiped. Seen: it is protected." in error
+
+
+def test_what_became_another_machine_is_not_wiped(wiped):
+    looks = []
+
+    def guard():
+        looks.append(None)
+        if len(looks) > 3:
+            raise BaremetalError("this is not the machine")
+
+    details, errors = burnin_disk.burn([disk("/dev/sda"), disk("/dev/sdb")], OPTIONS, guard=guard, runner=fio(GOOD))
+    assert (wiped, len(errors), len(details["disks"])) == (["/dev/sda", "/dev/sdb"], 2, 2)
+
+
+@pytest.mark.parametrize(("options", "least", "most"), [
+    # Flash of 15 TB whose cache is full goes on with 100 MB/s, and a quarter of that behind one link with three others is no fault yet.
+    ({"loops": 1}, 2 * 15e12 / 25e6, None),
+    ({"loops": 4}, 8 * 15e12 / 25e6, None),
+    ({"loops": 4, "runtime": 3600}, 3601, 4200),
+])
+def test_slow_disks_are_waited_for(wiped, options, least, most):
+    asked = []
+    burnin_disk.burn([disk("/dev/sda", 128 * 10 ** 9), disk("/dev/sdb", 15 * 10 ** 12)], {**OPTIONS, **options}, guard=lambda: None, runner=fio(GOOD, asked))
+    [timeout] = asked
+    assert least < timeout <= (most or timeout)
+
+
+@pytest.mark.parametrize(("smart", "told"), [
+    (b'{"smart_status": {"passed": false}}', False), (b'{"smart_status": {"passed": true}}', True), (b"", None),
+    (BaremetalError("smartctl did not end within 120 seconds"), None)])
+def test_what_smart_tells(wiped, smart, told):
+    details, errors = burnin_disk.burn([disk("/dev/sda")], OPTIONS, guard=lambda: None, runner=fio(GOOD, smart=smart))
+    assert details["disks"][0]["smart_passed"] is told
+    assert bool(errors) is (told is False)
 
 
 @settings(deadline=None, max_examples=30)
@@ -238,11 +314,12 @@ def test_throttling_is_told_and_no_failure(machine):
         {"operations": 1300, "seconds_each": 2.0, "counters": {"package_throttle_count": 3}}, [])
 
 
-@pytest.mark.parametrize("address", ["127.77.5.1", "::1"])
-def test_two_machines_send_to_each_other(address):
+# Ports of their own: both may run at the same time, and who listens for IPv6 listens for IPv4 as well.
+@pytest.mark.parametrize(("address", "ports"), [("127.77.5.1", (29010, 29020)), ("::1", (29060, 29070))])
+def test_two_machines_send_to_each_other(address, ports):
     with concurrent.futures.ThreadPoolExecutor() as pool:
         ends = [pool.submit(burnin_network.burn, address, 1, port=port, partner_port=partner, late=60)
-                for port, partner in ((29010, 29020), (29020, 29010))]
+                for port, partner in (ports, ports[::-1])]
         for details, errors in [end.result() for end in ends]:
             assert errors == []
             assert details["interface"] == "lo"
