@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from .._errors import BaremetalError
 from .._image import checksum as checksums
 from .._image.formats import PARTITION, WHOLE_DISK
+from .._image.stream import shown
 
 
 def is_address(image):
@@ -48,11 +49,13 @@ def find_image(engine, image, *, checksum=None, partitions=None):
 def _raw(url, checksum, image_type):
     try:
         parts = urlsplit(url)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname)
+        # A port that is no number is part of a password with a slash in it.
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         sound = False
     if not sound:
-        raise BaremetalError("the address of the image is no http or https URL", stage="plan", seen=url, cure="correct it, or name a published image")
+        raise BaremetalError("the address of the image is no http or https URL", stage="plan", seen=_harmless(url),
+                             cure="correct it, or name a published image")
     if "@" in parts.netloc or parts.query:
         # It would stand in the registry, in results and in the log.
         raise BaremetalError("the address of the image holds what may be a secret, a user or a query", stage="plan", seen=parts.hostname + parts.path,
@@ -65,5 +68,13 @@ def _raw(url, checksum, image_type):
 
 
 def _no_file(location):
-    raise BaremetalError("the checksum of an image that is not published is given by an address", stage="plan", seen=location,
+    raise BaremetalError("the checksum of an image that is not published is given by an address", stage="plan", seen=_harmless(location),
                          cure="give it as sha256:HEX or sha512:HEX")
+
+
+def _harmless(url):
+    """What a message may tell of an address that is no use: without user and query; None where it is not certain which part they are."""
+    try:
+        return shown(url) if url.count("@") == urlsplit(url).netloc.count("@") else None
+    except ValueError:
+        return None

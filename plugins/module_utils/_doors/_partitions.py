@@ -53,6 +53,24 @@ def plan_partitions(wanted, image, node, *, keeps, drive, step_names):
     return [{"role": part.role, "size_mb": None if part.role == "root" and not wanted["root_gb"] else part.size // layout.MIB} for part in made.parts]
 
 
+def refuse_forgotten(wanted, image, node):
+    """Refuse to write a file system as if it were a whole disk: the image that a running instance has, and for which its disk was partitioned.
+
+    The ramdisk would refuse it too, by the first bytes of the image, but after a reboot.
+
+    :param wanted: see ``PARTITION_OPTIONS``, or None.
+    :param image: record of the image; of one that is not published, ``wanted`` alone tells that it is a file system.
+    :param node: record of the node. Only what is active is known to have been written so.
+    :raises BaremetalError: when ``wanted`` is missing.
+    """
+    known = node["instance"] or {}
+    forgotten = wanted is None and image.get("image_type", WHOLE_DISK) != PARTITION and known.get("partitions")
+    if forgotten and node["provision_state"] == "active" and known["image_digest"] == image["digest"]:
+        raise BaremetalError("the instance has a partition image, and no partitions are asked for", node=node["name"], stage="plan",
+                             seen=f"image {image['name']}, partitions {', '.join(part['role'] for part in known['partitions'])}",
+                             cure="give deploy_partitions as it was deployed")
+
+
 def _check_preserve(name, wanted, keeps, step_names):
     erasing = [step for step in step_names if step.startswith("deploy.erase_devices")]
     if not keeps or not wanted["ephemeral_gb"] or erasing:

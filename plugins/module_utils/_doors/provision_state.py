@@ -21,7 +21,7 @@ from .._registry import inspections
 from . import _inspection, _network_layout, _switch_ports
 from ._images import find_image, is_address
 from ._options import ANSWER, NODE, REGISTRY
-from ._partitions import plan_partitions
+from ._partitions import plan_partitions, refuse_forgotten
 from ._registry_access import existing_registry, record
 from ._settings import RAMDISK_BOOT, check_ramdisk_boot, check_rescue_keys, look_at_config_drive
 
@@ -234,12 +234,14 @@ def _rebuild(call, engine):
     """Deploy once more, with the instance's own image or another, and keep what the instance is known by."""
     if call.params["boot"]:
         return _diskless(call, engine, "rebuild")
-    known = record(call)["instance"] or {}
+    node = record(call)
+    known = node["instance"] or {}
     name, checksum = call.params["image"] or known.get("image"), call.params["image_checksum"]
     if name == known.get("image") and is_address(name):
         # The image that the instance has, unless another content of the same address is asked for.
         checksum = checksum or known["image_digest"]
     image = find_image(engine, name, checksum=checksum, partitions=call.params["partitions"])
+    refuse_forgotten(call.params["partitions"], image, node)
     return _write(call, engine, "rebuild", image, {"uuid": known.get("uuid") or str(uuid.uuid4()), "deployed_at": known.get("deployed_at")})
 
 

@@ -742,13 +742,35 @@ def test_a_file_system_that_is_not_published_gets_its_partitions(do, put):
     assert (planned["image"]["image_type"], [part["role"] for part in planned["diff"]["after"]["partitions"]]) == ("partition", ["efi", "swap", "root"])
 
 
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_rebuild_that_forgets_the_partitions_is_refused_before_the_node_is_touched(do, put, engine, check_mode):
+    put("available")
+    wanted = {"image": ADDRESS, "image_checksum": CHECKSUM, "partitions": {"swap_mb": 512}}
+    do(provision_state, verb="deploy", **wanted)
+    do(provision_state, event="done")
+    with pytest.raises(BaremetalError, match="plan: the instance has a partition image.*efi, swap, root.*To do: give deploy_partitions as it was deployed"):
+        do(provision_state, verb="rebuild", check_mode=check_mode)
+    assert nodes.get(engine, "node1")["provision_state"] == "active"
+    # Other content may be a whole disk, and so may what was never seen to run.
+    assert do(provision_state, verb="rebuild", image_checksum="sha256:" + "d" * 64, check_mode=True)["image"]["image_type"] == "whole-disk"
+    assert do(provision_state, verb="rebuild", partitions=wanted["partitions"])["image"]["image_type"] == "partition"
+    do(provision_state, event="fail", error="it broke")
+    assert do(provision_state, verb="rebuild", check_mode=True)["image"]["image_type"] == "whole-disk"
+
+
 @pytest.mark.parametrize(("image", "checksum", "said"), [
     (ADDRESS, None, "needs its checksum"),
     (ADDRESS, "md5:" + "0" * 32, "not accepted"),
     (ADDRESS, "sha256:" + "0" * 63, "no sha256 digest"),
     (ADDRESS, "https://images.example.com/SHA256SUMS", "given by an address"),
+    (ADDRESS, "https://user:canary@images.example.com/SHA256SUMS", "given by an address"),
     ("ftp://images.example.com/os.raw", CHECKSUM, "no http or https URL"),
+    ("ftp://user:canary@images.example.com/os.raw?signature=canary", CHECKSUM, "Seen: ftp://images.example.com/os.raw"),
     ("http://[", CHECKSUM, "no http or https URL"),
+    ("http://user:canary@[", CHECKSUM, "no http or https URL"),
+    ("ht tp://user:canary@images.example.com/os.raw", CHECKSUM, "no http or https URL"),
+    ("ftp://user:can/ary#canary@images.example.com/os.raw", CHECKSUM, "no http or https URL"),
+    ("https://user:can/canary@images.example.com/os.raw", CHECKSUM, "no http or https URL"),
     ("https://user:canary@images.example.com/os.raw", CHECKSUM, "may be a secret"),
     (ADDRESS + "?signature=canary", CHECKSUM, "may be a secret"),
     ("debian-12", CHECKSUM, "which has its own"),
