@@ -17,7 +17,8 @@ author:
   - rackwright.baremetal contributors (@rackwright)
 description:
   - For the role P(rackwright.baremetal.boot_server#role).
-  - Fails for a network that does not make sense, for instance when two overlap or a gateway is not in its network.
+  - Fails for a network that does not make sense, for instance when two overlap or a gateway is not in its network, and for
+    networks that one boot server cannot serve together.
 options:
   _input:
     description:
@@ -40,7 +41,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The same dictionaries, with all of these keys and C(tag), C(first), C(netmask), C(prefix), C(version), C(host).
+  description: The same dictionaries, with all of these keys and C(tag), C(first), C(netmask), C(prefix), C(version), C(host), C(range_mode).
   type: list
   elements: dict
 """

@@ -15,9 +15,9 @@ import subprocess
 import time
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import node_files, wait
+from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import node_files, tftp, wait
 from ansible_collections.rackwright.baremetal.tests.simulators import boot_client as wire
-from ansible_collections.rackwright.baremetal.tests.simulators.boot_client6 import REPLY, Client
+from ansible_collections.rackwright.baremetal.tests.simulators.boot_client6 import REPLY, Client, advertisement
 from ansible_collections.rackwright.baremetal.tests.simulators.boot_server import boot_server, cable, ip, namespaces
 
 NODE, NATIVE, STRANGER = "52:54:00:00:06:11", "52:54:00:00:06:12", "52:54:00:00:06:99"
@@ -101,6 +101,8 @@ def test_who_is_not_known_gets_nothing(both):
 
 def test_the_prefix_is_advertised_and_no_router(both):
     become(both, NODE)
+    # The router lifetime.
+    assert advertisement(both.client, 20)[6:8] == bytes(2)
     deadline = time.monotonic() + 20
     while "2001:db8:1::/64" not in (routes := routes_of(both.client)) and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -123,7 +125,10 @@ def test_only_the_addresses_of_a_node_read_its_files(both):
         assert wire.http(both.client, "2001:db8:1::1", path, source=str(address)) == (200, f"{KEY}\n".encode())
     assert wire.http(both.client, "2001:db8:1::1", path, source="2001:db8:1::120")[0] == 403
     assert wire.http(both.client, "2001:db8:1::1", "/boot.ipxe", source=str(BLOCK[0]))[0] == 200
-    assert wire.tftp(both.client, "2001:db8:1::1", "snponly.efi", source="::")
+    loader = (both.root / "tftp/snponly.efi").read_bytes()
+    assert wire.tftp(both.client, "2001:db8:1::1", "snponly.efi", source="::") == loader
+    # As preflight asks.
+    assert wire.inside(both.client, lambda: tftp.fetch("2001:db8:1::1", "snponly.efi", limit=len(loader))) == loader
     # What is for this node alone, found by its card.
     own = both.root / "tftp" / NODE.replace(":", "-")
     own.mkdir()
@@ -156,6 +161,15 @@ def test_the_old_protocol_goes_on_beside_it(both):
         with wire.udp(both.client, ("0.0.0.0", 68), "eth0") as client:
             offers = wire.ask(client, wire.dhcp(wire.DISCOVER, "52:54:00:00:06:44", wire.firmware(7)), ("255.255.255.255", 67))
     assert [(offer["address"], offer["file"]) for offer in offers] == [("192.0.2.44", "snponly.efi")]
+
+
+def test_who_is_not_to_advertise_does_not_and_still_tells_what_to_load():
+    with rack(network={"ipv6_address_mode": "dhcpv6-stateless", "router_advertisements": False}) as made:
+        (made.root / "dnsmasq/hosts.d/one").write_text(f"{NODE},node1\n")
+        assert node_files.reload_reservations(made.root)
+        become(made, NODE)
+        assert Client(made.client, 7, ipxe=True).information().file == f"{URL}/boot.ipxe"
+        assert advertisement(made.client, 3) is None
 
 
 def test_machines_that_make_their_own_address():

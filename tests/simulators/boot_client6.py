@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What firmware and iPXE say by DHCPv6 (RFC 8415, 5970), from a card of a network namespace."""
+"""What firmware and iPXE say by DHCPv6 (RFC 8415, 5970) and to routers, from a card of a network namespace."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import struct
@@ -17,6 +18,7 @@ from .boot_client import inside
 SOLICIT, ADVERTISE, REQUEST, REPLY, INFORMATION_REQUEST = 1, 2, 3, 7, 11
 _CLIENT, _SERVER, _IA_NA, _ADDRESS, _WANTED, _ELAPSED, _USER_CLASS, _VENDOR_CLASS, _NAMES = 1, 2, 3, 5, 6, 8, 15, 16, 23
 BOOT_FILE, _ARCHITECTURE = 59, 61
+_ROUTER_SOLICITATION, _ROUTER_ADVERTISEMENT = 133, 134
 
 
 class Answer(t.NamedTuple):
@@ -103,6 +105,28 @@ class Client:
             return None
 
         return inside(self.space, talk)
+
+
+def advertisement(space, timeout, card="eth0"):
+    """Ask for a router again and again (RFC 4861, 4.1), for so many seconds; gives the advertisement, or None where nobody advertises."""
+    def talk():
+        with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, card.encode())
+            client.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+            deadline, next_one = time.monotonic() + timeout, 0
+            while (now := time.monotonic()) < deadline:
+                if now >= next_one:
+                    next_one = now + 1
+                    with contextlib.suppress(OSError):  # the card has no link-local address yet
+                        client.sendto(struct.pack("!BBHI", _ROUTER_SOLICITATION, 0, 0, 0), ("ff02::2", 0, 0, socket.if_nametoindex(card)))
+                client.settimeout(0.2)
+                with contextlib.suppress(TimeoutError):
+                    data = client.recv(4096)
+                    if data[0] == _ROUTER_ADVERTISEMENT:
+                        return data
+        return None
+
+    return inside(space, talk)
 
 
 def _read(data):

@@ -14,6 +14,9 @@ from .._errors import BaremetalError
 # Neutron's words. In a network with slaac alone no machine is told what to load.
 ADDRESS_MODES = ("dhcpv6-stateful", "dhcpv6-stateless", "slaac")
 
+# What dnsmasq calls the range of each: the last two make it advertise, whatever else is said.
+_RANGE_MODES = {"dhcpv6-stateful": "static", "dhcpv6-stateless": "ra-stateless", "slaac": "ra-only"}
+
 _CARD = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 
 
@@ -25,7 +28,7 @@ def _ipv6(given, network, card, proxy):
     """The keys that only IPv6 has a use for."""
     mode, advertises = given.get("ipv6_address_mode") or "dhcpv6-stateful", given.get("router_advertisements")
     if network.version == 4:
-        return {"ipv6_address_mode": "", "router_advertisements": False}
+        return {"ipv6_address_mode": "", "router_advertisements": False, "range_mode": ""}
     if mode not in ADDRESS_MODES:
         raise _refuse(f"the network {network} has an unknown ipv6_address_mode", repr(mode), f"give one of {', '.join(ADDRESS_MODES)}")
     if not 64 <= network.prefixlen <= 120:
@@ -41,7 +44,24 @@ def _ipv6(given, network, card, proxy):
     if given.get("gateway"):
         raise _refuse(f"the network {network} has a gateway, which DHCPv6 cannot tell", str(given["gateway"]),
                       "leave it out: a router of IPv6 announces itself (RFC 4861, 6.2)")
-    return {"ipv6_address_mode": mode, "router_advertisements": bool(card) and advertises is not False}
+    advertises = bool(card) and advertises is not False
+    # Where a router advertises, static answers who asks for more than an address; with slaac nobody asks.
+    return {"ipv6_address_mode": mode, "router_advertisements": advertises,
+            "range_mode": _RANGE_MODES[mode] if advertises else "" if mode == "slaac" else "static"}
+
+
+def _refuse_mixed(found):
+    """Refuse networks that one dnsmasq cannot serve together: it advertises everywhere or nowhere, and there is one address for those behind a relay."""
+    main, cards = found[0], [network for network in found if network["version"] == 6 and network["interface"]]
+    for network in found:
+        if not network["interface"] and network["version"] != main["version"]:
+            raise _refuse(f"the network {network['network']} is behind a relay, and its machines would be sent to an address of IPv{main['version']}",
+                          f"the main network is {main['network']}",
+                          f"make one of IPv{network['version']} with a card of the boot server the main network, or run a second boot server")
+        if network in cards and network["router_advertisements"] != cards[0]["router_advertisements"]:
+            raise _refuse("the boot server sends router advertisements in all of its IPv6 networks or in none",
+                          " and ".join(f"{one['network']}: {str(one['router_advertisements']).lower()}" for one in (cards[0], network)),
+                          "give all the same router_advertisements, or run a second boot server")
 
 
 def _address(text, network, what, inside=True):
@@ -62,8 +82,9 @@ def plan(networks, *, proxy=False):
         ``router_advertisements``, whether the boot server sends them.
     :param proxy: whether another DHCP server gives the addresses.
     :returns: list of dicts with the same keys, none left out, and ``tag`` (a word for each), ``first`` (the address of the network),
-        ``netmask``, ``prefix``, ``version`` (4 or 6) and ``host`` (the boot server's address as it stands in a URL, or empty).
-    :raises BaremetalError: naming the network that does not make sense.
+        ``netmask``, ``prefix``, ``version`` (4 or 6), ``host`` (the boot server's address as it stands in a URL, or empty) and ``range_mode``
+        (what dnsmasq calls the way to an IPv6 address; empty for IPv4, and where it has nothing to serve).
+    :raises BaremetalError: naming the network that does not make sense, or those that do not go together.
     """
     found = []
     for number, given in enumerate(networks):
@@ -88,4 +109,6 @@ def plan(networks, *, proxy=False):
             "gateway": _address(given["gateway"], network, "the gateway") if given.get("gateway") else "",
             "dns": [_address(text, network, "a name server", inside=False) for text in given.get("dns") or ()],
         })
+    if found:
+        _refuse_mixed(found)
     return found

@@ -50,5 +50,9 @@ def test_ports():
         finally:
             made.close()
 
+    ipv6 = [{"network": "2001:db8:1::/64", "interface": "eth0", "address": "2001:db8:1::1"}]
     assert ports() == ["67/udp", "69/udp", "4011/udp", "8080/tcp"]
+    assert ports(boot_server_further_networks=ipv6) == ["67/udp", "69/udp", "4011/udp", "547/udp", "8080/tcp"]
+    assert ports(boot_server_further_networks=ipv6, boot_server_dhcp="none") == ports()
+    assert ports(boot_server_further_networks=ipv6, boot_server_origin="http://192.0.2.9:8080") == ["8080/tcp"]
     assert ports(boot_server_origin="http://192.0.2.9:8080", boot_server_tls_certificate="/c.pem", boot_server_http_port=80) == ["80/tcp", "8443/tcp"]

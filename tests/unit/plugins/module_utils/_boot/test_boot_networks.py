@@ -17,7 +17,7 @@ plan = FilterModule().filters()["boot_networks"]
 MAIN = {"network": "192.0.2.0/24", "interface": "eth0", "address": "192.0.2.1", "gateway": "", "dns": []}
 
 
-IPV4 = {"version": 4, "ipv6_address_mode": "", "router_advertisements": False}
+IPV4 = {"version": 4, "ipv6_address_mode": "", "router_advertisements": False, "range_mode": ""}
 
 
 def test_complete():
@@ -44,13 +44,44 @@ IPV6 = {"network": "2001:db8:1::/64", "interface": "eth0", "address": "2001:DB8:
 
 
 def test_ipv6_beside_ipv4():
-    one, other, relayed = plan([MAIN, IPV6, {"network": "2001:db8:2::/64"}])
+    one, other = plan([MAIN, IPV6])
     assert (one["version"], other["version"]) == (4, 6)
     assert (other["address"], other["host"], other["prefix"], other["first"]) == ("2001:db8:1::1", "[2001:db8:1::1]", 64, "2001:db8:1::")
     assert (other["ipv6_address_mode"], other["router_advertisements"]) == ("dhcpv6-stateful", True)
+
+
+def test_ipv6_behind_a_relay():
+    _main, relayed = plan([IPV6, {"network": "2001:db8:2::/64"}])
     # Nobody advertises through a relay.
-    assert (relayed["host"], relayed["router_advertisements"]) == ("", False)
-    assert plan([{**IPV6, "router_advertisements": False}])[0]["router_advertisements"] is False
+    assert (relayed["host"], relayed["router_advertisements"], relayed["range_mode"]) == ("", False, "static")
+
+
+@pytest.mark.parametrize(("mode", "advertised", "silent"), [
+    ("dhcpv6-stateful", "static", "static"), ("dhcpv6-stateless", "ra-stateless", "static"), ("slaac", "ra-only", "")])
+def test_no_range_has_dnsmasq_advertise_where_it_must_not(mode, advertised, silent):
+    network = {**IPV6, "ipv6_address_mode": mode}
+    assert plan([network])[0]["range_mode"] == advertised
+    found = plan([{**network, "router_advertisements": False}])[0]
+    assert (found["router_advertisements"], found["range_mode"]) == (False, silent)
+
+
+OTHER = {"network": "2001:db8:2::/64", "interface": "eth1", "address": "2001:db8:2::1"}
+
+
+@pytest.mark.parametrize(("networks", "said"), [
+    ([MAIN, {"network": "2001:db8:2::/64"}], r"2001:db8:2::/64 is behind a relay.*192\.0\.2\.0/24.*one of IPv6"),
+    ([IPV6, {"network": "203.0.113.0/24"}], r"203\.0\.113\.0/24 is behind a relay.*2001:db8:1::/64.*one of IPv4"),
+    ([MAIN, IPV6, {**OTHER, "router_advertisements": False}], "2001:db8:1::/64: true and 2001:db8:2::/64: false"),
+])
+def test_what_one_boot_server_cannot_serve_together_is_refused(networks, said):
+    with pytest.raises(AnsibleFilterError, match=said):
+        plan(networks)
+
+
+def test_networks_that_nobody_advertises_go_together():
+    networks = plan([MAIN, {**IPV6, "router_advertisements": False}, {**OTHER, "router_advertisements": False}])
+    assert [network["router_advertisements"] for network in networks] == [False] * 3
+    assert len(plan([IPV6, OTHER, {"network": "2001:db8:3::/64"}])) == 3
 
 
 @pytest.mark.parametrize(("changes", "options", "said"), [
