@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import struct
 import time
@@ -24,7 +25,7 @@ _TRIES = 3
 def fetch(address, name, *, limit, port=_PORT):
     """A file.
 
-    :param address: of the server.
+    :param address: of the server, of IPv4 or IPv6.
     :param name: of the file.
     :param limit: bytes that it may have.
     :returns: bytes.
@@ -32,7 +33,8 @@ def fetch(address, name, *, limit, port=_PORT):
     """
     request = struct.pack(">H", _READ) + name.encode() + b"\0octet\0blksize\0%d\0" % _BLOCK
     try:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
+        family = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as wire:
             return _fetch(wire, request, (address, port), limit)
     except socket.timeout as error:
         raise _failed(address, name, f"no answer within {_WAIT * _TRIES} s", "run playbooks/boot_server.yml; if it runs, look for a firewall that lets "
@@ -84,11 +86,16 @@ def _asked(wire, message, peer, first, block):
             except socket.timeout:
                 break
             # It answers from a port of its own, which it keeps (RFC 1350, 4).
-            if len(packet) >= 4 and source[0] == first[0] and peer in (first, source):
+            if len(packet) >= 4 and _same(source, first) and peer in (first, source):
                 code, number = struct.unpack_from(">HH", packet)
                 if code in (_ERROR, _OPTIONS) or (code, number) == (_DATA, block):
                     return code, number, packet[4:], source
     raise socket.timeout
+
+
+def _same(one, other):
+    """Whether two sources have one address; an IPv6 address has more than one spelling."""
+    return ipaddress.ip_address(one[0]) == ipaddress.ip_address(other[0])
 
 
 def _failed(address, name, seen, cure):

@@ -24,9 +24,9 @@ def _serve(monkeypatch):
     monkeypatch.setattr(tftp, "_WAIT", 0.2)
     wires, threads = [], []
 
-    def serve(answers):
-        wire = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        wire.bind(("127.0.0.1", 0))
+    def serve(answers, address="127.0.0.1"):
+        wire = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+        wire.bind((address, 0))
         wires.append(wire)
 
         def work():
@@ -69,7 +69,8 @@ def test_a_server_without_options_that_says_things_twice_and_loses_some(serve):
     assert fetch(serve(answers)) == CONTENT
 
 
-def test_larger_blocks(serve):
+@pytest.mark.parametrize(("bound", "asked"), [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("::1", "0:0::1")])
+def test_larger_blocks(serve, bound, asked):
     def answers(packet):
         code, number = struct.unpack_from(">HH", packet)
         if code == 1:
@@ -77,7 +78,12 @@ def test_larger_blocks(serve):
             return [b"\0\6blksize\x001428\0"]
         return [block(number + 1, 1428)]
 
-    assert fetch(serve(answers)) == CONTENT
+    assert tftp.fetch(asked, "snponly.efi", limit=len(CONTENT), port=serve(answers, bound)) == CONTENT
+
+
+def test_what_is_no_address():
+    with pytest.raises(BaremetalError, match="'boot1.example.com' does not appear to be an IPv4 or IPv6 address"):
+        tftp.fetch("boot1.example.com", "snponly.efi", limit=1)
 
 
 @pytest.mark.parametrize(("answers", "said"), [
