@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import configparser
 import http.server
 import subprocess
 import threading
@@ -71,6 +72,17 @@ def test_mac_of_the_nic_that_booted(call, cmdline, mac):
 def test_where_the_address_comes_from(call, cmdline, lines):
     done = call("addressing", cmdline)
     assert (done.returncode, done.stdout.split()) == (0, lines), done.stderr
+
+
+def test_dhcp_knows_the_machine_again_at_its_next_boot(tmp_path):
+    """Of IPv4 and IPv6 alike, by the card: the machine id is another one each time."""
+    source = AGENT.read_text(encoding="utf-8").replace("/run/systemd/network", str(tmp_path)).replace("/proc/cmdline", str(tmp_path / "cmdline"))
+    (tmp_path / "cmdline").write_text("BOOTIF=01-52-54-00-ab-cd-ef\n")
+    subprocess.run(["sh", "-c", source, "rackwright-ramdisk", "prepare"], check=True, timeout=60)
+    made = configparser.ConfigParser(interpolation=None)
+    made.optionxform = str
+    made.read(tmp_path / "10-boot.network")
+    assert (made["Match"]["MACAddress"], made["DHCPv4"]["ClientIdentifier"], made["DHCPv6"]["DUIDType"]) == ("52:54:00:ab:cd:ef", "mac", "link-layer")
 
 
 def test_fetch_goes_on_until_the_server_answers(call, tmp_path):
