@@ -27,9 +27,9 @@ _UEFI = ("http-ipxe", "pxe")
 # What loads another system than the ramdisk.
 _IPXE = ("ipxe", "http-ipxe")
 VIRTUAL_MEDIA = "redfish-virtual-media"
+_SHIM = "shimx64.efi"
 # What a node with Secure Boot finds by TFTP under names that DHCP gives to all: shim where the others find an iPXE. By links of the node, because
 # dnsmasq 2.90 ends at the SIGHUP after it has served a machine whose reservation has a tag.
-_SHIM = "shimx64.efi"
 _SECURE = {name: f"../ramdisk/current/{_SHIM}" for name in ("snponly.efi", "ipxe.efi")} | {
     "grubx64.efi": "../ramdisk/current/grubx64.efi", "grub": "../grub", "ramdisk": "../ramdisk"}
 

@@ -13,7 +13,7 @@ from .arrays import disks_for
 from .burnin_load import ANY_CODE, GRACE, everything
 from .commands import find_tool, run
 from .devices import GIB, describe
-from .erase import choose_disks, transport_of
+from .erase import choose_disks, raise_all, transport_of
 from .erase_plan import duration, whole_seconds
 from .partitions import signatures, wipe_metadata
 from .protect import refuse_if_protected, refuse_special_filesystems
@@ -40,11 +40,7 @@ def choose(options, lister):
             _refuse(disk, options)
         except BaremetalError as error:
             problems.append(error)
-    if len(problems) == 1:
-        raise problems[0]
-    if problems:
-        raise BaremetalError("%d disks cannot be written, and nothing was" % len(problems), stage=STAGE, seen=" ".join(map(str, problems)),
-                             cure="Mend each of them, or put it into skip_block_devices.")
+    raise_all(problems, "%d disks cannot be written, and nothing was", stage=STAGE)
     return chosen, [dict(one, text="%(device)s, serial %(serial)s: skipped, %(reason)s" % one) for one in skipped]
 
 

@@ -131,12 +131,17 @@ def _prepare(options, lister):
             entries.append(entry)
         except BaremetalError as error:
             problems.append(error)
+    raise_all(problems, "%d disks cannot be erased, nothing was written", stage=STAGE)
+    return entries, skipped
+
+
+def raise_all(problems, what, *, stage):
+    """Raise what speaks against disks, if anything does: one BaremetalError as it is, several as one; what: the message, with %d for how many."""
     if len(problems) == 1:
         raise problems[0]
     if problems:
-        raise BaremetalError("%d disks cannot be erased, nothing was written" % len(problems), stage=STAGE, seen=" ".join(map(str, problems)),
+        raise BaremetalError(what % len(problems), stage=stage, seen=" ".join(map(str, problems)),
                              cure="Mend each of them, or put it into skip_block_devices.")
-    return entries, skipped
 
 
 def _needed(entry, options):
