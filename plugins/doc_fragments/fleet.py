@@ -48,7 +48,9 @@ options:
           - With V(ipmi) it may be V(""), for the first user of a BMC, which need have no name. Such a connection must say so.
         type: str
       password:
-        description: Password of the BMC's account.
+        description:
+          - Password of the BMC's account.
+          - With V(ipmi) it may be V(""), for an account that has none. Such a connection must say so.
         type: str
       system_id:
         description:

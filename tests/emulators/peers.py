@@ -161,6 +161,7 @@ set_working_mc 0x20
   chassis_control "{script}"
   user 1 true "" "{password}" admin 10 none md2 md5 straight
   user 2 true "{username}" "{password}" admin 10 none md2 md5 straight
+  user 3 true "factory" "" admin 10 none md2 md5 straight
 """
 # A BMC of Supermicro's, and a controller behind it that says who it is and nothing else.
 _SIM_COMMANDS = """\

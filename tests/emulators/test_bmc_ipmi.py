@@ -170,6 +170,12 @@ def test_user_without_a_name(opened, failure, ipmi_sim):
     assert "needs username of the BMC" in failure("ipmi", {key: value for key, value in ipmi_sim.items() if key != "username"})
 
 
+@pytest.mark.parametrize("key", ["ipmi_sim", "ipmi_sim_with_key"])
+def test_account_without_a_password(opened, key, request):
+    factory = {**request.getfixturevalue(key), "username": "factory", "password": ""}
+    assert opened("ipmi", factory, lambda driver: driver.get_power()) in ("on", "off")
+
+
 def test_session_ends_with_the_work(virtualbmc):
     with pytest.raises(ZeroDivisionError):
         with open_driver("ipmi", virtualbmc) as driver:

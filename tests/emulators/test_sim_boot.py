@@ -324,6 +324,18 @@ def test_user_without_a_name(tmp_path):
             On(simulator, "ipmi", 0)(lambda driver: driver.get_power(), username="")
 
 
+def test_account_without_a_password(tmp_path, ipmi):
+    with ipmi_bmcs(directory=tmp_path, password="", first_address="127.67.0.9") as simulator:
+        board = On(simulator, "ipmi", 0)
+        assert board.power("on")["changed"] and board.show()["power"].lower() == "on"
+        # Nothing stands for a password that was not given, and Redfish knows no account without one.
+        for driver, options in (("ipmi", {"password": None}), ("redfish", {})):
+            with pytest.raises(BaremetalError, match="needs password of the BMC"):
+                On(simulator, driver, 0)(lambda driver: driver.get_power(), **options)
+    with pytest.raises(BaremetalError, match="wants a password, and the one that it was given is empty"):
+        ipmi()(lambda driver: driver.get_power(), password="")
+
+
 def test_session_that_the_bmc_forgets(ipmi):
     board = ipmi()
 

@@ -282,6 +282,19 @@ def test_ipmi_own_password_is_rotated(ipmi_account):
         ipmi_account("operator", password=NEW)
 
 
+def test_ipmi_account_without_a_password_is_given_one_and_can_get_the_old_state_back(tmp_path):
+    with ipmi_bmcs(directory=tmp_path, password="") as sim:
+        bmc = sim.connections[0]
+        with open_driver("ipmi", bmc) as driver:
+            accounts = IpmiAccounts(driver, "operator", lambda user, secret: IpmiDriver({**bmc, "username": user, "password": secret}, lambda text: None))
+            assert ensure_account(accounts, ("operator", ""), "operator", password=NEW, sleep=lambda seconds: None)["outdated_credential"]
+            account = accounts.find("operator")
+            assert accounts.accepts(account, NEW) and not accounts.accepts(account, "")
+            # What is sent over the way back.
+            accounts.change(account, {"password": ""}, "")
+            assert accounts.accepts(account, "") and not accounts.accepts(account, NEW)
+
+
 @pytest.mark.parametrize(("fault", "holds", "said", "refused"), [
     ({"applied": True}, NEW, None, 0), ({"applied": False}, PASSWORD, "did not take the new password of operator; the old one is still good", 1),
     ({"applied": True, "kept": "something else"}, "something else", "neither with the new nor with the old password.*the way back is over", 2)])

@@ -123,8 +123,8 @@ class IpmiDriver:
     def __init__(self, connection, log, facts=None):
         if ipmi_session.Command is None:
             raise missing_library("pyghmi", ipmi_session.IMPORT_ERROR)
-        # The first user of a BMC need have no name (IPMI 2.0, 6.9), which must be said and is not assumed.
-        required(connection, "ipmi", "address", "username", "password", may_be_empty=("username",))
+        # The first user of a BMC need have no name (IPMI 2.0, 6.9), and boards come with users that have no password. Both must be said.
+        required(connection, "ipmi", "address", "username", "password", may_be_empty=("username", "password"))
         self._address = str(connection["address"])
         self._port = _number(connection, "port") or PORT
         self._suite = _number(connection, "cipher_suite") or None
@@ -196,7 +196,7 @@ class IpmiDriver:
             "silent name": (f"does not let {user} in", _USER),
             "user": (f"does not let {user} in", _USER),
             "privilege": (f"does not let {user} in with the privilege level {self._privilege or 'operator'}", _USER),
-            "password": ("does not accept the password",
+            "password": ("does not accept the password" if self._credentials[1] else "wants a password, and the one that it was given is empty",
                          "correct the password of the BMC; wait before the next try if the BMC locks accounts after wrong passwords"),
             "key": ("does not accept the key K_g" if self._key else "wants a key K_g that it was not given",
                     "set kg_key of the BMC to the BMC's own, or leave it out where the BMC has none"),

@@ -28,6 +28,8 @@ _ROLE_NAMES = {2: "ReadOnly", 3: "Operator", 4: "Administrator"}
 _LEVELS = {**{name.lower(): level for level, name in _ROLE_NAMES.items()}, **PRIVILEGES}
 _LEVEL_NAMES = {level: name for name, level in PRIVILEGES.items()}
 _NOT_PRESENT = 0xCB  # completion code: requested data not present
+# An empty password as it is sent (22.30): pyghmi sends none at all for an empty text.
+_NO_PASSWORD = "\0" * 16
 
 
 def user_access(data):
@@ -151,7 +153,7 @@ class IpmiAccounts:
             raise BmcLost("the session that was the way back is over", stage=STAGE)
         with self._driver.command() as command:
             if "password" in changes:
-                command.set_user_password(slot, mode="set_password", password=changes["password"])
+                command.set_user_password(slot, mode="set_password", password=changes["password"] or _NO_PASSWORD)
             if "role" in changes:
                 self._set_access(command, slot, changes["role"], ipmi_msg=True)
             if "enabled" in changes:

@@ -59,7 +59,7 @@ def resolve(stored, call, what="BMC password"):
     kind, value = next(iter(stored.items()))
     if kind == "env":
         if not os.environ.get(value):
-            raise BaremetalError(f"the environment variable {value}, which should hold the {what}, is not set", stage=_STAGE,
+            raise BaremetalError(f"the environment variable {value}, which should hold the {what}, is not set or is empty", stage=_STAGE,
                                  cure=f"set {value} where Ansible runs, or enrol the node with another reference")
         return call.secret(os.environ[value])
     if kind == "file":

@@ -88,6 +88,13 @@ def test_ipmi_user_without_a_name_and_key_come_from_the_registry(do, url, monkey
         fill_connection(Call(params={"registry": url}, node="node1"))
 
 
+def test_ipmi_account_without_a_password_comes_from_the_registry(do, url):
+    record = {**NODE, "driver": "ipmi", "bmc": {**IPMI, "password": "", "kg_key": None}}
+    assert do(node_door, nodes=[record])["changed"] and not do(node_door, nodes=[record])["changed"]
+    call = Call(params={"registry": url}, node="node1", vault_decrypt=lambda text: text.removeprefix("$ANSIBLE_VAULT;")[::-1])
+    assert fill_connection(call)["bmc"]["password"] == "" and not call.secrets
+
+
 @pytest.mark.parametrize(("key", "said"), [
     ("canary-k3y", "bmc.kg_key: must be of type object"), ({"text": "canary-k3y"}, "reference to a key K_g has to have exactly one"),
     ({"env": "canary-k3y"}, "reference env to a key K_g")])
