@@ -116,6 +116,8 @@ class Session:
         self.suite = None
         # What the BMC said when it had no room and was asked with another suite because of that.
         self.full = None
+        # Whether another suite was taken because nothing came back to the first one, which a lost packet looks like too.
+        self.suite_is_guessed = False
         # The managed system's GUID, which comes with RAKP message 2 (13.21).
         self.guid = None
         self._username = username
@@ -202,6 +204,7 @@ class Session:
                 if lost.args[0] == packets.OPEN_SESSION_ANSWER and len(suites) > 1:
                     # Some BMCs do not answer to a suite that they do not know.
                     suites.append(suites.pop(0))
+                    self.suite_is_guessed = True
                 if number == len(_LOGIN_WAITS):
                     is_silent = lost.args[0] == packets.RAKP2 and not self._is_strange
                     raise SessionError("silent name" if is_silent else "lost", self._silence("no reply within the login")) from lost
@@ -484,7 +487,7 @@ def log_on(address, port, username, password, suite=None, log=lambda text: None,
     :param username: text.
     :param password: text.
     :param suite: 17 or 3; None tries 17, then 3, and remembers what worked if that is not what is tried first anyway
-        and the BMC did not say that it had no room for the first one.
+        and the BMC answered that it does not speak the first one.
     :param log: called with lines for a person who looks closer.
     :param key: K_g as bytes, or None.
     :param privilege: ``administrator``, ``operator``, ``user``, or None for what power control needs.
@@ -511,8 +514,8 @@ def log_on(address, port, username, password, suite=None, log=lambda text: None,
                 raise
             log(f"the BMC has no session left; it is asked again in {pause} s")
             time.sleep(pause)
-    # A suite that was left for want of room may be the better one that the BMC has: the next login begins with it again.
-    if suite is None and session.suite.number != suites[0] and session.full is None:
+    # A suite that was left for want of room, or because nothing came back, may be the better one that the BMC has: the next login begins with it again.
+    if suite is None and session.suite.number != suites[0] and session.full is None and not session.suite_is_guessed:
         facts[where] = session.suite.number
     log(f"logged on with cipher suite {session.suite.number}")
     return OnSession(session, address)

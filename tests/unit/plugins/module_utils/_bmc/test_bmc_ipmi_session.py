@@ -164,6 +164,50 @@ def test_full_table_does_not_hide_that_a_user_is_unknown():
     assert caught.value.kind == "silent name" and bmc.asked == [17, 3, 3, 3]
 
 
+class Choosy(Bmc):
+    """A BMC to which the answers to some requests for a session get lost, and which may not speak suite 17.
+
+    :param lost: how many answers to suite 17 get lost.
+    :param status: what it says to suite 17 afterwards; 0 for a session.
+    """
+
+    def __init__(self, lost, status=0):
+        super().__init__()
+        self.lost, self.status = lost, status
+        self.asked = []
+
+    def answer(self, packet):
+        if packet[4:6] != b"\x06\x10":
+            return super().answer(packet)
+        suite = {1: 3, 3: 17}[packet[28]]
+        self.asked.append(suite)
+        if suite == 17 and self.lost:
+            self.lost -= 1
+            return []
+        if suite == 17 and self.status:
+            return [of_login(0x11, packet[16:17] + bytes((self.status, 0, 0)) + packet[20:24])]
+        return super().answer(packet)
+
+
+def test_lost_packet_does_not_have_the_run_remember_the_lesser_suite():
+    bmc, facts = Choosy(lost=1), {}
+    assert [Wire(bmc.answer).log_on(facts).suite.number for _unused in range(2)] == [3, 17]
+    assert bmc.asked == [17, 3, 17] and not facts
+
+
+@pytest.mark.parametrize("status", [0x04, 0x05, 0x10, 0x11])
+def test_suite_that_the_bmc_refuses_is_remembered(status):
+    bmc, facts = Choosy(lost=0, status=status), {}
+    assert [Wire(bmc.answer).log_on(facts).suite.number for _unused in range(2)] == [3, 3]
+    assert bmc.asked == [17, 3, 3] and list(facts.values()) == [3]
+
+
+def test_bmc_that_is_silent_to_a_suite_is_let_off_with_the_other_each_time():
+    bmc, facts = Choosy(lost=ALWAYS), {}
+    assert [Wire(bmc.answer).log_on(facts).suite.number for _unused in range(2)] == [3, 3]
+    assert bmc.asked == [17, 3] * 2 and not facts
+
+
 # What happens to an answer on the way.
 SPOILED = st.one_of(
     st.just("lost"), st.just("twice"), st.just("late"), st.just("before"),
