@@ -52,8 +52,8 @@ options:
       system_uuid:
         description:
           - UUID that the BMC must tell of the machine, or else nothing is done. Taken from the registry together with the rest.
-          - The BMC must agree in this or in O(bmc.serial), as far as it tells them. With V(ipmi) that is the system GUID and the first FRU,
-            which are looked at before something is changed; what only reads does not ask.
+          - The BMC must agree in this or in O(bmc.serial), as far as it tells them. With V(ipmi) that is the system GUID and the first FRU.
+            What only reads asks for them only when the GUID that comes with the login is not the machine's.
         type: str
       serial:
         description: Serial number (or SKU) that the BMC must tell of the machine, see O(bmc.system_uuid).

@@ -41,7 +41,8 @@ options:
         with another. V(boot) costs one more; the other parts cost one for each thing they list where a BMC cannot send a whole collection.
       - V(hardware) costs most. It puts processors, memory modules, drives and interfaces into the form in which
         M(rackwright.baremetal.hardware_info) returns them, for an inspection without a boot.
-      - With V(identity) and V(hardware) a BMC that tells it belongs to another machine is an error, as it is with every module that changes something.
+      - A BMC that tells it belongs to another machine is an error. With V(identity) and V(hardware) it is asked for all that it tells of that, as by
+        every module that changes something; otherwise over IPMI only when the login raises a doubt.
       - V(clock) tells by how many seconds the BMC is ahead of the host that asks it.
       - Over IPMI there are no V(nics), no V(licences) and no V(hardware), V(firmware) is the BMC's own, V(identity) is what the first FRU holds
         and the system GUID, and V(sessions) are only counted.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whose BMC it is, over IPMI: nothing is changed on a stranger's machine, nobody is refused without proof, and little is asked.
+"""Whose BMC it is, over IPMI: nothing is changed on a stranger's machine, nor read from it, nobody is refused without proof, and little is asked.
 
 I and a number: row of docs/bmc-quirks.md.
 """
@@ -112,9 +112,33 @@ def test_machine_that_is_meant_costs_nothing(sim, through_door, module):
 
 
 @pytest.mark.parametrize("module", sorted(set(READS) - {"console_capture"}))
-def test_reading_asks_nothing_more(sim, through_door, module):
-    assert not through_door(module, READS[module], OTHER)["changed"]
-    assert (6, 0x37) not in asked(sim)
+def test_reading_the_machine_that_is_meant_asks_nothing_more(sim, through_door, module):
+    assert not through_door(module, READS[module], {})["changed"]
+    questions = asked(sim)
+    # The serial number alone is looked up by what changes something.
+    for expected in ({"system_uuid": sim.show()["uuid"], "serial": "S1"}, {"serial": "S1"}):
+        sim.reset_counters()
+        assert not through_door(module, READS[module], expected)["changed"]
+        assert asked(sim) == questions
+
+
+@pytest.mark.parametrize("module", READS)
+def test_nothing_is_read_from_another_machine(sim, through_door, module):
+    """The GUID of the login raises the doubt."""
+    with pytest.raises(BaremetalError, match="belongs to another machine. .*expected 00000000-1111-.*serial number SIM000000, expected S1"):
+        through_door(module, READS[module], OTHER)
+    assert {(request["netfn"], request["command"]) for request in sim.requests()} <= HARMLESS
+
+
+def test_doubt_costs_a_reader_little_and_a_serial_number_clears_it(sim, through_door):
+    expected = {"system_uuid": OTHER["system_uuid"], "serial": sim.show()["serial"]}
+    assert through_door("bmc_info", {"gather": ["power"]}, expected)["bmc_info"]["power"] == "on"
+    # A GUID that is known to be the BMC's own is no reason to look further.
+    sim.change(0, personality="supermicro_x12")
+    sim.change(0, power="On", behaviour={"guid": "own", "fru_serial": "S2"})
+    sim.reset_counters()
+    assert through_door("bmc_info", {"gather": ["power"]}, OTHER)["bmc_info"]["power"] == "on"
+    assert (0x0A, 0x11) not in asked(sim) and len(asked(sim)) <= 3
 
 
 def test_who_asks_whose_it_is_is_told(sim, through_door):

@@ -39,9 +39,7 @@ A driver is a class with these attributes and methods; the instance is one open 
 ``identity()``
     ``{"system_uuid", "serial", "sku", "manufacturer", "model"}``, None for what the BMC does not tell.
 ``evidence(names)``
-    what tells whose BMC it is, as ``refuse_other_machine`` takes it.
-``IDENTITY_IS_AT_HAND``
-    whether ``evidence`` costs nothing; then every opening makes sure that this is the machine that is meant, even one that only reads.
+    what tells whose BMC it is, as ``refuse_other_machine`` takes it; the first of it is at hand and costs nothing.
 ``quirk(name, default=None)``
     what is known about the board's behaviour, by a name of quirks.BEHAVIOURS.
 ``quirk_report()``
@@ -106,7 +104,7 @@ def open_driver(driver, connection, log=lambda text: None, facts=None, *, only_r
         ``kg_key``, ``bridge_channel``, ``bridge_address`` (ipmi); and ``system_uuid`` and ``serial`` of the machine, where known.
     :param log: called with lines for a person who looks closer.
     :param facts: the run's facts about this BMC, or None.
-    :param only_reads: that nothing will be changed; then the BMC is not asked whose it is where that costs something.
+    :param only_reads: that nothing will be changed; then the BMC is asked whose it is only where the login raised a doubt.
     :returns: a context manager that gives the driver's instance.
     :raises BaremetalError: when the driver does not exist, the BMC cannot be opened, or it is another machine's.
     """
@@ -114,8 +112,7 @@ def open_driver(driver, connection, log=lambda text: None, facts=None, *, only_r
         raise BaremetalError(f"there is no driver {driver}", stage="BMC connection", cure=_offer(DRIVERS))
     opened = DRIVERS[driver](connection, log, facts)
     try:
-        if opened.IDENTITY_IS_AT_HAND or not only_reads:
-            refuse_other_machine(opened.evidence, connection.get("system_uuid"), connection.get("serial"))
+        refuse_other_machine(opened.evidence, connection.get("system_uuid"), connection.get("serial"), only_in_doubt=only_reads)
         yield opened
     finally:
         opened.close()

@@ -12,7 +12,7 @@ from .._identity import says_something
 from .connection import refused
 
 
-def refuse_other_machine(evidence, system_uuid, serial):
+def refuse_other_machine(evidence, system_uuid, serial, *, only_in_doubt=False):
     """Refuse a BMC that tells it belongs to another machine: a mistyped address would switch off a stranger.
 
     One fact that agrees is enough: boards tell the serial number of a part (Dell: of the board, with the service
@@ -24,6 +24,7 @@ def refuse_other_machine(evidence, system_uuid, serial):
         for after one that agrees, and a later one takes the place of what came before; None for what the BMC does not tell.
     :param system_uuid: UUID that the machine should have, or None.
     :param serial: serial number that the machine should have, or None.
+    :param only_in_doubt: ask for nothing beyond the first dict, unless that tells of another machine.
     :raises BaremetalError: naming both.
     """
     wanted = {name: value for name, value in (("system_uuid", system_uuid), ("serial", serial)) if says_something(value)}
@@ -32,6 +33,8 @@ def refuse_other_machine(evidence, system_uuid, serial):
         told.update(piece)
         compared = _compared(told, **wanted)
         if any(agrees for name, expected, value, agrees in compared) or _same(wanted.get("serial"), *told.get("parts", ())):
+            return
+        if only_in_doubt and not compared:
             return
     if compared:
         raise refused(

@@ -118,7 +118,6 @@ class IpmiDriver:
     MODE_IS_FIRM = False
     # Only a Redfish quirk knows boards whose reset hangs.
     reset_hangs = False
-    IDENTITY_IS_AT_HAND = False
 
     def __init__(self, connection, log, facts=None):
         if ipmi_session.Command is None:
@@ -309,9 +308,9 @@ class IpmiDriver:
 
     def evidence(self, names):
         """See driver.py: the GUID of the login costs nothing, Get System GUID a packet, the FRU many, and some boards have none."""
+        # The GUID of the login is that of the BMC before the bridge.
+        yield {"system_uuid": _uuid_of(self._command.ipmi_session.guid)} if self._bridge is None else {}
         if "system_uuid" in names:
-            if self._bridge is None:
-                yield {"system_uuid": _uuid_of(self._command.ipmi_session.guid)}
             guid = self._guid()
             yield {"system_uuid": guid}
             if says_something(guid) and self.quirk("ipmi_guid_unrelated"):

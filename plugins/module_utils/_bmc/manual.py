@@ -18,7 +18,6 @@ class ManualDriver:
     POWER = frozenset()
     BOOT_DEVICES = frozenset()
     MODE_IS_FIRM = False
-    IDENTITY_IS_AT_HAND = False
 
     def __init__(self, connection, log, facts=None):
         """There is no connection."""

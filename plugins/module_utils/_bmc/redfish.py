@@ -53,7 +53,6 @@ class RedfishDriver:
     POWER = frozenset(_RESETS)
     BOOT_DEVICES = redfish_boot.DEVICES
     MODE_IS_FIRM = True
-    IDENTITY_IS_AT_HAND = True
 
     def __init__(self, connection, log, facts=None):
         self.service = RedfishService(connection, log, facts=facts)

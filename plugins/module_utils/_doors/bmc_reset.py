@@ -19,8 +19,10 @@ def run(call):
     refuse_unsupported(settled_driver(call), capability=CAPABILITY)
     if params["timeout"] <= DOUBTFUL:
         raise BaremetalError(f"no BMC is believed to be back within {DOUBTFUL} s", stage=STAGE, cure="give a larger timeout")
+    # Whose it is was made sure of before; a BMC that starts may not know yet.
+    back = {**params["bmc"], "system_uuid": None, "serial": None}
     # Not open_bmc while it is away: the run would take the BMC for dead.
-    result = reset_bmc(lambda: open_bmc(call), lambda: open_driver(params["driver"], params["bmc"], call.log, only_reads=True),
+    result = reset_bmc(lambda: open_bmc(call), lambda: open_driver(params["driver"], back, call.log, only_reads=True),
                        params["kind"], params["timeout"], check_mode=call.check_mode, warn=call.warn, log=call.log)
     return {"changed": True, **result}
 

@@ -87,6 +87,30 @@ def test_nothing_is_asked_for_once_one_fact_agrees_or_where_nothing_is_known():
     assert asked == [(frozenset({"system_uuid", "serial"}), {"system_uuid": value}) for value in (OTHER, UUID)]
 
 
+@pytest.mark.parametrize("pieces, uuid_wanted, asked", [
+    ([{"system_uuid": UUID}, {"serial": "S2"}], UUID, 1),
+    ([{"system_uuid": None}, {"serial": "S2"}], UUID, 1),
+    ([{}, {"serial": "S2"}], None, 1),
+    ([{"system_uuid": OTHER}, {"system_uuid": None}, {"serial": "S2"}], UUID, 2),
+    ([{"system_uuid": OTHER}, {"serial": "S1"}, {"parts": []}], UUID, 2),
+])
+def test_without_a_doubt_nothing_is_asked_for(pieces, uuid_wanted, asked):
+    given = []
+
+    def evidence(names):
+        for piece in pieces:
+            given.append(piece)
+            yield piece
+
+    refuse_other_machine(evidence, uuid_wanted, "S1", only_in_doubt=True)
+    assert given == pieces[:asked]
+
+
+def test_doubt_that_is_confirmed_is_told():
+    with pytest.raises(BaremetalError, match="UUID.*serial number S2, expected S1"):
+        refuse_other_machine(lambda names: [{"system_uuid": OTHER}, {"serial": "S2"}], UUID, "S1", only_in_doubt=True)
+
+
 def test_later_evidence_takes_the_place_and_parts_only_agree():
     assert refuse([{"system_uuid": OTHER}, {"system_uuid": None}, {"serial": None}, {"parts": ["CHASSIS", None]}], UUID, "S1") is None
     assert refuse([{"system_uuid": OTHER}, {"serial": "S2"}, {"parts": ["CHASSIS", "S1 "]}], UUID, "s1") is None
