@@ -196,7 +196,7 @@ class ActionModule(ActionBase, metaclass=_AskedInParent):
             form.take_in(answer, results)
         else:
             form.work(door, calls, results, call.warn, call.log if _is_verbose() else None)
-        form.record(door, calls, results)
+        form.record(door, calls, results, call.warn)
         return form.summary(call, calls, results)
 
     def _run_module(self, call, params, task_vars):

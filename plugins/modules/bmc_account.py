@@ -31,6 +31,7 @@ extends_documentation_fragment:
   - rackwright.baremetal._attributes.controller
   - rackwright.baremetal.node
   - rackwright.baremetal.bmc
+  - rackwright.baremetal.fleet
   - rackwright.baremetal.registry
 attributes:
   check_mode:
@@ -83,6 +84,8 @@ notes:
     told, the host variable C(baremetal_bmc) or what the registry's reference names; what the registry keeps encrypted is replaced for you.
     When a run was lost in between, the same task finds the new password in place.
   - The safest rotation logs in with a second administrator's account, given as O(bmc).
+  - With O(nodes) all of them get the same password. One of its own for each board takes a task per host. Each node is rotated by itself, with its own
+    way back; the registry learns the new passwords when the last node is done, and a run that is killed before is made good by the same task.
 seealso:
   - module: rackwright.baremetal.node
 """

@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - rackwright.baremetal._attributes.controller
   - rackwright.baremetal.node
   - rackwright.baremetal.bmc
+  - rackwright.baremetal.fleet
   - rackwright.baremetal.registry
 attributes:
   check_mode:
@@ -62,6 +63,9 @@ options:
     description: Seconds for deleting or making each volume.
     type: int
     default: 900
+notes:
+  - With O(nodes) all of them get the volumes of the one O(target_raid_config), each out of its own drives. Machines that are to have other volumes are
+    for another task.
 requirements:
   - jsonschema (Python package)
 seealso:

@@ -11,13 +11,17 @@ import re
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import accounts, raid
 from ansible_collections.rackwright.baremetal.plugins.module_utils._door import Call
+from ansible_collections.rackwright.baremetal.plugins.module_utils._fleet import form
 from ansible_collections.rackwright.baremetal.plugins.module_utils._fleet.form import run_fleet
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import credentials, nodes, schema
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.tables import NODES
 from ansible_collections.rackwright.baremetal.plugins.plugin_utils._doors import load_all
 from ansible_collections.rackwright.baremetal.tests.emulators.conftest import PASSWORD
 from ansible_collections.rackwright.baremetal.tests.simulators.start import ipmi_bmcs, redfish_bmcs
+from sqlalchemy import update
 
 COUNT = 50
 DEAD, STRANGER = "node7", "node9"
@@ -73,15 +77,24 @@ def is_on(rack, number):
 
 
 CHANGES = {
+    "bmc_account": ({"username": "monitor", "password": "monitor-Passw0rd", "role": "ReadOnly"}, lambda result: result["account"]["role"] == "ReadOnly"),
     "bios_settings": ({"settings": {"NumLock": "Off"}}, lambda result: result["reboot_required"]),
     "boot_order": ({"order": ["disk"]}, lambda result: result["boot_order"]),
     "firmware": ({"component": "NIC.1", "version": "23.0.1", "image": "http://192.0.2.1/nic.1-23.0.1.bin"},
                  lambda result: result["component"]["version"] == "23.0.1"),
+    "raid": ({"target_raid_config": {"logical_disks": [{"size_gb": 100, "raid_level": "1"}]}}, lambda result: result["volumes"] or result["pending"]),
     "secure_boot": ({"enabled": True}, lambda result: result["secure_boot"] or result["pending"]),
     "virtual_media": ({"image": "http://192.0.2.1/boot.iso"}, lambda result: result["slot"]),
 }
 
 
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(accounts, "_PROOF_PAUSE", 0.1)
+    monkeypatch.setattr(raid, "_POLL", 0.2)
+
+
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("module", CHANGES)
 def test_changes_are_made_on_all_that_answer_and_once(rack, module):
     """One task for the rack, without Ansible around it; the second time nothing is changed."""
@@ -99,6 +112,65 @@ def test_changes_are_made_on_all_that_answer_and_once(rack, module):
         for name in ("node0", "node1", "node2"):
             assert result["nodes"][name]["changed"] is is_changed and is_done(result["nodes"][name]), result["nodes"][name]
         assert "node3: BMC connection: " in result["nodes"]["node3"]["msg"] and PASSWORD not in str(result)
+
+
+def encrypt(text):
+    return f"$ANSIBLE_VAULT;{text[::-1]}"
+
+
+def decrypt(text):
+    return text.removeprefix("$ANSIBLE_VAULT;")[::-1]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_each_password_is_rotated_by_itself_and_the_registry_learns_which(rack, tmp_path, monkeypatch):
+    """One board takes the new password, one does not keep it, the password of one is not the registry's to change, and one has it from a run before."""
+    new, names, door = f"{PASSWORD}-new", [f"node{number}" for number in range(4)], load_all()["bmc_account"]
+    monkeypatch.setenv("RACK_BMC", PASSWORD)
+    engine = open_registry(f"sqlite:///{tmp_path}/registry.db")
+    with engine.begin() as connection:
+        for number, name in enumerate(names):
+            rack.reset(number)
+            bmc = {key: value for key, value in rack.connections[number].items() if value is not None and key != "password"}
+            nodes.upsert(connection, {"name": name, "driver": "redfish", "address": f"192.0.2.{number + 1}", "ports": [], "bmc": bmc},
+                         credentials.reference({"env": "RACK_BMC"} if number == 2 else PASSWORD, encrypt), same_credential=lambda old, new: old == new)
+    rack.faults("password_ignored", index=1)
+
+    def rotate(names, **more):
+        params = {name: option.get("default") for name, option in door.argument_spec.items()}
+        params.update(registry=str(engine.url), nodes=names, username=rack.connections[0]["username"], password=new, fail_on="all")
+        warnings = []
+        call = Call(params=params, controller={"run_id": "own"}, warn=warnings.append, vault_encrypt=encrypt, vault_decrypt=decrypt, secrets={new}, **more)
+        calls, results = form.node_calls(call), {}
+        form.prepare(door, calls, results)
+        form.work(door, calls, results, call.warn)
+        form.record(door, calls, results, call.warn)
+        result = form.summary(call, calls, results)
+        assert PASSWORD not in f"{result} {warnings}"
+        return result, warnings
+
+    def stored():
+        return [credentials.resolve(nodes.credential(engine, name), Call(params={}, vault_decrypt=decrypt)) for name in names]
+
+    try:
+        # A run that was killed when this board had the new password, and the registry had not.
+        assert rotate(["node3"])[0]["nodes"]["node3"]["password_changed"]
+        with engine.begin() as connection:
+            connection.execute(update(NODES).where(NODES.c.name == "node3").values(credential=credentials.reference(PASSWORD, encrypt)))
+        result, warnings = rotate(names)
+        assert result["failed_nodes"] == ["node1"] and "the old one is good again" in result["nodes"]["node1"]["msg"]
+        assert stored() == [new, PASSWORD, PASSWORD, new]
+        assert [result["nodes"][name]["password_changed"] for name in ("node0", "node2", "node3")] == [True, True, False]
+        assert [result["nodes"][name]["outdated_credential"] for name in ("node0", "node2", "node3")] == [False, True, False]
+        assert [text for text in warnings if "the env RACK_BMC" in text and text.startswith("node2: ")]
+        rack.faults(index=1)
+        monkeypatch.setenv("RACK_BMC", new)
+        assert rotate(names)[0]["nodes"]["node1"]["password_changed"] and not rotate(names, diff=True)[0]["changed"]
+        assert stored() == [new] * 4
+    finally:
+        rack.faults(index=1)
+        for number in range(4):
+            rack.reset(number)
 
 
 @DOORS

@@ -92,7 +92,8 @@ def after(call, result):
         raise BaremetalError("somebody else changed the node's BMC password in the registry meanwhile", stage="BMC account",
                              seen="the BMC has the new password", cure="run the same command again")
     result["changed"] = True
-    result["diff"]["after"]["registry_password"] = "(changed)"
+    if "diff" in result:
+        result["diff"]["after"]["registry_password"] = "(changed)"
     # What was given with the task, or as a host variable, goes before the registry and is not ours to change.
     result["outdated_credential"] = result["outdated_credential"] and "baremetal_bmc" in call.hostvars
     _tell(call, result)
@@ -151,4 +152,5 @@ DOOR = Door(
     run=run,
     before=fill_connection_for_change,
     after=after,
+    fleet=True,
 )

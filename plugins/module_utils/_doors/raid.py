@@ -42,4 +42,5 @@ DOOR = Door(
     },
     run=run,
     before=fill_connection_for_change,
+    fleet=True,
 )

@@ -115,6 +115,14 @@ def work(door, calls, results, warn=lambda text: None, log=None):
     # A session that a thread has open is ended by the main thread when a signal ends the process.
     with ended_by_signals():
         run_all([name for name in calls if name not in results], one, take)
+    _warn_of(warnings, calls, warn)
+
+
+def _warn_of(warnings, calls, warn):
+    """Pass warnings on, one for all nodes that tell the same.
+
+    :param warnings: dict of sets of names by text.
+    """
     for text, names in warnings.items():
         # In the order of the task, and not in that in which the boards answered.
         warn(f"{', '.join(name for name in calls if name in names)}: {text}")
@@ -142,11 +150,17 @@ def take_in(answer, results):
         results[name] = result
 
 
-def record(door, calls, results):
-    """Call the door's ``after_fleet`` for all nodes that did not fail, or its ``after`` for each of them."""
+def record(door, calls, results, warn=lambda text: None):
+    """Call the door's ``after_fleet`` for all nodes that did not fail, or its ``after`` for each of them.
+
+    :param warn: as for ``work``.
+    """
     done = [(calls[name], result) for name, result in results.items() if not result.get("failed")]
     if not done:
         return
+    warnings = {}
+    for call, _result in done:
+        call.warn = lambda text, call=call: warnings.setdefault(anonymous(call.scrub(text), call), set()).add(call.node)
     if door.after_fleet:
         _unused, failure = _attempt(done[0][0], lambda: door.after_fleet(done))
         if failure:
@@ -157,6 +171,7 @@ def record(door, calls, results):
             _unused, failure = _attempt(call, lambda call=call, result=result: door.after(call, result))
             if failure:
                 results[call.node] = failure
+    _warn_of(warnings, calls, warn)
 
 
 def summary(call, calls, results):
