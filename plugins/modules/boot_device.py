@@ -57,7 +57,7 @@ options:
     choices: [uefi, bios]
   uri:
     description:
-      - With O(device=http), what the firmware loads, as a URL. When not given, DHCP tells the firmware.
+      - With O(device=http), what the firmware loads, as a URL. When not given, DHCP tells the firmware, and a URL that the BMC has from before is taken out.
       - It is read back like the device. Not every BMC that offers V(http) takes a URI.
     type: str
 seealso:

@@ -80,7 +80,7 @@ options:
       - They are printable ASCII, C(key) or C(key=value); a value with spaces is put in double quotes.
       - What the module sets itself (C(BOOTIF), C(initrd), C(rackwright.url), C(rackwright.beacon), C(rackwright.journal),
         C(rackwright.nonce), C(rackwright.address), C(rackwright.gateway), C(rackwright.dns), C(rackwright.hostname)) is refused.
-      - What a loader would hand on changed is refused as well, for V(pxe) and V(redfish-virtual-media) single quotes and backslashes.
+      - What a loader would hand on changed is refused as well, for all but V(ipxe) and V(http-ipxe) single quotes and backslashes.
     type: raw
     default: ""
   boot_interfaces:
@@ -88,19 +88,20 @@ options:
       - How the node boots, the way that is preferred first. The first one is taken that the node, its driver and the boot server can do; a warning tells
         what was passed over.
       - V(ipxe) is iPXE, by TFTP where the network card has none built in. V(http-ipxe) is iPXE by UEFI HTTP boot. V(pxe) is shim and GRUB by TFTP, which
-        Secure Boot takes. V(redfish-virtual-media) is a medium for the BMC's virtual drive, with O(network) and without DHCP.
+        Secure Boot takes. V(redfish-virtual-media) is a medium for the BMC's virtual drive, with O(network) and without DHCP. V(redfish-https) is the
+        same medium, whose URL the BMC tells the firmware for UEFI HTTP boot.
       - By default the node's C(boot_interface) in the registry alone, and without one V(ipxe).
       - With O(tenant), only V(ipxe) and V(http-ipxe); V(ipxe) stands in for another default.
     type: list
     elements: str
   network:
-    description: Network of O(address) in CIDR form. Required for V(redfish-virtual-media).
+    description: Network of O(address) in CIDR form. Required for V(redfish-virtual-media) and V(redfish-https).
     type: str
   gateway:
-    description: Router in that network, for V(redfish-virtual-media).
+    description: Router in that network, for the same.
     type: str
   dns:
-    description: Name servers, for V(redfish-virtual-media).
+    description: Name servers, for the same.
     type: list
     elements: str
     default: []
@@ -220,6 +221,9 @@ boot:
     medium:
       description: URL of the medium that M(rackwright.baremetal.power) has to insert, or V(null).
       type: str
+    uri:
+      description: URL that belongs to the boot device V(http), or V(null).
+      type: str
     ramdisk_digest:
       description: Digest of the ramdisk's inputs; V(null) with O(tenant).
       type: str
@@ -228,6 +232,7 @@ boot:
     other_interfaces: []
     device: pxe
     medium: null
+    uri: null
     mac: "52:54:00:00:02:11"
     address: 192.0.2.11
     nonce: 9a1f5c0b7d3e4a21

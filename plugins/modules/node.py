@@ -51,8 +51,8 @@ options:
       - C(network_data) is in the format of OpenStack's C(network_data.json), with the lists C(links), C(networks) and C(services).
       - C(capabilities), among C(properties), are a dictionary or Ironic's text C(key:value,key:value), and are kept as a dictionary.
       - With C(disable_power_off) the node is never switched off, which machines that share a chassis may need.
-      - C(boot_interface) is how the node boots the ramdisk, one of V(ipxe), V(http-ipxe), V(pxe) and V(redfish-virtual-media); see the option
-        C(boot_interfaces) of M(rackwright.baremetal.netboot).
+      - C(boot_interface) is how the node boots the ramdisk, one of V(ipxe), V(http-ipxe), V(pxe), V(redfish-virtual-media) and V(redfish-https); see
+        the option C(boot_interfaces) of M(rackwright.baremetal.netboot).
       - C(bmc) has the keys C(address), C(port), C(username), C(password), C(system_id), C(ca_file), C(verify), C(fingerprint),
         C(tls_min_version), C(cipher_suite), C(kg_key), C(privilege_level), C(bridge_channel), C(bridge_address).
       - C(password) is a reference, a dictionary with one of the keys C(env), C(file) and C(vault), or clear text that is

@@ -95,7 +95,8 @@ options:
         choices: [uefi, bios]
       uri:
         description:
-          - With O(boot_device.device=http), what the firmware loads, as a URL. When not given, DHCP tells the firmware.
+          - With O(boot_device.device=http), what the firmware loads, as a URL. When not given, DHCP tells the firmware, and a URL that the BMC has from
+            before is taken out.
           - It is read back like the device. Not every BMC that offers V(http) takes a URI.
         type: str
   virtual_media:

@@ -14,8 +14,8 @@ author:
 description:
   - Follows the logs of the boot server until the ramdisk of a node has announced its SSH server with the nonce of this run.
   - When time is up, the error names the last stage that was seen, and what to check for that stage.
-  - The stages are, in order, V(medium) (the BMC fetched a medium, after which the next that is seen is V(ramdisk)), V(dhcp) (an address was given),
-    V(firmware) (a boot loader was fetched, not seen where the network card has iPXE built in), V(ipxe) (a boot script was fetched) or V(grub)
+  - The stages are, in order, V(dhcp) (an address was given), V(medium) (a BMC or the firmware fetched a medium, after which the next that is seen is
+    V(ramdisk)), V(firmware) (a boot loader was fetched, not seen where the network card has iPXE built in), V(ipxe) (a boot script was fetched) or V(grub)
     (GRUB's configuration was fetched), V(kernel), V(initrd), V(ramdisk) (its network is up)
     and V(ssh) (its SSH server is up).
   - With a registry, the node goes to the matching wait state, for instance from C(deploying) to C(wait call-back), while it is waited for,

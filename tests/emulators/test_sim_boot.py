@@ -168,6 +168,15 @@ def test_http_boot_from_an_address(redfish):
     assert not board.boot("http", uri="http://192.0.2.1/boot.efi")["changed"]
 
 
+def test_what_the_firmware_was_told_is_for_one_boot(redfish):
+    """As with the boot interface redfish-https, and http-ipxe after it."""
+    board = redfish()
+    for uri in ("http://192.0.2.1:8080/node/52-54-00-00-02-11/nonce-1/boot.iso", None):
+        board.power("rebooted", boot={"device": "http", "persistent": False, "mode": "uefi", "uri": uri})
+        booted = board.show()["boots"][-1]
+        assert booted["target"] == "UefiHttp" and (booted["uri"] or None) == uri
+
+
 def test_override_that_is_dropped_is_told_within_seconds(redfish):
     board, clock = redfish(), Clock()
     board.faults("boot_override_dropped")

@@ -27,12 +27,11 @@ def reached(seen, device, persistent, mode, uri=None):
     :param device: wanted device.
     :param persistent: for all boots, or for the next one only; without meaning for the device none.
     :param mode: ``uefi``, ``bios``, or None for whichever it is.
-    :param uri: for the device http, or None for whichever it is.
+    :param uri: for the device http, or None for what DHCP tells the firmware.
     """
     if device == "none":
         return seen["device"] == "none"
-    return (seen["device"] == device and seen["persistent"] == persistent and mode in (None, seen["mode"])
-            and uri in (None, seen.get("uri")))
+    return seen["device"] == device and seen["persistent"] == persistent and mode in (None, seen["mode"]) and seen.get("uri") == uri
 
 
 def _shown(boot):
@@ -112,7 +111,7 @@ def _foreseen(before, device, persistent, mode, uri):
 
 
 def _judge(driver, after, device, mode, uri):
-    if after["device"] != device or uri not in (None, after.get("uri")):
+    if after["device"] != device or after.get("uri") != uri:
         wanted = _shown({"device": device, "uri": uri, "mode": None})
         raise BaremetalError(
             f"the BMC did not take the boot device {wanted}", stage=STAGE, seen=f"the BMC kept {_shown(after)}",

@@ -37,6 +37,7 @@ class RedfishDriver:
         "BIOS settings",
         "BMC information",
         "BMC reset",
+        "HTTP boot from a URL",
         "NMI",
         "RAID",
         "accounts",

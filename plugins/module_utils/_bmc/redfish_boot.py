@@ -97,13 +97,20 @@ def ways(boot, device, persistent, mode, uri=None, quirk=lambda name: None):
         return _ways_to_none(boot, quirk)
     found = []
     for target in _targets(boot, device, quirk):
-        found += _ways_to(boot, target, persistent, mode, uri, quirk)
+        for more in _uris(boot, device, uri):
+            found += _ways_to(boot, {_TARGET: target, **more}, persistent, mode, quirk)
     return [way for number, way in enumerate(found) if way not in found[:number]]
 
 
-def _ways_to(boot, target, persistent, mode, uri, quirk):
+def _uris(boot, device, uri):
+    """What may be sent for the URI. One that an earlier boot left behind would be taken instead of what DHCP tells."""
+    if uri:
+        return [{_URI: uri}]
+    return [{_URI: ""}, {_URI: None}] if device == "http" and text(dig(boot, _URI)) else [{}]
+
+
+def _ways_to(boot, wanted, persistent, mode, quirk):
     enabled = "Continuous" if persistent and _takes_all_boots(boot) else "Once"
-    wanted = {_TARGET: target, **({_URI: uri} if uri else {})}
     bare = {_ENABLED: enabled, **wanted}
     current = text(dig(boot, _MODE))
     full = {**bare, _MODE: _MODES[mode] if mode else current} if mode or current else bare

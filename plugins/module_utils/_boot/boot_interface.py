@@ -20,13 +20,17 @@ DEVICES = {
     "http-ipxe": "http",
     "pxe": "pxe",
     "redfish-virtual-media": "cdrom",
+    "redfish-https": "http",
 }
 INTERFACES = tuple(DEVICES)
 # What these load is made for UEFI.
-_UEFI = ("http-ipxe", "pxe")
+_UEFI = ("http-ipxe", "pxe", "redfish-https")
 # What loads another system than the ramdisk.
 _IPXE = ("ipxe", "http-ipxe")
 VIRTUAL_MEDIA = "redfish-virtual-media"
+REDFISH_HTTPS = "redfish-https"
+# What boots a medium of the node's own, which the BMC shows as a CD, or whose URL it hands to the firmware.
+MEDIA = (VIRTUAL_MEDIA, REDFISH_HTTPS)
 _SHIM = "shimx64.efi"
 # What a node with Secure Boot finds by TFTP under names that DHCP gives to all: shim where the others find an iPXE. By links of the node, because
 # dnsmasq 2.90 ends at the SIGHUP after it has served a machine whose reservation has a tag.
@@ -84,7 +88,7 @@ def server_problem(interface, root, ramdisk, tenant=False):
     """
     if tenant:
         return None if interface in _IPXE else "only iPXE loads another system than the ramdisk"
-    part = {"pxe": "shim", VIRTUAL_MEDIA: "medium"}.get(interface)
+    part = "medium" if interface in MEDIA else {"pxe": "shim"}.get(interface)
     if part is None:
         return None
     known = ramdisk.get(part)
@@ -119,7 +123,7 @@ def place(interface, mac, nonce):
     """
     if interface in _IPXE:
         return f"http/node/{mac}/{SCRIPT}"
-    return f"http/node/{mac}/{nonce}/{MEDIUM}" if interface == VIRTUAL_MEDIA else f"tftp/grub/{mac}.cfg"
+    return f"http/node/{mac}/{nonce}/{MEDIUM}" if interface in MEDIA else f"tftp/grub/{mac}.cfg"
 
 
 def boot_file(interface, node, url, mac, ramdisk, arguments):
@@ -130,6 +134,6 @@ def boot_file(interface, node, url, mac, ramdisk, arguments):
     """
     if interface in _IPXE:
         return ipxe.node_script(node, url, mac, ramdisk, arguments)
-    if interface == VIRTUAL_MEDIA:
+    if interface in MEDIA:
         return grub.medium_config(node, arguments)
     return grub.network_config(node, ramdisk, arguments)

@@ -310,7 +310,7 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=
     else:
         script = boot_interface.boot_file(interface, node, url, mac, ramdisk, arguments)
     script_file = Path(root, boot_interface.place(interface, mac, nonce))
-    is_medium = interface == boot_interface.VIRTUAL_MEDIA
+    is_medium = interface in boot_interface.MEDIA
     medium_file = keys_file.with_name(boot_interface.MEDIUM)
     # Nobody asks for keys where the ramdisk does not boot.
     keys_text = None if tenant else "".join(f"{key}\n" for key in keys)

@@ -21,9 +21,10 @@ from urllib.parse import parse_qs, urlsplit
 
 from .. import _node_addresses
 
-# In the order in which a node passes them. ``medium`` is what a BMC fetches for its virtual drive, where none but it, ``ramdisk`` and ``ssh`` are seen.
-# ``firmware`` is not seen where the network card has iPXE built in; ``grub`` stands in the place of ``ipxe``; the last two are of installers.
-STAGES = ("medium", "dhcp", "firmware", "ipxe", "grub", "kernel", "initrd", "ramdisk", "ssh", "installing", "installed")
+# In the order in which a node passes them. ``medium`` is what a BMC fetches for its virtual drive, or firmware from the URL that it was given; after it
+# none but ``ramdisk`` and ``ssh`` are seen. ``firmware`` is not seen where the network card has iPXE built in; ``grub`` stands in the place of ``ipxe``;
+# the last two are of installers.
+STAGES = ("dhcp", "medium", "firmware", "ipxe", "grub", "kernel", "initrd", "ramdisk", "ssh", "installing", "installed")
 
 _BEACONS = (["ramdisk"], ["ssh"], ["installing"], ["installed"])
 

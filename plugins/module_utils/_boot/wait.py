@@ -21,8 +21,9 @@ STAGE = "ramdisk"
 _POLL = 0.5
 # What to look at when a node got as far as this and no further.
 _CURES = {
-    "medium": "the BMC fetched the medium and nothing came from the machine: look at the console; check that it boots from the virtual drive first, in "
-              "the right mode, and that its address, network and gateway are right, for it asks no DHCP server",
+    "medium": "the medium was fetched and nothing came from the machine: look at the console; check that it boots from the virtual drive first, in the "
+              "right mode (with redfish-https, that its firmware takes an ISO image and has memory for it), and that its address, network and gateway are "
+              "right, for the ramdisk asks no DHCP server",
     None: "check that the machine is on and boots from the network first, from the port with this MAC address; check cable, "
           "VLAN and spanning tree (portfast) of that port, and that no other DHCP server answers",
     "dhcp": "the machine has an address and asked for no boot loader or script: check that TFTP (UDP 69 and high ports) and "

@@ -65,7 +65,7 @@ def check_ramdisk_boot(settings, node):
         "ramdisk_boot_timeouts": lambda: _check_timeouts({} if settings["timeouts"] is None else settings["timeouts"]),
         "ramdisk_boot_server_url": lambda: ipxe.base_url(settings["server_url"]),
         "ramdisk_boot_ssh_public_keys": lambda: node_files.check_keys(settings["ssh_public_keys"]),
-        "ramdisk_boot_network": lambda: arguments.extend(_static(settings, node) if boot_interface.VIRTUAL_MEDIA in interfaces else []),
+        "ramdisk_boot_network": lambda: arguments.extend(_static(settings, node) if set(interfaces) & set(boot_interface.MEDIA) else []),
         "ramdisk_boot_kernel_arguments": lambda: [boot_interface.check_arguments(interface, node_files.boot_arguments(
             settings["server_url"], mac, "0" * 16, settings["kernel_arguments"], arguments)) for interface in interfaces],
     }

@@ -37,12 +37,16 @@ def _settle(call):
     return left
 
 
+# What a BMC must be able to do, in the words of refuse_unsupported.
+_CAPABILITIES = {boot_interface.VIRTUAL_MEDIA: "virtual media", boot_interface.REDFISH_HTTPS: "HTTP boot from a URL"}
+
+
 def _driver_problem(interface, driver):
     """Why a driver cannot boot a node so, or None. IPMI has no word for HTTP; there the firmware has it among its boots from the network."""
-    if interface != boot_interface.VIRTUAL_MEDIA or driver == AUTO:
+    if interface not in _CAPABILITIES or driver == AUTO:
         return None
     try:
-        refuse_unsupported(driver, capability="virtual media", device=boot_interface.DEVICES[interface])
+        refuse_unsupported(driver, capability=_CAPABILITIES[interface], device=boot_interface.DEVICES[interface])
     except BaremetalError as error:
         return error.what
     return None
@@ -82,7 +86,7 @@ def run(call):
             base = f"{ipxe.base_url(params['url'])}/node/{mac}/{params['nonce']}/"
             arguments = answer_file.arguments(params["answer"]["kind"], base) + arguments
     else:
-        static = () if interface != boot_interface.VIRTUAL_MEDIA else static_network.arguments(
+        static = () if interface not in boot_interface.MEDIA else static_network.arguments(
             call.node, params["address"], params["network"], params["gateway"], params["dns"])
         arguments = node_files.boot_arguments(params["url"], mac, params["nonce"], params["kernel_arguments"], static)
     node_files.refuse_stopped_daemons(root)
@@ -90,12 +94,14 @@ def run(call):
         root, node=call.node, mac=mac, address=params["address"], nonce=params["nonce"], keys=params["ssh_public_keys"],
         url=params["url"], arguments=arguments, interface=interface, ramdisk=ramdisk, tenant=tenant,
         files=answer_file.files(params["answer"]) if params["answer"] else None, check_mode=call.check_mode)
-    medium = f"/node/{mac}/{params['nonce']}/{boot_interface.MEDIUM}" if interface == boot_interface.VIRTUAL_MEDIA else None
+    medium = f"/node/{mac}/{params['nonce']}/{boot_interface.MEDIUM}" if interface in boot_interface.MEDIA else None
+    medium_url = ipxe.base_url(params["url"]) + medium if medium else None
     boot = {
         "interface": interface,
         "other_interfaces": left[1:],
         "device": boot_interface.DEVICES[interface],
-        "medium": ipxe.base_url(params["url"]) + medium if medium else None,
+        "medium": medium_url if interface == boot_interface.VIRTUAL_MEDIA else None,
+        "uri": medium_url if interface == boot_interface.REDFISH_HTTPS else None,
         "mac": mac.replace("-", ":"),
         "address": params["address"],
         "nonce": params["nonce"],

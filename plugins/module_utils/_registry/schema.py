@@ -91,7 +91,7 @@ SCHEMA = {
         "serial": {"type": ["string", "null"], "maxLength": 255},
         "boot_mode": {"enum": ["uefi", "bios", None]},
         # The same names as in _boot/boot_interface.py.
-        "boot_interface": {"enum": ["ipxe", "http-ipxe", "pxe", "redfish-virtual-media", None]},
+        "boot_interface": {"enum": ["ipxe", "http-ipxe", "pxe", "redfish-virtual-media", "redfish-https", None]},
         "resource_class": _WORD,
         "root_device": {"type": ["object", "null"]},
         "properties": {

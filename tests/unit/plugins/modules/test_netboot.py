@@ -125,7 +125,7 @@ def test_life_of_boot_files(site):
     created = site.netboot()
     assert created == predicted
     assert created["boot"] == {
-        "interface": "ipxe", "other_interfaces": [], "device": "pxe", "medium": None,
+        "interface": "ipxe", "other_interfaces": [], "device": "pxe", "medium": None, "uri": None,
         "mac": "52:54:00:00:02:11", "address": "192.0.2.11", "nonce": NONCE, "ramdisk_digest": "abc",
         "script": f"{site.root}/http/node/{HYPHENS}/boot.ipxe"}
     assert created["diff"]["before"] == "" and "#!ipxe" in created["diff"]["after"]
@@ -168,13 +168,25 @@ def test_the_life_of_a_medium(site, ejected):
     predicted = site.netboot(check_mode=True, network="192.0.2.0/24")
     created = site.netboot(network="192.0.2.0/24")
     assert created == predicted and created["changed"] and created["boot"]["script"] == f"{site.root}/http{path}"
-    assert created["boot"]["device"] == "cdrom" and created["boot"]["medium"] == f"http://192.0.2.1:8080{path}"
+    assert created["boot"]["device"] == "cdrom" and created["boot"]["medium"] == f"http://192.0.2.1:8080{path}" and not created["boot"]["uri"]
     config = (site.root / f"http{path}").read_bytes()[100:8100].decode()
     assert "'rackwright.address=192.0.2.11/24'" in config and f"'rackwright.nonce={NONCE}'" in config and config.strip() in created["diff"]["after"]
     assert not (site.root / f"http/node/{HYPHENS}/boot.ipxe").exists(), "a boot in another way is not silent"
     assert site.netboot(network="192.0.2.0/24")["changed"] is False and not ejected
     assert site.netboot(state="absent", check_mode=True)["withdrawn_media"] == [path] and not ejected
     assert site.netboot(state="absent")["withdrawn_media"] == [path] and ejected == [path]
+
+
+def test_a_medium_whose_url_the_firmware_is_told(site, ejected):
+    with_other_loaders(site)
+    site.enrol(driver="redfish", boot_mode="uefi", boot_interface="redfish-https")
+    assert "nothing says which network" in site.netboot()["msg"]
+    created = site.netboot(network="192.0.2.0/24")
+    path = f"/node/{HYPHENS}/{NONCE}/boot.iso"
+    assert (created["boot"]["device"], created["boot"]["medium"], created["boot"]["uri"]) == ("http", None, f"http://192.0.2.1:8080{path}")
+    assert b"'rackwright.address=192.0.2.11/24'" in (site.root / f"http{path}").read_bytes()
+    assert site.netboot(network="192.0.2.0/24")["changed"] is False
+    assert site.netboot(state="absent")["withdrawn_media"] == [path] and not (site.root / f"http{path}").exists()
 
 
 def test_the_next_way_after_a_medium_takes_it_out(site, ejected):
@@ -211,6 +223,7 @@ def test_a_medium_that_stays_in_its_drive_fails_nothing(site, ejected, monkeypat
     ({"driver": "redfish", "boot_mode": "bios"}, ["pxe", "http-ipxe", "redfish-virtual-media"], "redfish-virtual-media", "cdrom"),
     ({"driver": "redfish"}, ["http-ipxe"], "http-ipxe", "http"),
     ({"driver": "ipmi", "boot_interface": "http-ipxe"}, None, "http-ipxe", "pxe"),
+    ({"driver": "redfish", "boot_mode": "bios"}, ["redfish-https", "ipxe"], "ipxe", "pxe"),
 ])
 def test_what_the_node_cannot_do_is_passed_over(site, record, wanted, taken, device):
     with_other_loaders(site)
@@ -221,7 +234,9 @@ def test_what_the_node_cannot_do_is_passed_over(site, record, wanted, taken, dev
 
 @pytest.mark.parametrize(("record", "params", "told"), [
     ({"driver": "ipmi", "boot_interface": "redfish-virtual-media"}, {}, "the driver ipmi has no virtual media"),
+    ({"driver": "ipmi", "boot_interface": "redfish-https"}, {}, "the driver ipmi has no HTTP boot from a URL"),
     ({"boot_interface": "pxe"}, {}, "the ramdisk has no shim"),
+    ({"driver": "redfish", "boot_interface": "redfish-https"}, {}, "the ramdisk has no medium"),
     ({}, {"boot_interfaces": ["tftp"]}, "these are no boot interfaces"),
 ])
 def test_a_node_that_boots_in_no_way_is_refused(site, record, params, told):

@@ -101,15 +101,18 @@ class Site:
             else:
                 transitions.advance(self.engine, "node1", word, self.controller, error="it broke")
 
-    def serve(self):
+    def serve(self, medium=False):
         """Make the boot server's directory, with a ramdisk and two processes that pass for its daemons."""
         root = self.folder / "boot"
         for name in ("http/node", "http/ramdisk", "dnsmasq/hosts.d", "run"):
             (root / name).mkdir(parents=True)
         for name in ("vmlinuz", "initrd"):
             (root / "http/ramdisk" / name).write_text("x")
-        (root / "http/ramdisk/current.json").write_text(
-            json.dumps({"digest": "1", "kernel": "ramdisk/vmlinuz", "initrd": "ramdisk/initrd"}))
+        current = {"digest": "1", "kernel": "ramdisk/vmlinuz", "initrd": "ramdisk/initrd"}
+        if medium:
+            (root / "http/ramdisk/boot.iso").write_bytes(bytes(9000))
+            current["medium"] = {"path": "ramdisk/boot.iso", "config_offset": 100, "config_size": 8000}
+        (root / "http/ramdisk/current.json").write_text(json.dumps(current))
         for name in ("dnsmasq", "nginx"):
             daemon = subprocess.Popen(
                 ["sh", "-c", "trap '' HUP; echo; read end", "sh", f"{root}/{name}/{name}.conf"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -312,12 +315,16 @@ def test_the_ramdisk_is_booted_in_the_boot_mode_of_the_node(site, board, boot_mo
 
 
 def test_a_way_to_boot_that_fails_is_followed_by_the_next_which_is_told(site, board):
-    site.serve()
+    site.serve(medium=True)
     site.enrol(*AVAILABLE, driver="redfish", bmc=board.bmc, boot_mode="uefi")
-    ways = ["redfish-virtual-media", "http-ipxe", "ipxe"]
+    ways = ["pxe", "redfish-https", "http-ipxe"]
     output = site.play("deploy", ramdisk_boot_timeouts={"callback": 1}, ramdisk_boot_interfaces=ways, ramdisk_boot_network="192.0.2.0/24")
-    assert "it does not boot with redfish-virtual-media but with http-ipxe: the ramdisk has no medium" in output
-    assert "node1: did not boot with http-ipxe, and now ipxe is tried." in output and board.system["Boot"]["BootSourceOverrideTarget"] == "Pxe"
+    assert "it does not boot with pxe but with redfish-https: the ramdisk has no shim" in output
+    assert "node1: did not boot with redfish-https, and now http-ipxe is tried." in output
+    assert {patch["BootSourceOverrideTarget"] for patch in board.patches} == {"UefiHttp"}
+    told = board.patches[0]["HttpBootUri"]
+    assert told.startswith("http://192.0.2.1:8080/node/52-54-00-00-02-11/") and told.endswith("/boot.iso")
+    assert board.system["Boot"]["HttpBootUri"] == "", "the next way would boot the medium too"
     assert site.node["provision_state"] == "deploy failed" and "no call from the ramdisk" in site.node["last_error"]
 
 

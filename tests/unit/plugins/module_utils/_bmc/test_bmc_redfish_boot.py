@@ -90,6 +90,30 @@ def test_http_boot_with_its_address(monkeypatch):
     assert bmc.ensure("http", uri="http://192.0.2.2/boot.efi")["changed"] is True
 
 
+@pytest.mark.parametrize("empty", ["", None])
+def test_an_address_of_an_earlier_boot_does_not_stay(monkeypatch, empty):
+    bmc = Bmc(monkeypatch, override("UefiHttp", "Once", HttpBootUri="http://192.0.2.1/boot.iso"),
+              takes=lambda boot: True if boot.get("HttpBootUri", "missing") == empty else 400)
+    assert bmc.ensure("http")["after"] == {"device": "http", "persistent": False, "mode": "uefi", "uri": None}
+    assert not bmc.ensure("http")["changed"]
+
+
+def test_an_address_that_a_bmc_does_not_keep_or_give_up(monkeypatch):
+    bmc = Bmc(monkeypatch, override())
+
+    def patch(tree, body):
+        kept = {key: value for key, value in body["Boot"].items() if key != "HttpBootUri"}
+        tree.resources[SYSTEM]["Boot"] = {**tree.resources[SYSTEM]["Boot"], **kept}
+        return 200, {}
+
+    bmc.tree.on("PATCH", SYSTEM, patch)
+    with pytest.raises(BaremetalError, match="did not take the boot device http from http://192.0.2.1/boot.iso. Seen: the BMC kept http in"):
+        bmc.ensure("http", uri="http://192.0.2.1/boot.iso")
+    bmc.tree.resources[SYSTEM]["Boot"]["HttpBootUri"] = "http://192.0.2.9/old.iso"
+    with pytest.raises(BaremetalError, match="did not take the boot device http. Seen: the BMC kept http from http://192.0.2.9/old.iso"):
+        bmc.ensure("http")
+
+
 def test_enabled_that_is_there_already_may_be_refused(monkeypatch):
     """OpenStack story 2007355: an error if Enabled is sent with the value that it has."""
     bmc = Bmc(monkeypatch, override("Hdd", "Once"), takes=lambda boot: 400 if boot.get("BootSourceOverrideEnabled") == "Once" else True)
@@ -306,4 +330,4 @@ def test_whatever_a_bmc_calls_its_boot_device(boot, device, persistent, mode):
         ways = redfish_boot.ways(boot, device, persistent, mode)
     except BaremetalError:
         return
-    assert ways and all(isinstance(value, str) for way in ways for value in way.values())
+    assert ways and all(isinstance(value, str) for way in ways for name, value in way.items() if (name, value) != ("HttpBootUri", None))

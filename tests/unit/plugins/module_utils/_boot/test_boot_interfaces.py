@@ -44,13 +44,13 @@ def test_the_first_one_that_nothing_speaks_against_is_taken(wanted, broken):
 
 @pytest.mark.parametrize("wanted", [[], "ipxe", ["tftp"], ["ipxe", "ipxe"], [7]])
 def test_what_is_no_list_of_them_is_refused(wanted):
-    with pytest.raises(BaremetalError, match="no boot interfaces.*ipxe, http-ipxe, pxe, redfish-virtual-media"):
+    with pytest.raises(BaremetalError, match="no boot interfaces.*ipxe, http-ipxe, pxe, redfish-virtual-media, redfish-https"):
         boot_interface.check(wanted)
 
 
 @pytest.mark.parametrize(("interface", "boot_mode", "fits"), [
     ("ipxe", "bios", True), ("pxe", "bios", False), ("http-ipxe", "bios", False), ("redfish-virtual-media", "bios", True), ("pxe", "uefi", True),
-    ("http-ipxe", None, True)])
+    ("http-ipxe", None, True), ("redfish-https", "bios", False), ("redfish-https", "uefi", True)])
 def test_what_takes_uefi(interface, boot_mode, fits):
     assert (boot_interface.firmware_problem(interface, boot_mode) is None) is fits
 
@@ -58,7 +58,8 @@ def test_what_takes_uefi(interface, boot_mode, fits):
 def test_what_the_boot_server_must_have(tmp_path):
     (tmp_path / "http/ramdisk/abc").mkdir(parents=True)
     ramdisk = {**RAMDISK, "shim": "ramdisk/abc/shimx64.efi", "medium": {"path": "ramdisk/abc/boot.iso"}}
-    for interface, name in (("pxe", "shimx64.efi"), ("redfish-virtual-media", "boot.iso")):
+    for interface, name in (("pxe", "shimx64.efi"), ("redfish-virtual-media", "boot.iso"), ("redfish-https", "boot.iso")):
+        (tmp_path / "http/ramdisk/abc" / name).unlink(missing_ok=True)
         assert "playbooks/ramdisk.yml" in boot_interface.server_problem(interface, tmp_path, RAMDISK)
         assert name in boot_interface.server_problem(interface, tmp_path, ramdisk)
         (tmp_path / "http/ramdisk/abc" / name).touch()
@@ -108,7 +109,7 @@ def test_each_interface_has_its_file():
     found = {name: boot_interface.place(name, MAC, "nonce-1") for name in boot_interface.INTERFACES}
     assert found == {
         "ipxe": f"http/node/{MAC}/boot.ipxe", "http-ipxe": f"http/node/{MAC}/boot.ipxe", "pxe": f"tftp/grub/{MAC}.cfg",
-        "redfish-virtual-media": f"http/node/{MAC}/nonce-1/boot.iso"}
+        "redfish-virtual-media": f"http/node/{MAC}/nonce-1/boot.iso", "redfish-https": f"http/node/{MAC}/nonce-1/boot.iso"}
     for name in boot_interface.INTERFACES:
         text = boot_interface.boot_file(name, "node1", "http://192.0.2.1:8080", MAC, RAMDISK, [("quiet", None)])
         assert text.startswith("#!ipxe" if "ipxe" in name else "# Boots node node1") and "quiet" in text

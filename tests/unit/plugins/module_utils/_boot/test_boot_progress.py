@@ -76,6 +76,8 @@ def test_a_whole_boot():
 def test_a_boot_from_a_medium():
     state = follow((), [request(1, f"/node/{MAC}/{NONCE}/boot.iso", mac=MAC, client="198.51.100.11"), *HTTP[4:]], address="192.0.2.11")
     assert [item["stage"] for item in state.stages()] == ["medium", "ramdisk", "ssh"]
+    by_firmware = follow(DHCP, [request(2, f"/node/{MAC}/{NONCE}/boot.iso", mac=MAC, client="192.0.2.11")])
+    assert [item["stage"] for item in by_firmware.stages()][:2] == ["dhcp", "medium"]
     broken = follow((), [request(1, f"/node/{MAC}/{NONCE}/boot.iso", mac=MAC, client="198.51.100.11", status=404)])
     assert broken.last is None and "boot.iso" in broken.remarks["medium"]
 
