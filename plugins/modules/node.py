@@ -48,7 +48,8 @@ options:
         group, C(location) is free text.
       - C(skip_block_devices), among C(properties), is a list of root device hints. The disks that they mean are never chosen as root disk and
         never erased or written. With C(wipe_special_filesystems) a disk may be written that carries a file system of a cluster.
-      - C(network_data) is in the format of OpenStack's C(network_data.json), with the lists C(links), C(networks) and C(services).
+      - C(network_data) is in the format of OpenStack's C(network_data.json), with the lists C(links), C(networks) and C(services). A deploy that is
+        given no other writes it to the config drive.
       - C(capabilities), among C(properties), are a dictionary or Ironic's text C(key:value,key:value), and are kept as a dictionary.
       - With C(disable_power_off) the node is never switched off, which machines that share a chassis may need.
       - C(boot_interface) is how the node boots the ramdisk, one of V(ipxe), V(http-ipxe), V(pxe), V(redfish-virtual-media) and V(redfish-https); see

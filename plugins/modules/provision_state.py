@@ -81,6 +81,8 @@ options:
         O(ramdisk_boot.ssh_public_keys) are taken.
       - With O(verb=deploy) and O(verb=rebuild), what no config drive can be made of is refused before the node is touched; one that is ready is fetched
         for that. It goes nowhere else.
+      - Where it has no C(network_data) and is not ready, and there is no O(network_layout), the one of the node's record is taken. It must have the
+        address of the node, or a network that gets one when it is up.
       - A ready drive gives the instance its UUID. One that is preserved needs O(verb=rebuild).
     type: dict
   network_layout:
@@ -362,7 +364,7 @@ config_drive:
       type: str
     data:
       description: What it is made of, as P(rackwright.baremetal.config_drive#filter) takes it, C(hostname), C(public_keys), C(uuid), C(meta) with the digest
-        of the image in it, and C(network_data) where that follows from O(network_layout). What may be secret is not returned. Empty for a drive
+        of the image in it, and RV(network_data). What may be secret is not returned. Empty for a drive
         that is ready.
       type: dict
 proof_address:
@@ -371,7 +373,9 @@ proof_address:
   returned: with O(verb=deploy) and O(verb=rebuild)
   sample: 192.0.2.11
 network_data:
-  description: What follows from O(network_layout), in OpenStack's format; empty without one.
+  description:
+    - What follows from O(network_layout), in OpenStack's format. Without a layout it is C(network_data) of the node's record, unless O(config_drive) has
+      one, is ready or was not given.
   type: dict
   returned: with O(verb=deploy) and O(verb=rebuild)
   contains:

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import tarfile
 
@@ -41,7 +43,7 @@ def _site():
         }))
         hardware = site.directory / "hardware.yml"
         described = json.loads(hardware.read_text())
-        described["nodes"][3]["traits"] = ["CUSTOM_NOTED"]
+        described["nodes"][3].update(traits=["CUSTOM_NOTED"], network_data=network_data(described["nodes"][3]))
         hardware.write_text(json.dumps(described))
         code, output = site.play("enroll")
         assert code == 0, output
@@ -49,6 +51,11 @@ def _site():
         code, output = site.play("manage")
         assert code == 0, output
         yield site
+
+
+def network_data(node):
+    return {"links": [{"id": "nic0", "type": "phy", "ethernet_mac_address": node["ports"][0]["address"]}], "services": [],
+            "networks": [{"id": "boot", "type": "ipv4", "link": "nic0", "ip_address": node["address"], "netmask": "255.255.0.0"}]}
 
 
 def note(text, **more):
@@ -256,6 +263,8 @@ def test_a_deploy_with_steps_and_a_service(site):
     assert code == 0, output
     assert (record(site, "node4")["provision_state"], notes(site, "node4")) == ("active", ["before the image"])
     image = site.disk("node4")
+    # The network that its record describes, since the play describes none.
+    assert json.dumps(record(site, "node4")["network_data"], sort_keys=True, indent=1).encode() in gzip.decompress(base64.b64decode(image["config_drive"]))
     boots = len(site.simulator.show(3)["boots"])
 
     code, output = play(site, "service", "node4", service_steps=[note("serviced")])

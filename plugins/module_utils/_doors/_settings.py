@@ -130,7 +130,8 @@ def look_at_config_drive(data, node, instance, *, keeps=False):
         raise BaremetalError("there is none on the disk that could be preserved", seen=f"the node is {node['provision_state']}",
                              cure="Give one; only rebuild can keep what is there.")
     except BaremetalError as error:
-        source = "It comes from deploy_config_drive, deploy_hostname, deploy_ssh_public_keys, deploy_user_data, deploy_network_data and deploy_network_layout"
+        source = ("It comes from deploy_config_drive, deploy_hostname, deploy_ssh_public_keys, deploy_user_data, deploy_network_data, deploy_network_layout "
+                  "and network_data of the hardware file")
         raise BaremetalError(f"the config drive cannot be made: {error.what}", node=node["name"], stage=STAGE, seen=error.seen,
                              cure=f"{sentence(error.cure or 'Correct it.')} {source}") from error
 

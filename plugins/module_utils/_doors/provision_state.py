@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import uuid
 
@@ -18,12 +17,12 @@ from .._errors import BaremetalError
 from .._lifecycle import heartbeat, inspection_rules, steps, transitions
 from .._lifecycle.builtin_steps import BUILT_IN, TASKS
 from .._registry import inspections
-from . import _inspection, _network_layout, _switch_ports
+from . import _config_drive, _inspection, _network_layout, _switch_ports
 from ._images import find_image, is_address
 from ._options import ANSWER, NODE, REGISTRY
 from ._partitions import plan_partitions, refuse_forgotten
 from ._registry_access import existing_registry, record
-from ._settings import RAMDISK_BOOT, check_ramdisk_boot, check_rescue_keys, look_at_config_drive
+from ._settings import RAMDISK_BOOT, check_ramdisk_boot, check_rescue_keys
 
 # Stands in check mode for what a run would have been given.
 _NO_NONCE = "0" * 16
@@ -267,10 +266,12 @@ def _write(call, engine, verb, image, kept):
     layout = call.params["network_layout"]
     leaves = _switch_ports.check(engine, node, plan, layout)
     network_data, address = {}, node["address"]
-    if layout:
+    if not layout:
+        network_data = _config_drive.recorded_network(call.params["config_drive"], node)
+    else:
         network_data, address = _network_layout.in_transaction(engine, call.node, layout, leaves=leaves, foresee=True)
     # Outside the transaction that follows: it may come from a server.
-    drive = _config_drive(call, verb, node, instance, network_data)
+    drive = _drive(call, verb, node, instance, network_data)
 
     def prepare(connection, node):
         nonlocal address
@@ -285,9 +286,7 @@ def _write(call, engine, verb, image, kept):
         instance = node["instance"]
         if layout:
             network_data, address = _network_layout.in_transaction(engine, call.node, layout, leaves=leaves, foresee=call.check_mode)
-        drive = _config_drive(call, verb, node, instance, network_data)
-    if drive and network_data:
-        drive["data"]["network_data"] = network_data
+        drive = _drive(call, verb, node, instance, network_data)
     result = {**_result(call, moved, instance), "image": image, "stages": steps.stages(moved["steps"]), "config_drive": drive, "network_data": network_data,
               "proof_address": address}
     if parts:
@@ -295,24 +294,10 @@ def _write(call, engine, verb, image, kept):
     return result
 
 
-def _config_drive(call, verb, node, instance, network_data):
-    """What the config drive of a deploy will say; None where none was given. The instance takes the UUID that a ready drive has.
-
-    :param network_data: what follows from the network layout, or {}.
-    """
-    given = call.params["config_drive"]
-    if given is None:
-        return None
-    if given.get("public_keys") is None and call.params["ramdisk_boot"]:
-        given = {**given, "public_keys": call.params["ramdisk_boot"]["ssh_public_keys"]}
-    if network_data:
-        if given.get("network_data"):
-            raise BaremetalError("network_data and a network layout were given", stage="plan", cure="give deploy_network_data or deploy_network_layout")
-        given = {**given, "network_data": network_data}
-    drive = look_at_config_drive(given, node, instance, keeps=verb == "rebuild" and bool(node["instance"]))
-    with contextlib.suppress(ValueError, TypeError):
-        instance["uuid"] = str(uuid.UUID(drive["instance_uuid"]))
-    return drive
+def _drive(call, verb, node, instance, network_data):
+    boot = call.params["ramdisk_boot"]
+    return _config_drive.planned(call.params["config_drive"], node, instance, network_data, public_keys=boot["ssh_public_keys"] if boot else None,
+                                 keeps=verb == "rebuild" and bool(node["instance"]))
 
 
 def _adopt(call, engine):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Deploys with a network layout: which addresses a node gets with the verb, and that it gets none when the verb is refused."""
+"""Deploys with a network layout: which addresses a node gets with the verb, and that it gets none when the verb is refused; and without one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._lifecycle im
 from ansible_collections.rackwright.baremetal.plugins.module_utils._process import place, process_start_time
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import addresses, images, network_rules, networks, nodes, schema
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.tables import NODES
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 RUN = {"run_id": "own", "host": socket.gethostname(), "place": place(), "pid": os.getpid(), "start_time": process_start_time(os.getpid()), "user": "bob"}
 LAYOUT = [{"name": "bond0", "bond": {"mode": "active-backup", "members": ["eth0", "eth1"]},
@@ -156,3 +156,59 @@ def test_node_without_an_address_cannot_be_deployed_by_its_layout(site, do):
     with site.begin() as connection:
         addresses.give(connection, nodes.read(connection, "node1"), "boot", address="192.0.2.77")
     assert do()["network_data"]["networks"][0]["ip_address"] == "192.0.2.77"
+
+
+def network_data(*networks):
+    links = [{"id": "nic0", "type": "phy", "ethernet_mac_address": "52:54:00:00:01:00"}]
+    return {"links": links, "networks": [{"id": str(number), "link": "nic0", **one} for number, one in enumerate(networks)], "services": []}
+
+
+@pytest.fixture
+def described(site):
+    """``described(data)``: node1's record has this network_data."""
+    def write(data):
+        with site.begin() as connection:
+            details = connection.execute(select(NODES.c.details).where(NODES.c.name == "node1")).scalar_one()
+            connection.execute(update(NODES).where(NODES.c.name == "node1").values(details={**details, "network_data": data}))
+        return data
+    return write
+
+
+BOOT = {"type": "ipv4", "ip_address": "192.0.2.1/24"}
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("networks", [[BOOT], [{"type": "ipv4", "ip_address": "198.51.100.1"}, BOOT], [{"type": "ipv4_dhcp"}]])
+def test_network_of_the_record_is_that_of_a_play_without_one(site, do, described, networks):
+    data = described(network_data(*networks))
+    for check_mode in (True, False):
+        done = do(network_layout=[], check_mode=check_mode)
+        assert done["network_data"] == done["config_drive"]["data"]["network_data"] == data and done["proof_address"] == "192.0.2.1"
+    transitions.advance(site, "node1", "done", RUN)
+    assert do(verb="rebuild", image=None, network_layout=[])["network_data"] == data
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(("params", "networks"), [
+    ({"config_drive": {**DRIVE, "network_data": network_data(BOOT, {"type": "ipv6_slaac"})}}, None),
+    ({"network_layout": LAYOUT}, {"boot", "web", "db"}),
+    ({"config_drive": None}, None),
+    ({"verb": "rebuild", "config_drive": {"iso": "preserve"}}, None),
+])
+def test_what_the_play_gives_goes_before_the_record(site, do, described, params, networks):
+    described(network_data(BOOT))
+    if params.get("verb") == "rebuild":
+        do(network_layout=[])
+        transitions.advance(site, "node1", "done", RUN)
+    done = do(**{"network_layout": [], **params})
+    assert {one["id"] for one in done["network_data"].get("networks", [])} == (networks or set())
+    assert "network_data" not in ((done["config_drive"] or {}).get("data") or {}) or networks
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(("networks", "seen"), [([], "none"), ([{"type": "ipv4", "ip_address": "192.0.2.11"}], "192.0.2.11")])
+def test_network_of_the_record_without_the_address_of_the_node_is_refused(site, do, described, networks, seen):
+    described(network_data(*networks))
+    with pytest.raises(BaremetalError, match=f"network_data of the node's record leaves out 192.0.2.1, at which .*Seen: addresses {seen}"):
+        do(network_layout=[])
+    assert nodes.get(site, "node1")["provision_state"] == "available"
