@@ -11,6 +11,7 @@ import socket
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._door import Call
+from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import _step_plans
 from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import provision_state as door
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.plugins.module_utils._lifecycle import heartbeat, transitions
@@ -55,7 +56,7 @@ def do(url, site):
 
 
 def with_step(name):
-    return {**dict.fromkeys(door._STEPS), "requested": [{"step": name, "priority": 30}]}
+    return {**dict.fromkeys(_step_plans.STEPS), "requested": [{"step": name, "priority": 30}]}
 
 
 def given(engine):

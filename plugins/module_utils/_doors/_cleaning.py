@@ -1,0 +1,79 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The verbs provide, undeploy, clean and service: steps on a node outside of a deploy. Private to the collection; may change at any time."""
+
+from __future__ import annotations
+
+from .._errors import BaremetalError
+from .._lifecycle import steps, transitions
+from . import _step_plans, _verb
+from ._registry_access import record
+
+
+def provide(call, engine):
+    """Clean the node and make it available; see skip_cleaning."""
+    plan = _step_plans.automated(call)
+    if record(call)["automated_clean"]:
+        _step_plans.check_tasks(call, plan)
+    moved = _verb.with_steps(call, engine, "provide", plan, check=lambda node: _check_cleaning(call, node, plan))
+    moved = {**moved, **skip_cleaning(call, engine, moved)}
+    return _verb.result(call, moved, moved["node"]["instance"])
+
+
+def clean(call, engine):
+    """Do the steps that the operator names on a node that is manageable."""
+    return _by_hand(call, engine, "clean", "cleaning")
+
+
+def service(call, engine):
+    """Do the steps that the operator names on a node that carries an instance."""
+    return _by_hand(call, engine, "service", "service")
+
+
+def _by_hand(call, engine, verb, work):
+    """A verb whose steps the operator names."""
+    given = _step_plans.given_steps(call)
+    if given["runbook"] and given["requested"]:
+        raise BaremetalError("steps and a runbook were given", stage="steps", cure="give one of them")
+    requests = given["requested"]
+    if given["runbook"]:
+        requests = steps.runbook(given["runbooks"] or {}, given["runbook"], record(call))
+    plan = steps.manual(_step_plans.catalogue(given), verb, requests)
+    _step_plans.check_tasks(call, plan)
+
+    def check(node):
+        if any(step["in_band"] for step in plan):
+            _verb.refuse_diskless(node, work)
+            _verb.check_ramdisk(call, node, work)
+
+    moved = _verb.with_steps(call, engine, verb, plan, check=check)
+    return _verb.result(call, moved, moved["node"]["instance"])
+
+
+def undeploy(call, engine):
+    """Take the instance away. What follows is a cleaning, which the event ``clean`` begins."""
+    # The instance that goes away, for whoever still has to do with it.
+    node = record(call)
+    instance = node["instance"]
+    plan = _step_plans.automated(call)
+    if node["automated_clean"]:
+        _step_plans.check_tasks(call, plan)
+    return _verb.result(call, _verb.begin(call, engine, "undeploy", check=lambda node: _check_cleaning(call, node, plan)), instance)
+
+
+def skip_cleaning(call, engine, moved):
+    """Walk a node whose automated cleaning is off through cleaning at once, as Ironic does."""
+    if moved["node"]["automated_clean"]:
+        return moved
+    if call.check_mode:
+        state = "manageable" if moved["node"]["retired"] else "available"
+        return {**moved, "provision_state": state, "node": {**moved["node"], "provision_state": state}}
+    return {**transitions.advance(engine, call.node, "done", call.controller), "previous_state": moved["previous_state"]}
+
+
+def _check_cleaning(call, node, plan):
+    """Refuse a verb whose way leads through a cleaning that cannot end well."""
+    if node["automated_clean"] and any(step["in_band"] for step in plan):
+        _verb.check_ramdisk(call, node, "cleaning")
