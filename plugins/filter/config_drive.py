@@ -46,7 +46,7 @@ options:
         choices: [configdrive, nocloud]
         default: configdrive
       public_keys:
-        description: SSH public keys for the default user, as a list, or as a mapping of names to keys.
+        description: SSH public keys for the default user, as a list, a text with one in each line, or a mapping of names to keys.
         type: raw
       user_data:
         description: User data as text. A mapping becomes cloud-config.

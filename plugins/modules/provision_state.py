@@ -372,6 +372,11 @@ proof_address:
   type: str
   returned: with O(verb=deploy) and O(verb=rebuild)
   sample: 192.0.2.11
+partitions:
+  description: The option O(partitions) with its defaults; empty without it.
+  type: dict
+  returned: with O(verb=deploy) and O(verb=rebuild)
+  sample: {}
 network_data:
   description:
     - What follows from O(network_layout), in OpenStack's format. Without a layout it is C(network_data) of the node's record, unless O(config_drive) has

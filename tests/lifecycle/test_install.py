@@ -67,5 +67,8 @@ def test_install(site):
 def test_another_answer_file_needs_a_rebuild(site):
     code, output = play(site, install_packages=["chrony"])
     assert code != 0 and "the node runs something else" in output and "install_verb" in output
-    code, output = play(site, install_packages=["chrony"], install_verb="rebuild")
-    assert code == 0 and "python3 chrony\n" in site.disk("node1")["installed"], output
+    # As a survey gives them.
+    keys = ["ssh-ed25519 AAAA one", "ssh-ed25519 BBBB two"]
+    code, output = play(site, install_packages="chrony htop", install_ssh_public_keys="\n".join(keys), install_verb="rebuild")
+    assert code == 0 and all(f"echo '{key}' >>" in site.disk("node1")["installed"] for key in keys), output
+    assert "python3 chrony htop\n" in site.disk("node1")["installed"], output

@@ -69,7 +69,7 @@ def build(data):
     """Return the ISO 9660 image of a config drive as bytes.
 
     data: hostname (RFC 1123) and uuid (of the instance) are required; layout is configdrive or nocloud, public_keys is a list of
-    SSH public keys or {name: key}, user_data a text (or a dict, which becomes cloud-config), meta {str: str}, meta_data a dict of further keys of
+    SSH public keys, a text with one in each line, or {name: key}, user_data a text (or a dict, which becomes cloud-config), meta {str: str}, meta_data a dict of further keys of
     the metadata, network_data a dict with links, networks and services, vendor_data a dict.
     Raises BaremetalError naming the key that is missing, unknown or wrong; never shows user_data.
     """
@@ -206,9 +206,11 @@ def _uuid(value):
 
 
 def _public_keys(value, prefix="key"):
-    """Return {name: key}, the form of meta_data.json; a list is named by position."""
+    """Return {name: key}, the form of meta_data.json; a list, and the lines of a text, are named by position."""
     if value is None:
         return {}
+    if isinstance(value, str):
+        value = [line for line in value.splitlines() if line.strip()]
     if isinstance(value, (list, tuple)):
         named = {"%s-%d" % (prefix, number): key for number, key in enumerate(value)}
     elif isinstance(value, dict):

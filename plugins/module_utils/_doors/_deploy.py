@@ -93,7 +93,7 @@ def _write(call, engine, verb, image, kept):
             network_data, address = _network_layout.in_transaction(engine, call.node, layout, leaves=leaves, foresee=call.check_mode)
         drive = _drive(call, verb, node, instance, network_data)
     result = {**_verb.result(call, moved, instance), "image": image, "stages": steps.stages(moved["steps"]), "config_drive": drive,
-              "network_data": network_data, "proof_address": address}
+              "network_data": network_data, "proof_address": address, "partitions": call.params["partitions"] or {}}
     if parts:
         result["diff"]["after"]["partitions"] = parts
     return result

@@ -33,8 +33,8 @@ def render(kind, **more):
     environment.filters["ansible.builtin.urlsplit"] = lambda url, part: getattr(urllib.parse.urlsplit(url), part)
     return environment.get_template(NAMES[kind]).render({
         "inventory_hostname": "node1", "install_hostname": "node1.example.com", "install_user": "debian", "install_beacon": BEACON,
-        "install_ssh_public_keys": ["ssh-ed25519 AAAA it's me", "ssh-ed25519 BBBB"], "install_disk": "/dev/disk/by-path/pci-0000:00:04.0",
-        "install_mirror": "http://deb.debian.org/debian", "install_packages": ["chrony"], **more})
+        "install__ssh_public_keys": ["ssh-ed25519 AAAA it's me", "ssh-ed25519 BBBB"], "install_disk": "/dev/disk/by-path/pci-0000:00:04.0",
+        "install_mirror": "http://deb.debian.org/debian", "install__packages": ["chrony"], **more})
 
 
 def check(kind, text):

@@ -91,6 +91,11 @@ def test_the_layout_of_nocloud():
     assert json.loads(files["/network-config"])["ethernets"]["eth0"]["addresses"] == ["192.0.2.11/24"]
 
 
+def test_keys_may_be_the_lines_of_a_text():
+    """As a survey gives them."""
+    assert config_drive.build(dict(LEAST, public_keys=f"{KEY}\n\n{KEY}\n")) == config_drive.build(dict(LEAST, public_keys=[KEY, KEY]))
+
+
 def test_nocloud_has_user_data_always_and_network_data_only_if_given():
     assert read(config_drive.build(dict(LEAST, layout="nocloud", network_data={})))["/user-data"] == b""
     with pytest.raises(BaremetalError, match="has no key cloud-init"):
@@ -159,7 +164,8 @@ def test_a_mapping_of_user_data_becomes_cloud_config():
         ({"hostname": ".".join(["x" * 60] * 5)}, "is no host name"),
         ({"uuid": ""}, "uuid is missing"),
         ({"uuid": "node1"}, "is not a UUID"),
-        ({"public_keys": "ssh-ed25519 AAAA"}, "must be a list of keys"),
+        ({"public_keys": 7}, "must be a list of keys"),
+        ({"public_keys": KEY + "\nssh-ed25519 AAAA"}, "public_keys: key-1 is not an SSH public key"),
         ({"public_keys": ["ssh-ed25519 AAAA"]}, "public_keys: key-0 is not an SSH public key"),
         ({"public_keys": {"me": "-----BEGIN OPENSSH PRIVATE KEY-----"}}, "me is not an SSH public key, but a private one"),
         ({"public_keys": [KEY + "\n" + KEY]}, "is not an SSH public key"),
