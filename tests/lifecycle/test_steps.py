@@ -282,15 +282,17 @@ def test_a_deploy_of_an_image_that_is_not_published_and_its_rebuild(site):
     code, output = play(site, "deploy", "node5", image=address)
     assert code != 0
     assert "an image that is not published needs its checksum" in output
-    code, output = play(site, "deploy", "node5", image=address, image_checksum=checksum)
+    # A file system; its partitions are given as text, as a survey does.
+    code, output = play(site, "deploy", "node5", image=address, image_checksum=checksum, deploy_partitions='{"root_gb": 4}')
     assert code == 0, output
+    assert {"role": "root", "size_mb": 4096} in record(site, "node5")["instance"]["partitions"]
     assert site.disk("node5")["source"] == [address, None]
     node = record(site, "node5")
     assert (node["provision_state"], node["instance"]["image"], node["instance"]["image_digest"]) == ("active", address, checksum)
-    code, output = play(site, "deploy", "node5", image=address, image_checksum=checksum)
+    code, output = play(site, "deploy", "node5", image=address, image_checksum=checksum, deploy_partitions={"root_gb": 4})
     assert code == 0 and "changed=0" in output, output
     # As group_vars would have it: nothing but the instance itself says what it is.
-    code, output = play(site, "rebuild", "node5", deploy_image="")
+    code, output = play(site, "rebuild", "node5", deploy_image="", deploy_partitions={"root_gb": 4})
     assert code == 0, output
     assert (site.disk("node5")["source"], record(site, "node5")["instance"]["image_digest"]) == ([address, None], checksum)
 

@@ -68,9 +68,9 @@ def obtain(data):
 def build(data):
     """Return the ISO 9660 image of a config drive as bytes.
 
-    data: hostname (RFC 1123) and uuid (of the instance) are required; layout is configdrive or nocloud, public_keys is a list of
-    SSH public keys, a text with one in each line, or {name: key}, user_data a text (or a dict, which becomes cloud-config), meta {str: str}, meta_data a dict of further keys of
-    the metadata, network_data a dict with links, networks and services, vendor_data a dict.
+    data: hostname (RFC 1123) and uuid (of the instance) are required; layout is configdrive or nocloud, public_keys is a list of SSH public keys, a
+    text with one in each line, or {name: key}, user_data a text (or a dict, which becomes cloud-config), meta {str: str}, meta_data a dict of further
+    keys of the metadata, network_data a dict with links, networks and services, vendor_data a dict.
     Raises BaremetalError naming the key that is missing, unknown or wrong; never shows user_data.
     """
     files = check(data)
