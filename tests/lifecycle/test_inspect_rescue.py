@@ -127,7 +127,7 @@ def test_inspect_that_fails(site):
 def test_rescue_and_back(active):
     before = record(active, "node3")
     disk = active.disk("node3")
-    code, output = active.play("rescue", "-l", "node3", "-e", json.dumps({"rescue_ssh_public_keys": TENANT}))
+    code, output = active.play("rescue", "-l", "node3", "-e", json.dumps({"rescue_ssh_public_keys": [TENANT]}))
     assert code == 0, output
     told = " ".join(output.split())
     assert f"node3 runs the ramdisk: ssh root@{active.address('node3')}, with the host key ssh-ed25519 AAAA" in told
@@ -153,7 +153,7 @@ def test_keys_that_are_none_are_refused_before_the_node_is_touched(active, check
 
 
 def test_the_keys_of_both_are_let_in(active):
-    """Killed while it waits, so that the boot files are seen; abort.yml ends it."""
+    """Killed while it waits, so that the boot files are seen; abort.yml ends it. The key is text, as a survey gives it."""
     code, output = active.play("rescue", "-l", "node4", "-e", json.dumps({"rescue_ssh_public_keys": TENANT}), RACKWRIGHT_KILL_AT="6")
     assert code != 0 and "killed at the begin of" in output
     operator = (active.directory / "id_ed25519.pub").read_text().strip()
