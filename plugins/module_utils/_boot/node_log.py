@@ -13,6 +13,7 @@ import re
 from pathlib import Path
 
 from . import journal
+from .. import _node_addresses
 
 # By the names that the configuration of the daemons gives them.
 LOGS = {"dnsmasq": "log/dnsmasq.log", "http": "log/http.log", "nginx_error": "log/nginx-error.log"}
@@ -48,8 +49,19 @@ def _pattern(mac, address):
     """What finds a line about a node; an address must not be found in a longer one."""
     words = [re.escape(mac), re.escape(mac.replace("-", ":"))]
     if address:
-        words.append(rf"(?<![0-9.]){re.escape(address)}(?![0-9]|\.[0-9])")
+        digit, point = ("[0-9a-f]", ":") if ":" in address else ("[0-9]", r"\.")
+        own = "|".join(map(re.escape, _addresses(address)))
+        words.append(rf"(?<!{digit})(?<!{point})(?:{own})(?!{digit}|{point}{digit})")
     return re.compile("|".join(words).encode(), re.IGNORECASE)
+
+
+def _addresses(address):
+    """All that are the node's while it boots; by DHCPv6 the log tells of them without its MAC address."""
+    try:
+        return _node_addresses.addresses(address)
+    except ValueError:
+        # An operator may ask about a machine that is no node.
+        return [address]
 
 
 def _newest(path, concerns, most):

@@ -37,6 +37,16 @@ def test_lines_by_both_forms_of_the_mac_and_by_the_address_alone(root):
     assert about(root, address=None)["dnsmasq"].splitlines() == [mine[0], mine[2]]
 
 
+def test_lines_of_all_addresses_that_a_node_has_by_dhcpv6(root):
+    """Firmware, iPXE, ramdisk and system each get one of sixteen, and dnsmasq tells of them without the MAC address."""
+    mine = ["DHCPREPLY(eth0) 2001:db8:1::110 00:04:6f:96", "sent snponly.efi to 2001:db8:1::11f", 'client: 2001:DB8:1::117, "[2001:db8:1::110]:22"']
+    log(root, "dnsmasq.log", [mine[0], "sent x to 2001:db8:1::1", mine[1], "sent x to 2001:db8:1::120", "sent x to 2001:db8:1::1100", mine[2],
+                              "sent x to 2001:db8:1::11:7", "sent x to fd00:2001:db8:1::117", "sent x to 2001:db8:1::117:1"])
+    assert about(root, address="2001:db8:1::110")["dnsmasq"].splitlines() == mine
+    # Of a machine that is no node.
+    assert about(root, address="2001:db8:1::1")["dnsmasq"].splitlines() == ["sent x to 2001:db8:1::1"]
+
+
 def test_nonces_are_taken_out(root):
     log(root, "http.log", [f'{{"uri":"/node/{MAC}/{NONCE}/authorized_keys"}}', f'{{"uri":"/beacon/{MAC}/{NONCE}/ssh"}}', f'{{"uri":"/node/{MAC}/boot.ipxe"}}'])
     assert about(root)["http"].splitlines() == [
