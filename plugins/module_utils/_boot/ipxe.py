@@ -11,7 +11,9 @@ everywhere, without any way to escape these. So a text that holds one of them is
 
 from __future__ import annotations
 
+import ipaddress
 import re
+from urllib.parse import urlsplit
 
 from . import kernel_arguments
 from .._errors import BaremetalError
@@ -44,6 +46,24 @@ def base_url(text):
     :raises BaremetalError: when it is not plain ``http://host[:port][/path]``; the iPXE of distributions has no TLS.
     """
     return _checked(_URL, "the URL of the boot server", text, "give url as http://ADDRESS:PORT").rstrip("/")
+
+
+def refuse_other_version(url, address):
+    """Make sure that a node can reach a server: it boots with one address, and so over IPv4 or over IPv6.
+
+    :param url: URL of the server.
+    :param address: the node's address.
+    :raises BaremetalError: when both are addresses, and not of the same version.
+    """
+    try:
+        server, node = (ipaddress.ip_address(text).version for text in (urlsplit(url).hostname, address))
+    except ValueError:
+        # A name, which may mean addresses of both, or what is refused elsewhere.
+        return
+    if server != node:
+        raise BaremetalError(
+            f"the node boots over IPv{node} and would be sent to an address of IPv{server}", stage="boot script", seen=f"{url}, node at {address}",
+            cure=f"give these nodes the URL of the boot server, or the cache, with its address in their network, which is one of IPv{node}")
 
 
 def checked_name(node):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The network of a ramdisk that no DHCP server answers. Private to the collection; may change at any time."""
+"""What the ramdisk of a node is told of its network that no DHCP server tells it. Private to the collection; may change at any time."""
 
 from __future__ import annotations
 
@@ -43,4 +43,18 @@ def arguments(node, address, network, gateway=None, dns=()):
     found = [("rackwright.address", f"{given[0]}/{within.prefixlen}")]
     found += [("rackwright.gateway", str(given[1]))] if gateway else []
     found += [("rackwright.dns", ",".join(servers))] if servers else []
-    return found + ([("rackwright.hostname", node)] if HOST_NAME.fullmatch(node) else [])
+    return found + _host_name(node)
+
+
+def beside_dhcp(node, address):
+    """The kernel arguments that a ramdisk needs which gets its address by DHCP: the host name where that is DHCPv6, in which the ramdisk is told none.
+
+    :param node: name of the node.
+    :param address: its address.
+    :returns: list of (key, value).
+    """
+    return _host_name(node) if ":" in address else []
+
+
+def _host_name(node):
+    return [("rackwright.hostname", node)] if HOST_NAME.fullmatch(node) else []

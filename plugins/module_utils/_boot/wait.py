@@ -27,7 +27,7 @@ _CURES = {
     None: "check that the machine is on and boots from the network first, from the port with this MAC address; check cable, "
           "VLAN and spanning tree (portfast) of that port, and that no other DHCP server answers",
     "dhcp": "the machine has an address and asked for no boot loader or script: check that TFTP (UDP 69 and high ports) and "
-            "HTTP pass between it and the boot server, and that its firmware boots over IPv4 in the right mode",
+            "HTTP pass between it and the boot server, and that its firmware boots over the IP version of its address in the right mode",
     "firmware": "iPXE was loaded and asked for no script: look at the console; on some network cards snponly.efi or "
                 "undionly.kpxe does not work",
     "ipxe": "the boot script was fetched, the kernel was not: check that HTTP passes, that the boot server's clock and "

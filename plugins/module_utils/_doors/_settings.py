@@ -63,7 +63,8 @@ def check_ramdisk_boot(settings, node):
     checks = {
         "ramdisk_boot_interfaces": lambda: boot_interface.check(interfaces),
         "ramdisk_boot_timeouts": lambda: _check_timeouts({} if settings["timeouts"] is None else settings["timeouts"]),
-        "ramdisk_boot_server_url": lambda: ipxe.base_url(settings["server_url"]),
+        "ramdisk_boot_server_url": lambda: ipxe.refuse_other_version(ipxe.base_url(settings["server_url"]), node["address"]),
+        "ramdisk_boot_cache": lambda: ipxe.refuse_other_version(settings["images_url"], node["address"]),
         "ramdisk_boot_ssh_public_keys": lambda: node_files.check_keys(settings["ssh_public_keys"]),
         "ramdisk_boot_network": lambda: arguments.extend(_static(settings, node) if set(interfaces) & set(boot_interface.MEDIA) else []),
         "ramdisk_boot_kernel_arguments": lambda: [boot_interface.check_arguments(interface, node_files.boot_arguments(

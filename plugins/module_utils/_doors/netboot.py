@@ -70,6 +70,7 @@ def run(call):
         return {"changed": changed, "boot": None, "withdrawn_media": withdrawn, "diff": {"before": old, "after": new}}
     if not params["address"]:
         raise BaremetalError("address is needed", stage="boot files", cure="give it, or run where the registry is")
+    ipxe.refuse_other_version(ipxe.base_url(params["url"]), params["address"])
     tenant = params["tenant"]
     ramdisk = None if tenant else node_files.current_ramdisk(root)
     wanted = params["boot_interfaces"] or [boot_interface.DEFAULT]
@@ -86,7 +87,7 @@ def run(call):
             base = f"{ipxe.base_url(params['url'])}/node/{mac}/{params['nonce']}/"
             arguments = answer_file.arguments(params["answer"]["kind"], base) + arguments
     else:
-        static = () if interface not in boot_interface.MEDIA else static_network.arguments(
+        static = static_network.beside_dhcp(call.node, params["address"]) if interface not in boot_interface.MEDIA else static_network.arguments(
             call.node, params["address"], params["network"], params["gateway"], params["dns"])
         arguments = node_files.boot_arguments(params["url"], mac, params["nonce"], params["kernel_arguments"], static)
     node_files.refuse_stopped_daemons(root)

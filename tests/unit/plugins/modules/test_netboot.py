@@ -140,6 +140,19 @@ def test_life_of_boot_files(site):
     assert not list((site.root / "dnsmasq/hosts.d").iterdir())
 
 
+def test_a_node_that_boots_over_ipv6(site):
+    site.enrol(address="2001:db8:1::110")
+    refused = site.netboot()
+    assert refused["failed"] and "the node boots over IPv6 and would be sent to an address of IPv4" in refused["msg"]
+    assert not list((site.root / "http/node").iterdir())
+    url = "http://[2001:db8:1::1]:8080"
+    assert site.netboot(url=url)["boot"]["address"] == "2001:db8:1::110"
+    script = (site.root / f"http/node/{HYPHENS}/boot.ipxe").read_text()
+    assert f"kernel --name vmlinuz {url}/ramdisk/abc/vmlinuz?mac={HYPHENS} " in script and f" rackwright.url={url}/node/{HYPHENS}/{NONCE}/ " in script
+    # By DHCPv6 the ramdisk learns no host name.
+    assert " rackwright.hostname=node1 " in script and "rackwright.address" not in script
+
+
 def with_other_loaders(site):
     """A ramdisk that has a medium and shim, and the directory for GRUB."""
     (site.root / "tftp/grub").mkdir(parents=True)

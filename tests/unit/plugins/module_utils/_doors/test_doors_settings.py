@@ -45,6 +45,9 @@ def test_settings_that_work(change):
     ({"interfaces": "ipxe"}, "'ipxe'", "give a list"),
     ({**MEDIA, "network": ""}, "address 192.0.2.11", "ramdisk_boot_network"),
     ({"interfaces": ["ipxe", "pxe"], "kernel_arguments": "a=it's"}, '"it\'s"', "single quotes"),
+    ({"server_url": "http://[2001:db8:1::1]:8080"}, "ramdisk_boot_server_url: the node boots over IPv4 and would be sent to an address of IPv6",
+     "one of IPv4"),
+    ({"images_url": "http://[2001:db8:1::2]:8080"}, "ramdisk_boot_cache: the node boots over IPv4", "the cache"),
 ])
 def test_settings_that_do_not_work(change, seen, cure):
     with pytest.raises(BaremetalError) as refusal:
@@ -52,6 +55,14 @@ def test_settings_that_do_not_work(change, seen, cure):
     text = str(refusal.value)
     assert text.startswith("node1: plan: ") and seen in text and cure in text.partition("To do: ")[2]
     assert "ramdisk_boot_" in text and "\n" not in text
+
+
+@pytest.mark.parametrize("server", ["[2001:db8:1::1]", "boot1.example.com"])
+def test_settings_of_a_node_that_boots_over_ipv6(server):
+    node, url = {**NODE, "address": "2001:db8:1::110"}, f"http://{server}:8080"
+    _settings.check_ramdisk_boot({**GOOD, **MEDIA, "server_url": url, "images_url": url, "network": "2001:db8:1::/64"}, node)
+    with pytest.raises(BaremetalError, match="node1: plan: ramdisk_boot_server_url: the node boots over IPv6 and would be sent to an address of IPv4"):
+        _settings.check_ramdisk_boot({**GOOD, "images_url": url}, node)
 
 
 INSTANCE = {"uuid": str(uuid.uuid4()), "image_digest": "sha256:1"}
