@@ -49,3 +49,7 @@ def test_networks_of_the_example_and_nodes_without_addresses(ansible):
     told = ansible("ansible", "boot1", "-m", "ansible.builtin.debug", "-a",
                    "msg={{ [hostvars.server1.ansible_host, hostvars.server2.ansible_host, boot_server_network, boot_server_gateway] | to_json }}")
     assert json.loads(json.loads(told.partition("=>")[2])["msg"]) == ["192.0.2.100", "192.0.2.101", "192.0.2.0/24", "192.0.2.254"]
+    # The role refuses a gateway for IPv6.
+    networks = json.dumps({"networks_declared": [{"name": "boot", "type": "provisioning", "cidr": "2001:db8:1::/64", "gateway": "2001:db8:1::fe"}]})
+    told = ansible("ansible", "boot1", "-e", networks, "-m", "ansible.builtin.debug", "-a", "msg={{ [boot_server_network, boot_server_gateway] | to_json }}")
+    assert json.loads(json.loads(told.partition("=>")[2])["msg"]) == ["2001:db8:1::/64", ""]
