@@ -36,7 +36,9 @@ def arguments(node, address, network, gateway=None, dns=()):
     except ValueError as error:
         raise BaremetalError("the network of the node is not valid", stage="boot files", seen=str(error),
                              cure="correct ramdisk_boot_network, ramdisk_boot_gateway and ramdisk_boot_dns") from error
-    outside = [str(entry) for entry in given if entry not in within]
+    # A router of IPv6 may be known by its address on the link alone (RFC 4861, 4.2).
+    on_link = [entry for entry in given[1:] if entry.version == within.version == 6 and entry.is_link_local]
+    outside = [str(entry) for entry in given if entry not in within and entry not in on_link]
     if outside:
         raise BaremetalError(f"{' and '.join(outside)} not in the node's network", stage="boot files", seen=f"network {within}",
                              cure="set ramdisk_boot_network and ramdisk_boot_gateway to what the node's address belongs to")

@@ -66,6 +66,8 @@ def test_mac_of_the_nic_that_booted(call, cmdline, mac):
         ("rackwright.address=192.0.2.11/24", ["DHCP=no", "IPv6AcceptRA=no", "Address=192.0.2.11/24"]),
         ("rackwright.address=192.0.2.11/24 rackwright.gateway=192.0.2.1 rackwright.dns=192.0.2.2,192.0.2.3",
          ["DHCP=no", "IPv6AcceptRA=no", "Address=192.0.2.11/24", "Gateway=192.0.2.1", "DNS=192.0.2.2", "DNS=192.0.2.3"]),
+        ("rackwright.address=2001:db8:1::110/64 rackwright.gateway=fe80::1 rackwright.dns=2001:db8:1::53,192.0.2.3",
+         ["DHCP=no", "IPv6AcceptRA=no", "Address=2001:db8:1::110/64", "Gateway=fe80::1", "DNS=2001:db8:1::53", "DNS=192.0.2.3"]),
         ("rackwright.gateway=192.0.2.1", ["DHCP=yes"]),
     ],
 )

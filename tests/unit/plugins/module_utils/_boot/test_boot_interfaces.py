@@ -142,6 +142,7 @@ def test_a_static_network():
         "rackwright.address=192.0.2.11/24 rackwright.gateway=192.0.2.1 rackwright.dns=192.0.2.2,192.0.2.3 rackwright.hostname=node1")
     assert kernel_arguments.render(static_network.arguments("node1", "2001:db8:1::10", "2001:db8:1::/64", "2001:db8:1::fe", ["2001:db8::53"])) == (
         "rackwright.address=2001:db8:1::10/64 rackwright.gateway=2001:db8:1::fe rackwright.dns=2001:db8::53 rackwright.hostname=node1")
+    assert ("rackwright.gateway", "fe80::1") in static_network.arguments("node1", "2001:db8:1::10", "2001:db8:1::/64", "fe80::1")
     assert static_network.arguments("Node_1", "192.0.2.11", "192.0.2.0/28") == [("rackwright.address", "192.0.2.11/28")]
 
 
@@ -152,6 +153,8 @@ def test_a_static_network():
     ({"address": "192.0.2.x"}, "not valid"),
     ({"gateway": "203.0.113.1"}, "203.0.113.1 not in the node's network"),
     ({"network": "2001:db8:1::/64"}, "192.0.2.11 not in the node's network"),
+    ({"gateway": "fe80::1"}, "fe80::1 not in the node's network"),
+    ({"address": "fe80::10", "network": "2001:db8:1::/64"}, "fe80::10 not in the node's network"),
     ({"network": "198.51.100.0/24"}, "192.0.2.11 not in the node's network"),
     ({"dns": ["resolver.example.com"]}, "resolver.example.com"),
 ])
