@@ -99,7 +99,9 @@ def ensure(rack, check_mode):
             if info["scope"] == "global"
         }
         for address in sorted(addresses - existing):
-            change(f"address {address} added", *in_namespace, "address", "add", str(address), "dev", link)
+            # While no machine is on, the bridge has no carrier, and the search for another owner of an address would not come to an end.
+            nodad = ["nodad"] if address.version == 6 else []
+            change(f"address {address} added", *in_namespace, "address", "add", str(address), "dev", link, *nodad)
         for address in sorted(existing - addresses):
             change(f"address {address} removed", *in_namespace, "address", "del", str(address), "dev", link)
     return {"changed": bool(done), "messages": done}

@@ -97,10 +97,17 @@ def node_faults(rack):
             inside = ipaddress.ip_address(node[key]) in provisioning.network
             if inside != (key == "address"):
                 yield f"node '{name}': {key} {node[key]} is {'inside' if inside else 'outside'} {provisioning.network}. To do: move it."
+        yield from firmware_faults(node)
         yield from disk_faults(node)
     for key in ("name", "mac", "uuid", "serial", "address", "bmc_address"):
         yield from repeated(f"{key} of a node", [node[key] for node in rack.nodes])
     yield from repeated("disk serial", [disk["serial"] for node in rack.nodes for disk in node["disks"]])
+
+
+def firmware_faults(node):
+    """Yield what the firmware of one node cannot do."""
+    if ":" in node["address"] and node["firmware"] == "bios" and node.get("boot_interface") != "redfish-virtual-media":
+        yield f"node '{node['name']}': a BIOS does not boot over IPv6. To do: give it UEFI, virtual media or an address of IPv4."
 
 
 def disk_faults(node):

@@ -50,6 +50,19 @@ def test_a_wrong_node_is_named_with_its_fault(rack, key, value, told):
     assert told in str(caught.value)
 
 
+def test_a_rack_of_ipv6(rack):
+    rack.spec["gateway"] = "2001:db8:6::1/64"
+    for number, node in enumerate(rack.nodes, 1):
+        node["address"], node["firmware"] = f"2001:db8:6::{number}0", "uefi"
+    preflight.check(rack, False)
+    rack.nodes[0]["firmware"], rack.nodes[1]["address"] = "bios", "192.0.2.12"
+    with pytest.raises(RackError) as caught:
+        preflight.check(rack, False)
+    assert "192.0.2.12 is outside 2001:db8:6::/64" in str(caught.value) and "node 'node1': a BIOS does not boot over IPv6" in str(caught.value)
+    rack.nodes[0]["boot_interface"], rack.nodes[1]["address"] = "redfish-virtual-media", "2001:db8:6::20"
+    preflight.check(rack, False)
+
+
 @pytest.mark.parametrize(("spare", "passes"), [(0, True), (1, False)])
 def test_a_socket_path_may_have_107_bytes(rack, short_path, spare, passes):
     rest = len("/libvirt/run/libvirt/libvirt-sock")
@@ -88,6 +101,18 @@ def test_machines_are_described_as_their_node_is(role_path, role_defaults, kvm):
         assert [disk.findtext("serial") for disk in root.findall("devices/disk")] == [disk["serial"] for disk in node["disks"]]
         assert root.find("devices/interface/mac").get("address") == node["mac"]
         assert (root.find("os/loader") is not None) == (node["firmware"] == "uefi")
+
+
+@pytest.mark.parametrize(("more", "without", "rom"), [
+    ({}, [], True), ({"network_boot": "http"}, ["4", "6"], False), ({"address": "2001:db8:6::610"}, ["4"], False),
+    ({"address": "2001:db8:6::610", "network_boot": "http"}, ["4", "6"], False), ({"secure_boot": True}, [], False),
+])
+def test_what_a_machine_boots_with_from_the_network(role_path, role_defaults, more, without, rom):
+    node = {**role_defaults["virtual_rack_nodes"][1], **more}
+    root = ET.fromstring(render(role_path, role_defaults, "machine.xml.j2", item=node, virtual_rack__kvm=False))
+    off = [entry.get("name") for entry in root.findall("sysinfo[@type='fwcfg']/entry") if entry.text == "n"]
+    assert off == [f"opt/org.tianocore/IPv{version}PXESupport" for version in without]
+    assert (root.find("devices/interface/rom") is None) is rom
 
 
 def test_the_hardware_file_names_what_the_registry_needs(role_path, role_defaults):

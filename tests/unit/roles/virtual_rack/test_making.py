@@ -143,6 +143,19 @@ def test_a_trial_is_remembered_and_a_demand_for_kvm_is_not_softened(rack, monkey
         accel.choose(rack, False)
 
 
+def test_an_ipv6_address_of_the_bridge_is_of_use_at_once(rack, monkeypatch):
+    """A bridge without machines has no carrier, and would look for another owner of the address without an end."""
+    commands = []
+    monkeypatch.setattr(network, "namespace_inode", lambda _rack: 1)
+    monkeypatch.setattr(network, "links", lambda _rack: {"lo": {"flags": ["UP"], "ifalias": network.owner_mark(rack)}, "br0": {"flags": ["UP"]}})
+    monkeypatch.setattr(network, "run", lambda argv: commands.append(" ".join(argv)))
+    for gateway, command in (("192.0.2.1/24", "192.0.2.1/24 dev br0"), ("2001:db8:6::1/64", "2001:db8:6::1/64 dev br0 nodad")):
+        rack.spec["gateway"] = gateway
+        commands.clear()
+        network.ensure(rack, False)
+        assert f"ip -n testrack address add {command}" in commands
+
+
 @pytest.mark.parametrize(
     ("links", "ours"),
     [
