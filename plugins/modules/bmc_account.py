@@ -154,6 +154,24 @@ outdated_credential:
   returned: success
   type: bool
   sample: false
+nodes:
+  description: With O(nodes), the result of each node by its name.
+  returned: when O(nodes) was given
+  type: dict
+  sample:
+    node1:
+      changed: false
+    node2:
+      changed: false
+      failed: true
+      msg: "node2: BMC connection: the BMC at https://192.0.2.12 does not answer. To do: check that the address is right."
+      cause: "BMC connection: the BMC does not answer. To do: check that the address is right."
+failed_nodes:
+  description: With O(nodes), the names of those that failed.
+  returned: when O(nodes) was given
+  type: list
+  elements: str
+  sample: [node2]
 """
 
 from ..module_utils._door import module_main
