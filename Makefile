@@ -14,12 +14,13 @@ PACKAGES := bmap-tools cpio curl dbus dnsmasq-base dosfstools e2fsprogs efibootm
   qemu-utils shellcheck udev udhcpc xorriso zstd
 # Apart from the others: the demo does not need them, and some start servers.
 TEST_PACKAGES := busybox cryptsetup-bin dmsetup fio kmod mdadm nvme-cli openvswitch-switch postgresql stress-ng
+ARM64_PACKAGES := arch-test binfmt-support qemu-efi-aarch64 qemu-system-arm qemu-user-static
 # What puts QEMU's block layer under a block device without a machine around it.
 BENCH_PACKAGES := libnbd-bin
 # What podman needs to run a container with a published port; without its recommendations it comes without a network.
 MOLECULE_PACKAGES := iptables netavark podman runc
 
-.PHONY: all apt tools collection demo demo-down test lint sanity unit emulators lifecycle boot-server rack rack-matrix molecule bench clean
+.PHONY: all apt tools collection demo demo-down test lint sanity unit emulators lifecycle boot-server rack rack-matrix molecule bench arm64 clean
 
 all: test
 
@@ -48,6 +49,12 @@ demo: collection
 
 # Every way to boot a node, one after the other, each up to a login.
 rack-matrix: collection
+	tests/run.sh $@
+
+# A ramdisk for arm64, built and booted here.
+arm64: collection
+	@$(call install,$(TEST_PACKAGES) $(ARM64_PACKAGES))
+	$(VENV)/bin/python -m pip install -q 'virt-firmware>=24'
 	tests/run.sh $@
 
 demo-down:

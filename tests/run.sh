@@ -69,6 +69,10 @@ rack-matrix() {
     RACKWRIGHT_CHECKOUT=$root RACKWRIGHT_RACK=boot_ways pytest -s tests/virtual_rack/test_boot_ways.py
 }
 
+arm64() {
+    pytest -s tests/arm64
+}
+
 # The virtual rack beside everything else: its machines take half of two cores. What it printed comes last.
 all() {
     local log=$root/build/rack.log

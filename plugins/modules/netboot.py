@@ -94,6 +94,13 @@ options:
       - With O(tenant), only V(ipxe) and V(http-ipxe); V(ipxe) stands in for another default.
     type: list
     elements: str
+  architecture:
+    description:
+      - Debian's name of the architecture whose ramdisk the node boots. One that the boot server has none for is refused.
+      - By default that of the property C(cpu_arch) in the registry, V(amd64) for C(x86_64) and V(arm64) for C(aarch64); where that is not known, V(amd64), or
+        the only one that the boot server has a ramdisk for.
+    type: str
+    choices: [amd64, arm64]
   network:
     description: Network of O(address) in CIDR form. Required for V(redfish-virtual-media) and V(redfish-https).
     type: str

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import discovered, discovery, journal, node_files, wait
+from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import discovered, discovery, journal, node_files, ramdisk_store, wait
 from ansible_collections.rackwright.baremetal.tests.boot_server.conftest import COLLECTION, run
 from ansible_collections.rackwright.baremetal.tests.simulators import boot_client
 
@@ -31,7 +31,7 @@ def write_boot_files(site, address="192.0.2.11", nonce=NONCE, interface="ipxe"):
     return node_files.present(
         str(site.root), node="node1", mac=HYPHENS, address=address, nonce=nonce, keys=[PUBLIC_KEY], url=site.url,
         arguments=node_files.boot_arguments(site.url, HYPHENS, nonce, "console=ttyS0,115200"), interface=interface,
-        ramdisk=node_files.current_ramdisk(site.root))
+        ramdisk=ramdisk_store.current(site.root))
 
 
 def eventually(probe, seconds=5):
@@ -109,7 +109,8 @@ def test_a_new_node_is_known_without_restart(site, ramdisk):
     (("93:0009",), "snponly.efi"),
     (("93:0010",), "http://192.0.2.1:8080/snponly.efi"),
     (("93:0010", "175:010101"), "http://192.0.2.1:8080/boot.ipxe"),
-    (("93:000b",), None),
+    (("93:000b",), "arm64.efi"),
+    (("93:0013",), None),
     (("93:0000", "175:010101"), "http://192.0.2.1:8080/boot.ipxe"),
     (("93:0007", "175:010101"), "http://192.0.2.1:8080/boot.ipxe"),
 ])

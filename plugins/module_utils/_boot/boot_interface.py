@@ -31,11 +31,12 @@ VIRTUAL_MEDIA = "redfish-virtual-media"
 REDFISH_HTTPS = "redfish-https"
 # What boots a medium of the node's own, which the BMC shows as a CD, or whose URL it hands to the firmware.
 MEDIA = (VIRTUAL_MEDIA, REDFISH_HTTPS)
-_SHIM = "shimx64.efi"
 # What a node with Secure Boot finds by TFTP under names that DHCP gives to all: shim where the others find an iPXE. By links of the node, because
 # dnsmasq 2.90 ends at the SIGHUP after it has served a machine whose reservation has a tag.
-_SECURE = {name: f"../ramdisk/current/{_SHIM}" for name in ("snponly.efi", "ipxe.efi")} | {
-    "grubx64.efi": "../ramdisk/current/grubx64.efi", "grub": "../grub", "ramdisk": "../ramdisk"}
+_SECURE = {
+    "amd64": {"snponly.efi": "current/shimx64.efi", "ipxe.efi": "current/shimx64.efi", "grubx64.efi": "current/grubx64.efi"},
+    "arm64": {"arm64.efi": "current-arm64/shimaa64.efi", "grubaa64.efi": "current-arm64/grubaa64.efi"},
+}
 
 # The last part of the path of what tells a node how it boots, apart from GRUB's configuration, whose is the MAC address.
 SCRIPT = "boot.ipxe"
@@ -83,27 +84,33 @@ def server_problem(interface, root, ramdisk, tenant=False):
     """Why the boot server cannot serve a node that boots so, or None.
 
     :param root: boot_server_root.
-    :param ramdisk: see :func:`node_files.current_ramdisk`; None for a tenant's system.
+    :param ramdisk: see :func:`ramdisk_store.current`; None for a tenant's system.
     :param tenant: whether it is a tenant's system that is booted.
     """
     if tenant:
         return None if interface in _IPXE else "only iPXE loads another system than the ramdisk"
+    if interface in _IPXE and ramdisk["architecture"] == "arm64" and not Path(root, "tftp/arm64.efi").is_file():
+        return "the boot server has no iPXE for arm64; boot_server_arm64_loader names one"
     part = "medium" if interface in MEDIA else {"pxe": "shim"}.get(interface)
     if part is None:
         return None
     known = ramdisk.get(part)
     path = known["path"] if isinstance(known, dict) else known
     if not path:
-        return f"the ramdisk has no {part}; playbooks/ramdisk.yml of this version builds it, for amd64"
-    if interface == "pxe" and Path(path).name != _SHIM:
-        return f"Secure Boot from the network is for amd64, and the ramdisk has {Path(path).name}"
+        return f"the ramdisk has no {part}; playbooks/ramdisk.yml of this version builds it"
     file = Path(root, "http", path)
     return None if file.is_file() else f"no {file}; playbooks/ramdisk.yml builds it"
 
 
-def tftp_links(interface):
-    """What the directory of a node for TFTP holds, as {name: target of a link}; empty where it needs none."""
-    return _SECURE if interface == "pxe" else {}
+def tftp_links(interface, ramdisk):
+    """What the directory of a node for TFTP holds, as {name: target of a link}; empty where it needs none.
+
+    :param ramdisk: see :func:`ramdisk_store.current`; None for a tenant's system.
+    """
+    if interface != "pxe":
+        return {}
+    loaders = {name: f"../ramdisk/{target}" for name, target in _SECURE[ramdisk["architecture"]].items()}
+    return {**loaders, "grub": "../grub", "ramdisk": "../ramdisk"}
 
 
 def check_arguments(interface, arguments):

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from . import ipxe, node_files
+from . import ipxe, node_files, ramdisk_store
 from .._errors import BaremetalError
 
 STAGE = "discovery"
@@ -103,7 +103,7 @@ def opened(root, *, url, addresses, network, keys, extra="", check_mode=False):
     if not place.parent.is_dir():
         raise BaremetalError("there is no boot server in this directory", stage=STAGE, seen=f"no {place.parent}",
                              cure="run playbooks/boot_server.yml, or set root to its boot_server_root")
-    ramdisk = node_files.current_ramdisk(root)
+    ramdisk = ramdisk_store.current(root)
     known = read(root)
     notes = {**(known or {"nonce": secrets.token_hex(8), "since": round(time.time(), 3)}), "range": addresses}
     nonce = notes["nonce"]

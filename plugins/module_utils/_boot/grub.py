@@ -66,7 +66,7 @@ def network_config(node, ramdisk, arguments):
     """What GRUB reads that was loaded from the network.
 
     :param node: name of the node, for the screen.
-    :param ramdisk: see :func:`node_files.current_ramdisk`.
+    :param ramdisk: see :func:`ramdisk_store.current`.
     :param arguments: list of (key, value) for the kernel.
     :raises BaremetalError: for anything that cannot be written into the file safely.
     """

@@ -11,7 +11,6 @@ or not at all. Private to the collection; may change at any time.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -47,33 +46,6 @@ def hyphens(mac):
     return _checked(
         _MAC, "the MAC address", mac.lower(), "give six pairs of hexadecimal digits, as in 52:54:00:12:34:56"
     ).replace(":", "-")
-
-
-def current_ramdisk(root):
-    """The ramdisk that nodes boot now.
-
-    :param root: boot_server_root.
-    :returns: dict with ``digest``, ``kernel`` and ``initrd``, and where the ramdisk has them ``shim`` (all but the first are paths below the HTTP root)
-        and ``medium``, a dict with ``path``, ``config_offset`` and ``config_size``; and ``sha256``, hex digests of
-        kernel and initrd by these names, empty for a ramdisk that was built before they were recorded.
-    :raises BaremetalError: when there is none, or when one of its files is missing.
-    """
-    http = Path(root, "http")
-    cure = "run playbooks/ramdisk.yml, which builds the ramdisk on the boot server"
-    try:
-        known = json.loads((http / "ramdisk/current.json").read_text(encoding="utf-8"))
-        ramdisk = {part: str(known[part]) for part in ("digest", "kernel", "initrd")}
-        ramdisk.update({part: known[part] for part in ("shim", "medium") if known.get(part)})
-        ramdisk["sha256"] = dict(known.get("sha256", {}))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BaremetalError(
-            "the boot server has no ramdisk", stage="boot files", seen=f"{http}/ramdisk/current.json: {error}", cure=cure,
-        ) from error
-    for part in ("kernel", "initrd"):
-        file = http / ramdisk[part]
-        if not file.is_file() or not file.stat().st_size:
-            raise BaremetalError(f"the {part} of the ramdisk is missing", stage="boot files", seen=f"no {file}", cure=cure)
-    return ramdisk
 
 
 def refuse_stopped_daemons(root):
@@ -239,6 +211,10 @@ def _link(folder, links):
         raise
 
 
+def _links_in(folder):
+    return {path.name: os.readlink(path) if path.is_symlink() else None for path in folder.iterdir()} if folder.exists() else {}
+
+
 def _scripts(root, mac):
     """The two that are texts; one of them, or the medium below the nonce, says how the node boots."""
     return [Path(root, boot_interface.place(interface, mac, "")) for interface in (boot_interface.DEFAULT, "pxe")]
@@ -273,7 +249,7 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=
     :param keys: list of SSH public keys that may log in to the ramdisk as root; nothing with a tenant's system.
     :param arguments: see :func:`boot_arguments`.
     :param interface: how the node boots, see :mod:`boot_interface`.
-    :param ramdisk: see :func:`current_ramdisk`.
+    :param ramdisk: see :func:`ramdisk_store.current`.
     :param tenant: see :func:`ipxe.tenant_script`; instead of the ramdisk.
     :param files: dict of texts by name that a tenant's system finds below the nonce. They may be secret, so no text tells of them but their digests.
     :returns: (changed, text before, text after).
@@ -331,9 +307,8 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=
     after += [(file, _digest(file, text)) for file, text in (files or {}).items()]
     stale = [item for item in folder.iterdir() if item.name not in (nonce, script_file.name, *readers)] if folder.is_dir() else []
     stale += [path for path in (medium_file, _scripts(root, mac)[1]) if path != script_file and path.exists()]
-    tftp_folder, links = _tftp_folder(root, mac), boot_interface.tftp_links(interface)
-    stale += [tftp_folder] if not links and tftp_folder.exists() else []
-    new_links = bool(links) and not tftp_folder.exists()
+    tftp_folder, links = _tftp_folder(root, mac), boot_interface.tftp_links(interface, ramdisk)
+    new_links = _links_in(tftp_folder) != links
     todo = [(path, text) for path, text in wanted if read(path) != text]
     new_medium = is_medium and old_medium != script
     if not check_mode:
@@ -343,7 +318,9 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=
                 # nginx must get in, whatever umask the caller has.
                 directory.chmod(0o755)
         journal.open_path(root, mac, nonce)
-        if new_links:
+        if new_links and tftp_folder.exists():
+            _discard(tftp_folder)
+        if new_links and links:
             _link(tftp_folder, links)
         for path, text in todo:
             write(path, text)

@@ -194,7 +194,7 @@ class Progress:
                 self.remarks["ipxe"] = f"its boot script was asked for from {event.client}, which is not its address, and not delivered"
         elif head == "node" and rest[1:] == [self.nonce, "boot.iso"]:
             self._fetched("medium", event)
-        elif head in ("snponly.efi", "ipxe.efi"):
+        elif head in ("snponly.efi", "ipxe.efi", "arm64.efi"):
             self._fetched("firmware", event)
         elif asked in ("kernel", "initrd") or head == "ramdisk" and rest:
             # The script of a tenant's system says what it loads; its files have any names.

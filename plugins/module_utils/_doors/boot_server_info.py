@@ -11,7 +11,7 @@ import pathlib
 import socket
 import urllib.parse
 
-from .._boot import ipxe, node_files, tftp
+from .._boot import ipxe, node_files, ramdisk_store, tftp
 from .._checks import FAIL, OK, SKIPPED, WARN, check, of_error, tried, worst
 from .._door import Door
 from .._errors import BaremetalError
@@ -100,8 +100,14 @@ def _digest(url):
 
 
 def _ramdisk(root, url):
+    """The ramdisks of all architectures, or what is wrong with one."""
+    checks = [_ramdisk_of(root, url, architecture) for architecture in ramdisk_store.architectures(root) or [None]]
+    return next((found for found in checks if found["status"] != OK), {**checks[0], "seen": ", ".join(found["seen"] for found in checks)})
+
+
+def _ramdisk_of(root, url, architecture):
     try:
-        ramdisk = node_files.current_ramdisk(root)
+        ramdisk = ramdisk_store.current(root, architecture)
         served = {part: _digest(f"{url}/{ramdisk[part]}") for part in ("kernel", "initrd")}
     except BaremetalError as error:
         return of_error("ramdisk", FAIL, error)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .._bmc.driver import refuse_unsupported
 from .._bmc.virtual_media import eject_paths
-from .._boot import answer_file, boot_interface, diskless, ipxe, node_files, static_network
+from .._boot import answer_file, boot_interface, diskless, ipxe, node_files, ramdisk_store, static_network
 from .._door import Door
 from .._errors import BaremetalError
 from ._bmc_access import AUTO, fill_connection_for_change, open_bmc, settled_driver
@@ -22,12 +22,15 @@ def before(call):
     refuse_other_runs(call, also=record_too(call))
     present = call.params["state"] == "present"
     filled = fill_boot_port(call, ("mac", "address") if present else ("mac",))
-    return {**filled, "boot_interfaces": _settle(call)} if present else filled
+    if not present:
+        return filled
+    node = record(call) if call.registry_url else {"boot_interface": None, "boot_mode": None, "driver": AUTO, "properties": {}}
+    known = ramdisk_store.ARCHITECTURES.get(str(node["properties"].get("cpu_arch")))
+    return {**filled, "boot_interfaces": _settle(call, node), "architecture": call.params["architecture"] or known}
 
 
-def _settle(call):
+def _settle(call, node):
     """The boot interfaces that the node and its BMC can do, as far as the registry tells; the first of them is to be tried first."""
-    node = record(call) if call.registry_url else {"boot_interface": None, "boot_mode": None, "driver": AUTO}
     own = node["boot_interface"] or boot_interface.DEFAULT
     # A tenant's system is nothing that each of them loads.
     wanted = call.params["boot_interfaces"] or list(dict.fromkeys([own, boot_interface.DEFAULT] if call.params["tenant"] else [own]))
@@ -72,7 +75,7 @@ def run(call):
         raise BaremetalError("address is needed", stage="boot files", cure="give it, or run where the registry is")
     ipxe.refuse_other_version(ipxe.base_url(params["url"]), params["address"])
     tenant = params["tenant"]
-    ramdisk = None if tenant else node_files.current_ramdisk(root)
+    ramdisk = None if tenant else ramdisk_store.current(root, params["architecture"])
     wanted = params["boot_interfaces"] or [boot_interface.DEFAULT]
     boot_interface.check(wanted)
     left, passed = boot_interface.settle(wanted, lambda name: boot_interface.server_problem(name, root, ramdisk, tenant=bool(tenant)))
@@ -139,6 +142,7 @@ DOOR = Door(
         "ssh_public_keys": {"type": "list", "elements": "str", "no_log": False},
         "kernel_arguments": {"type": "raw", "default": ""},
         "boot_interfaces": {"type": "list", "elements": "str"},
+        "architecture": {"type": "str", "choices": sorted(set(ramdisk_store.ARCHITECTURES.values()))},
         "network": {"type": "str"},
         "gateway": {"type": "str"},
         "dns": {"type": "list", "elements": "str", "default": []},

@@ -6,7 +6,7 @@
 Usage: build_ramdisk.py CONFIG.json. The configuration has the keys suite, mirror, sources, architecture,
 components, packages, package_files, kernel, drivers, modules, module_excludes, root, work and digest; the files
 installed into the ramdisk lie beside this script, those of the site in its directories packages, drivers and site.
-The result appears as ROOT/ramdisk/DIGEST16/ and ROOT/ramdisk/current.json points to it; both appear complete or
+The result appears as ROOT/ramdisk/DIGEST16/ and ROOT/ramdisk/current-ARCHITECTURE.json points to it; both appear complete or
 not at all. The same packages and configuration make the same bytes.
 """
 
@@ -222,14 +222,23 @@ def publish(config: dict) -> bool:
                 raise
             os.sync()
             target.rename(final)
-        fresh = store / ".new-current.json"
-        shutil.copyfile(final / "ramdisk.json", fresh)
-        fresh.rename(store / "current.json")
-        # What firmware asks for by TFTP has one name for all of them.
-        link = store / ".new-current"
-        link.symlink_to(final.name)
-        link.rename(store / "current")
+        make_current(store, final, config["architecture"])
     return built
+
+
+def make_current(store: Path, final: Path, architecture: str) -> None:
+    """Let nodes of an architecture boot this build, and those whose architecture nobody knows, unless it takes the place of one for amd64."""
+    names = [f"current-{architecture}"]
+    if architecture == "amd64" or not (store / "current-amd64.json").exists():
+        names.append("current")
+    for name in names:
+        fresh = store / f".new-{name}.json"
+        shutil.copyfile(final / "ramdisk.json", fresh)
+        fresh.rename(store / f"{name}.json")
+        # What firmware asks for by TFTP has one name for all builds.
+        link = store / f".new-{name}"
+        link.symlink_to(final.name)
+        link.rename(store / name)
 
 
 def main() -> None:

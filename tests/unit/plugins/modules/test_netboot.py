@@ -202,6 +202,27 @@ def test_a_medium_whose_url_the_firmware_is_told(site, ejected):
     assert site.netboot(state="absent")["withdrawn_media"] == [path] and not (site.root / f"http{path}").exists()
 
 
+def test_a_node_boots_the_ramdisk_of_its_architecture(site):
+    with_other_loaders(site)
+    site.enrol(properties={"cpu_arch": "aarch64"}, boot_interface="pxe")
+    assert "the boot server has no ramdisk for arm64" in site.netboot()["msg"] and not list((site.root / "http/node").iterdir())
+    store, arm = site.root / "http/ramdisk", site.root / "http/ramdisk/def"
+    arm.mkdir()
+    for name in ("vmlinuz", "initrd.img", "shimaa64.efi"):
+        (arm / name).write_text("x")
+    (store / "current-arm64.json").write_text(json.dumps({
+        "digest": "def", "architecture": "arm64", "kernel": "ramdisk/def/vmlinuz", "initrd": "ramdisk/def/initrd.img", "shim": "ramdisk/def/shimaa64.efi"}))
+    found = site.netboot()["boot"]
+    assert found["ramdisk_digest"] == "def" and "/ramdisk/def/vmlinuz" in Path(found["script"]).read_text()
+    folder = site.root / f"tftp/{HYPHENS}"
+    assert (folder / "arm64.efi").readlink() == Path("../ramdisk/current-arm64/shimaa64.efi")
+    # What the registry says is wrong, and corrected.
+    again = site.netboot(architecture="amd64")
+    assert again["changed"] and again["boot"]["ramdisk_digest"] == "abc" and not (folder / "arm64.efi").is_symlink()
+    assert (folder / "snponly.efi").readlink() == Path("../ramdisk/current/shimx64.efi")
+    assert site.netboot(architecture="amd64")["changed"] is False
+
+
 def test_the_next_way_after_a_medium_takes_it_out(site, ejected):
     with_other_loaders(site)
     site.enrol(driver="redfish")

@@ -28,6 +28,23 @@ def test_firmware_is_sent_to_loaders_that_are_there(server):
     assert ({"ipxe.pxe", "ipxe.efi"} <= names) == server.value("boot_server__family.native")
 
 
+@pytest.mark.parametrize(("asked", "packaged", "taken"), [
+    ("", False, None), ("", True, "the package's"), ("/opt/arm64.efi", False, "/opt/arm64.efi"), ("/opt/arm64.efi", True, "/opt/arm64.efi")])
+@pytest.mark.parametrize("family", ["Debian", "RedHat"])
+def test_arm64_has_the_loader_that_was_asked_for_or_that_of_the_distribution(family, asked, packaged, taken):
+    made = BootServer("no-namespace", ansible_facts={"os_family": family}, boot_server_arm64_loader=asked,
+                      boot_server__arm64_packaged={"stat": {"exists": packaged}})
+    try:
+        found = [loader["src"] for loader in made.value("boot_server__loaders") if loader["name"] == "arm64.efi"]
+        packaged_as = made.value("boot_server__family.arm64_loader")
+        assert found == [packaged_as if taken == "the package's" else taken] * bool(taken)
+        # By HTTP only where there is one; by TFTP a node with Secure Boot may find shim by the name.
+        text = made.render("dnsmasq.conf.j2")
+        assert ("/arm64.efi" in text) is bool(taken) and "\ndhcp-boot=tag:arm64,tag:!ipxe,arm64.efi\n" in text
+    finally:
+        made.close()
+
+
 def test_the_daemons_run_as_the_user_of_the_distribution(server):
     user = server.value("boot_server__family.user")
     assert user in ("www-data", "nginx")
@@ -37,7 +54,7 @@ def test_the_daemons_run_as_the_user_of_the_distribution(server):
 
 def test_families_tell_the_same_things(server):
     families = server.value("boot_server__families")
-    assert {frozenset(family) for family in families.values()} == {frozenset({"user", "packages", "loaders", "native"})}
+    assert {frozenset(family) for family in families.values()} == {frozenset({"user", "packages", "loaders", "arm64_loader", "native"})}
     assert not set(families["Debian"]["packages"]) - {"nginx", "python3-zstandard"} & set(families["RedHat"]["packages"])
     assert all(loader["src"].startswith("/usr/") for family in families.values() for loader in family["loaders"])
 

@@ -13,10 +13,10 @@ DIGEST = "0123456789abcdef" * 4
 OTHER = "fedcba9876543210" * 4
 
 
-def config(tmp_path, digest=DIGEST):
+def config(tmp_path, digest=DIGEST, architecture="amd64"):
     work = tmp_path / "work"
     work.mkdir(exist_ok=True)
-    return {"digest": digest, "root": str(tmp_path / "http"), "work": str(work)}
+    return {"digest": digest, "root": str(tmp_path / "http"), "work": str(work), "architecture": architecture}
 
 
 def fake_build(given, work, target):
@@ -34,7 +34,7 @@ def broken_build(given, work, target):
 def store_of(tmp_path):
     store = tmp_path / "http/ramdisk"
     assert json.loads((store / "current/ramdisk.json").read_text()) == json.loads((store / "current.json").read_text())
-    return sorted(path.name for path in store.iterdir() if path.name not in (".lock", "current"))
+    return sorted(path.name for path in store.iterdir() if path.name != ".lock" and not path.is_symlink())
 
 
 def current(tmp_path):
@@ -44,7 +44,7 @@ def current(tmp_path):
 def test_a_build_is_complete_and_current(tmp_path, monkeypatch):
     monkeypatch.setattr(build_ramdisk, "build", fake_build)
     assert build_ramdisk.publish(config(tmp_path)) is True
-    assert store_of(tmp_path) == [DIGEST[:16], "current.json"]
+    assert store_of(tmp_path) == [DIGEST[:16], "current-amd64.json", "current.json"]
     assert current(tmp_path) == DIGEST
     assert not list((tmp_path / "work").iterdir())
 
@@ -55,7 +55,7 @@ def test_a_failed_build_leaves_the_old_one_current(tmp_path, monkeypatch):
     monkeypatch.setattr(build_ramdisk, "build", broken_build)
     with pytest.raises(SystemExit, match="mirror is gone"):
         build_ramdisk.publish(config(tmp_path, OTHER))
-    assert store_of(tmp_path) == [DIGEST[:16], "current.json"]
+    assert store_of(tmp_path) == [DIGEST[:16], "current-amd64.json", "current.json"]
     assert current(tmp_path) == DIGEST
     assert not list((tmp_path / "work").iterdir())
 
@@ -67,7 +67,7 @@ def test_what_a_killed_build_left_is_removed(tmp_path, monkeypatch):
     (left.parent / ".new-current").symlink_to(left.name)
     monkeypatch.setattr(build_ramdisk, "build", fake_build)
     build_ramdisk.publish(config(tmp_path))
-    assert store_of(tmp_path) == [DIGEST[:16], "current.json"]
+    assert store_of(tmp_path) == [DIGEST[:16], "current-amd64.json", "current.json"]
 
 
 def test_going_back_to_an_earlier_build_builds_nothing(tmp_path, monkeypatch):
@@ -78,6 +78,25 @@ def test_going_back_to_an_earlier_build_builds_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(build_ramdisk, "build", broken_build)
     assert build_ramdisk.publish(config(tmp_path)) is False
     assert current(tmp_path) == DIGEST
+
+
+@pytest.mark.parametrize("first", ["amd64", "arm64"])
+def test_two_architectures_stand_side_by_side(tmp_path, monkeypatch, first):
+    monkeypatch.setattr(build_ramdisk, "build", fake_build)
+    builds = [config(tmp_path), config(tmp_path, OTHER, "arm64")]
+    for given in builds if first == "amd64" else builds[::-1]:
+        build_ramdisk.publish(given)
+    store = tmp_path / "http/ramdisk"
+    assert current(tmp_path) == DIGEST, "nodes of whom nothing is known"
+    for given in builds:
+        name = f"current-{given['architecture']}"
+        assert json.loads((store / f"{name}.json").read_text()) == json.loads((store / name / "ramdisk.json").read_text()) == {"digest": given["digest"]}
+
+
+def test_the_only_architecture_is_everybodys(tmp_path, monkeypatch):
+    monkeypatch.setattr(build_ramdisk, "build", fake_build)
+    build_ramdisk.publish(config(tmp_path, OTHER, "arm64"))
+    assert current(tmp_path) == OTHER
 
 
 @pytest.mark.parametrize("releases", [[], ["6.1.0-1-amd64", "6.12.0-1-amd64"]])

@@ -15,7 +15,7 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._registry imp
 from hypothesis import given
 from hypothesis import strategies as st
 
-RAMDISK = {"kernel": "ramdisk/abc/vmlinuz", "initrd": "ramdisk/abc/initrd.img"}
+RAMDISK = {"architecture": "amd64", "kernel": "ramdisk/abc/vmlinuz", "initrd": "ramdisk/abc/initrd.img"}
 MAC = "52-54-00-00-02-11"
 
 arguments = st.lists(st.tuples(
@@ -66,7 +66,21 @@ def test_what_the_boot_server_must_have(tmp_path):
         assert boot_interface.server_problem(interface, tmp_path, ramdisk) is None
         assert "only iPXE" in boot_interface.server_problem(interface, tmp_path, None, tenant=True)
     assert boot_interface.server_problem("ipxe", tmp_path, RAMDISK) is None
-    assert "for amd64" in boot_interface.server_problem("pxe", tmp_path, {**RAMDISK, "shim": "ramdisk/abc/shimaa64.efi"})
+
+
+def test_arm64_takes_loaders_of_its_own(tmp_path):
+    (tmp_path / "http/ramdisk/abc").mkdir(parents=True)
+    (tmp_path / "http/ramdisk/abc/shimaa64.efi").touch()
+    ramdisk = {**RAMDISK, "architecture": "arm64", "shim": "ramdisk/abc/shimaa64.efi"}
+    assert boot_interface.server_problem("pxe", tmp_path, ramdisk) is None
+    links = boot_interface.tftp_links("pxe", ramdisk)
+    assert links["arm64.efi"] == "../ramdisk/current-arm64/shimaa64.efi" and links["grub"] == "../grub" and "snponly.efi" not in links
+    assert not boot_interface.tftp_links("ipxe", ramdisk)
+    for interface in ("ipxe", "http-ipxe"):
+        assert "no iPXE for arm64; boot_server_arm64_loader" in boot_interface.server_problem(interface, tmp_path, ramdisk)
+    (tmp_path / "tftp").mkdir()
+    (tmp_path / "tftp/arm64.efi").touch()
+    assert boot_interface.server_problem("ipxe", tmp_path, ramdisk) is None
 
 
 def linux_words(line):

@@ -10,7 +10,7 @@ import json
 import os
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import daemons, node_files
+from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import daemons, node_files, ramdisk_store
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 
 MAC = "52-54-00-00-02-11"
@@ -43,7 +43,7 @@ def present(root, check_mode=False, **changes):
     wanted = {"node": "node1", "mac": MAC, "address": "192.0.2.11", "nonce": "nonce-0001", "keys": [KEY], "url": URL, **changes}
     return node_files.present(
         str(root), arguments=node_files.boot_arguments(URL, wanted["mac"], wanted["nonce"], "console=ttyS0,115200"),
-        ramdisk=node_files.current_ramdisk(root), check_mode=check_mode, **wanted)
+        ramdisk=ramdisk_store.current(root), check_mode=check_mode, **wanted)
 
 
 def listing(root):
@@ -195,22 +195,8 @@ def test_what_is_no_address_of_a_card(mac):
 
 
 def test_no_boot_server(tmp_path, root):
-    ramdisk = node_files.current_ramdisk(root)
+    ramdisk = ramdisk_store.current(root)
     with pytest.raises(BaremetalError, match="no boot server in this directory.*boot_server.yml"):
         node_files.present(
             str(tmp_path / "elsewhere"), node="node1", mac=MAC, address="192.0.2.11", nonce="nonce-0001", keys=[KEY], url=URL,
             arguments=[], ramdisk=ramdisk)
-
-
-@pytest.mark.parametrize("spoil", [
-    lambda http: (http / "ramdisk/current.json").unlink(),
-    lambda http: (http / "ramdisk/current.json").write_text("{"),
-    lambda http: (http / "ramdisk/current.json").write_text("[]"),
-    lambda http: (http / "ramdisk/current.json").write_text("{}"),
-    lambda http: (http / "ramdisk/abc/vmlinuz").unlink(),
-    lambda http: (http / "ramdisk/abc/initrd.img").write_text(""),
-])
-def test_no_ramdisk(root, spoil):
-    spoil(root / "http")
-    with pytest.raises(BaremetalError, match="playbooks/ramdisk.yml"):
-        node_files.current_ramdisk(root)

@@ -89,7 +89,8 @@ def test_boots_with_other_loaders():
     state = follow([sent(52, "ramdisk/current/shimx64.efi"), sent(53, "ramdisk/current/grubx64.efi"), sent(54, f"grub/{MAC}.cfg"),
                     sent(55, "ramdisk/abc/vmlinuz"), sent(56, "ramdisk/abc/initrd.img")], address="192.0.2.11")
     assert [item["stage"] for item in state.stages()] == ["firmware", "grub", "kernel", "initrd"]
-    assert follow((), [request(3, "/snponly.efi")], address="192.0.2.11").last == "firmware"
+    for loader in ("snponly", "ipxe", "arm64"):
+        assert follow((), [request(3, f"/{loader}.efi")], address="192.0.2.11").last == "firmware"
 
 
 @pytest.mark.parametrize("count", range(len(HTTP) + 1))

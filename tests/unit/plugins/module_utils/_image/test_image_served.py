@@ -28,9 +28,9 @@ def folder(root):
     return place
 
 
-def describe(root, **more):
+def describe(root, name="current", **more):
     digests = {part: sha256(root / "ramdisk/abc" / name).removeprefix("sha256:") for part, name in (("kernel", "vmlinuz"), ("initrd", "initrd.img"))}
-    (root / "ramdisk/current.json").write_text(json.dumps({
+    (root / f"ramdisk/{name}.json").write_text(json.dumps({
         "digest": "abc" * 20, "kernel": "ramdisk/abc/vmlinuz", "initrd": "ramdisk/abc/initrd.img", "sha256": digests, **more}))
 
 
@@ -79,6 +79,15 @@ def test_a_ramdisk_that_is_damaged_or_gone(look, root, folder):
     assert found["status"] == "fail" and "initrd.img: sha256" in found["seen"] and "vmlinuz" not in found["seen"]
     (folder / "initrd.img").unlink()
     assert look()["ramdisk"]["status"] == "fail"
+
+
+def test_the_ramdisks_of_all_architectures(look, root):
+    for architecture in ("amd64", "arm64"):
+        describe(root, f"current-{architecture}", architecture=architecture, digest=architecture)
+    assert look()["ramdisk"] == {"check": "ramdisk", "status": "ok", "seen": "amd64, arm64", "cure": None}
+    describe(root, "current-arm64", architecture="arm64", kernel="ramdisk/def/vmlinuz")
+    found = look()["ramdisk"]
+    assert found["status"] == "fail" and "ramdisk/def/vmlinuz" in found["seen"]
 
 
 def test_a_ramdisk_of_earlier_days(look, root):
