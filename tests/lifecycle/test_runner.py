@@ -42,7 +42,7 @@ def job(site, playbook, *, cancel=None, **extra):
     environment = site.environment()
     result = ansible_runner.run(
         private_data_dir=str(site.directory / "runner"), playbook=f"{playbook}.yml", inventory=str(site.directory / "inventory"), quiet=True,
-        extravars=extra, cancel_callback=cancel, settings={"pexpect_timeout": 0.2, "job_timeout": 300},
+        extravars=extra, cancel_callback=cancel, settings={"pexpect_timeout": 0.2, "job_timeout": 900},
         envvars={name: value for name, value in environment.items() if name.startswith(("ANSIBLE_", "RACKWRIGHT_")) and name != "ANSIBLE_STDOUT_CALLBACK"})
     output = result.stdout.read()
     assert PASSWORD not in output
