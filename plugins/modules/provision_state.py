@@ -93,6 +93,7 @@ options:
         C(members) (a list of ports), C(miimon) and C(xmit_hash_policy). C(mtu) is the largest that its networks have, if not given.
       - C(networks) of a link is a list of names of networks, or of dictionaries with C(network) and any of C(address) (the one that it is to be),
         C(tagged) (by default, whether the network has a VLAN) and C(gateway) (V(false) for no default route through it).
+      - With verbs that O(steps.deploy_steps) have change switch ports, where the node belongs in the end.
       - The network of the address that the node boots with must be among them, because the new system is proved there, unless the step
         C(deploy.switch_to_tenant_network) takes the node out of it. Then it is proved at the first address of the layout.
     type: list
@@ -177,6 +178,13 @@ options:
     suboptions:
       definitions:
         description: Steps of the site, beside those of the collection.
+        type: list
+        elements: dict
+      deploy_steps:
+        description:
+          - Steps that the site asks for in deploys, for the other verbs. Where C(network.add_provisioning_network) is among them, a cleaning or service has it
+            before its first step in the ramdisk; where C(deploy.switch_to_tenant_network) is, a service has it at its end. RV(switch_ports) tells the same
+            of verbs without steps.
         type: list
         elements: dict
       priorities:
@@ -446,6 +454,14 @@ in_band:
   type: bool
   returned: success
   sample: true
+switch_ports:
+  description:
+    - With verbs without steps, the networks that the role takes the node into, in their order, because O(steps.deploy_steps) have the step for it.
+      V(provisioning) is for the boot of the ramdisk, or of what the node boots from the network, V(tenant) for the node's system.
+  type: list
+  elements: str
+  returned: success
+  sample: [provisioning]
 stages:
   description: The parts of a deploy up to the image and the steps after it, in their order, for the role P(rackwright.baremetal.deploy#role).
   type: list

@@ -98,7 +98,7 @@ def test_inspect_out_of_band(site):
 
 
 # Each at the begin of: the interlock, the hand-over. Ctrl-C, and what a job that is cancelled gets.
-@pytest.mark.parametrize(("boundary", "by"), [(7, "SIGKILL"), (10, "SIGKILL"), (7, "SIGINT"), (7, "SIGTERM")])
+@pytest.mark.parametrize(("boundary", "by"), [(8, "SIGKILL"), (11, "SIGKILL"), (8, "SIGINT"), (8, "SIGTERM")])
 def test_inspect_killed_and_run_again(site, boundary, by):
     code, output = site.play("inspect", "-l", "node2", RACKWRIGHT_KILL_AT=str(boundary), RACKWRIGHT_KILL_WITH=by)
     assert code != 0 and "killed at the begin of" in output, output
@@ -154,7 +154,7 @@ def test_keys_that_are_none_are_refused_before_the_node_is_touched(active, check
 
 def test_the_keys_of_both_are_let_in(active):
     """Killed while it waits, so that the boot files are seen; abort.yml ends it. The key is text, as a survey gives it."""
-    code, output = active.play("rescue", "-l", "node4", "-e", json.dumps({"rescue_ssh_public_keys": TENANT}), RACKWRIGHT_KILL_AT="6")
+    code, output = active.play("rescue", "-l", "node4", "-e", json.dumps({"rescue_ssh_public_keys": TENANT}), RACKWRIGHT_KILL_AT="7")
     assert code != 0 and "killed at the begin of" in output
     operator = (active.directory / "id_ed25519.pub").read_text().strip()
     keys, = boot_files(active, "node4").rglob("authorized_keys")
@@ -168,7 +168,7 @@ def test_the_keys_of_both_are_let_in(active):
 
 
 # Each at the begin of: the interlock, the hand-over, the reboot into the system.
-@pytest.mark.parametrize(("verb", "boundary"), [("rescue", 7), ("rescue", 9), ("unrescue", 5)])
+@pytest.mark.parametrize(("verb", "boundary"), [("rescue", 8), ("rescue", 10), ("unrescue", 6)])
 def test_killed_and_run_again(active, verb, boundary):
     if verb == "unrescue" and record(active, "node4")["provision_state"] == "active":
         code, output = active.play("rescue", "-l", "node4")

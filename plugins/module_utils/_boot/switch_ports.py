@@ -77,6 +77,16 @@ def tenant(node, layout, networks):
     return _wired(node, wanted)
 
 
+def stays(before, after):
+    """Whether a node that goes from one plan to another keeps its untagged VLANs, and so reaches whom it reached.
+
+    :param before: as ``provisioning`` returns it.
+    :param after: as ``tenant`` returns it.
+    """
+    kept = {(port["switch"], port["port"]): port["vlan"] for port in after}
+    return all(kept.get((port["switch"], port["port"])) == port["vlan"] for port in before if port["vlan"])
+
+
 def with_switches(ports, switches, node):
     """Add to switch ports how their switch is changed.
 

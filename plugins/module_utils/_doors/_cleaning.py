@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from .._errors import BaremetalError
 from .._lifecycle import steps, transitions
-from . import _step_plans, _verb
+from . import _step_plans, _switch_ports, _verb
 from ._registry_access import record
 
 
 def provide(call, engine):
     """Clean the node and make it available; see skip_cleaning."""
     plan = _step_plans.automated(call)
-    if record(call)["automated_clean"]:
+    node = record(call)
+    if node["automated_clean"]:
         _step_plans.check_tasks(call, plan)
+        _switch_ports.check(engine, node, plan, [])
     moved = _verb.with_steps(call, engine, "provide", plan, check=lambda node: _check_cleaning(call, node, plan))
     moved = {**moved, **skip_cleaning(call, engine, moved)}
     return _verb.result(call, moved, moved["node"]["instance"])
@@ -40,8 +42,9 @@ def _by_hand(call, engine, verb, work):
     requests = given["requested"]
     if given["runbook"]:
         requests = steps.runbook(given["runbooks"] or {}, given["runbook"], record(call))
-    plan = steps.manual(_step_plans.catalogue(given), verb, requests)
+    plan = _step_plans.in_networks(given, steps.manual(_step_plans.catalogue(given), verb, requests), verb)
     _step_plans.check_tasks(call, plan)
+    _switch_ports.check(engine, record(call), plan, call.params["network_layout"])
 
     def check(node):
         if any(step["in_band"] for step in plan):
@@ -60,6 +63,7 @@ def undeploy(call, engine):
     plan = _step_plans.automated(call)
     if node["automated_clean"]:
         _step_plans.check_tasks(call, plan)
+        _switch_ports.check(engine, node, plan, [])
     return _verb.result(call, _verb.begin(call, engine, "undeploy", check=lambda node: _check_cleaning(call, node, plan)), instance)
 
 

@@ -12,7 +12,7 @@ import uuid
 from .._boot import answer_file, diskless
 from .._disk import hints
 from .._errors import BaremetalError
-from . import _verb
+from . import _step_plans, _switch_ports, _verb
 from ._options import ANSWER
 from ._registry_access import record
 
@@ -45,5 +45,8 @@ def deploy(call, engine, verb):
                              cure="to have it run this, ask for a rebuild (diskless_verb, install_verb), or undeploy it first")
     instance = {"uuid": known.get("uuid") or str(uuid.uuid4()) if verb == "rebuild" else str(uuid.uuid4()), "image": found["name"],
                 "image_digest": found["digest"], "deployed_at": None, "diskless": not answer}
+    ports = _step_plans.networks(call, engine, "provisioning", "tenant")
+    if not answer:
+        _switch_ports.check_diskless(ports, node, found["until"])
     moved = _verb.begin(call, engine, verb, instance=instance, check=lambda node: _verb.check_ramdisk(call, node, "deploy", root_device=bool(answer)))
-    return {**_verb.result(call, moved, instance), "boot": boot}
+    return {**_verb.result(call, {**moved, "switch_ports": list(ports)}, instance), "boot": boot}

@@ -9,10 +9,13 @@ from __future__ import annotations
 from .._errors import BaremetalError
 from .._lifecycle import steps
 from .._lifecycle.builtin_steps import BUILT_IN, TASKS
+from . import _switch_ports
+from ._registry_access import record
 
 # The option steps of provision_state.
 STEPS = {
     "definitions": {"type": "list", "elements": "dict"},
+    "deploy_steps": {"type": "list", "elements": "dict"},
     "priorities": {"type": "dict"},
     "requested": {"type": "list", "elements": "dict"},
     "runbook": {"type": "str"},
@@ -41,7 +44,27 @@ def catalogue(given):
 def automated(call):
     """The plan of an automated cleaning."""
     given = given_steps(call)
-    return steps.automated(catalogue(given), "clean", given["priorities"])
+    return in_networks(given, steps.automated(catalogue(given), "clean", given["priorities"]), "clean")
+
+
+def in_networks(given, plan, verb):
+    """A plan that changes the switch ports of the node where its deploys do so.
+
+    :param given: what ``given_steps`` returned.
+    """
+    known = catalogue(given)
+    return steps.in_networks(known, plan, verb, steps.network_types(known, given["deploy_steps"]))
+
+
+def networks(call, engine, *types):
+    """The networks that a verb without steps takes the node into, where its deploys do so by steps.
+
+    :param types: network types that the verb has to do with.
+    :returns: what is planned by network type, see ``_switch_ports.check_types``.
+    """
+    given = given_steps(call)
+    wanted = [one for one in steps.network_types(catalogue(given), given["deploy_steps"]) if one in types]
+    return _switch_ports.check_types(engine, record(call), wanted, call.params["network_layout"])
 
 
 def check_tasks(call, plan):

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 from .._boot import network_layout, switch_ports
-from .._lifecycle.builtin_steps import ADD_PROVISIONING_NETWORK, SWITCH_TO_TENANT_NETWORK
+from .._errors import BaremetalError
+from .._lifecycle.steps import NETWORK_STEPS
 from .._registry import networks
 
 
@@ -28,13 +29,34 @@ def planned(engine, node, network_type, layout):
 
 
 def check(engine, node, plan, layout):
-    """Refuse a deploy whose steps could not change the switch ports.
+    """Refuse work whose steps could not change the switch ports.
 
     :param plan: the steps.
     :returns: whether the node is taken into its tenant's networks.
     """
     names = {step["step"] for step in plan}
-    for step, network_type in ((ADD_PROVISIONING_NETWORK, "provisioning"), (SWITCH_TO_TENANT_NETWORK, "tenant")):
-        if step in names:
-            planned(engine, node, network_type, layout)
-    return SWITCH_TO_TENANT_NETWORK in names
+    check_types(engine, node, [network_type for network_type, step in NETWORK_STEPS.items() if step in names], layout)
+    return NETWORK_STEPS["tenant"] in names
+
+
+def check_types(engine, node, types, layout):
+    """Refuse work that could not take the node into the networks that it needs.
+
+    :param types: list of network types, see ``planned``.
+    :returns: dict of what is planned by network type.
+    """
+    return {network_type: planned(engine, node, network_type, layout) for network_type in types}
+
+
+def check_diskless(plans, node, until):
+    """Refuse a boot from the network when nobody would know at which moment the node has all that it boots, and may leave the provisioning network.
+
+    :param plans: what ``check_types`` returned.
+    :param until: the stage of the boot at which the boot server has seen all that it will see.
+    """
+    leaves = "tenant" in plans and not ("provisioning" in plans and switch_ports.stays(plans["provisioning"], plans["tenant"]))
+    if leaves and until != "initrd":
+        raise BaremetalError(
+            "nobody sees when the node has fetched all that it boots, and it would be taken out of the provisioning network before", node=node["name"],
+            stage=switch_ports.STAGE, seen="an ISO image, or files that are not on the boot server",
+            cure="boot a kernel and an initrd of the boot server, or have the provisioning network in deploy_network_layout, untagged where it boots from")

@@ -125,6 +125,7 @@ def result(call, moved, instance):
         },
         "steps": moved.get("steps", []),
         "in_band": moved.get("in_band", False),
+        "switch_ports": moved.get("switch_ports", []),
         **({"ramdisk_boot": call.params["ramdisk_boot"]} if call.params["ramdisk_boot"] is not None else {}),
         "diff": {"before": {"provision_state": moved["previous_state"]}, "after": {"provision_state": moved["provision_state"]}},
     }

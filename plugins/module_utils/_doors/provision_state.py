@@ -78,8 +78,11 @@ def _inspect(call, engine):
             raise BaremetalError(f"the driver {node['driver']} tells of no hardware", node=node["name"], stage="plan",
                                  cure="inspect the node in-band, with inspect_interface: in-band; out-of-band inspection is for the driver redfish")
 
+    # Where nobody knows how the node is wired, the inspection may be what is to find that out.
+    wired = all(port.get("local_link_connection") for port in record(call)["ports"] if port["pxe_enabled"])
+    ports = _step_plans.networks(call, engine, "provisioning") if wired and call.params["inspect_interface"] == "in-band" else {}
     moved = _verb.begin(call, engine, "inspect", check=check)
-    return _verb.result(call, moved, moved["node"]["instance"])
+    return _verb.result(call, {**moved, "switch_ports": list(ports)}, moved["node"]["instance"])
 
 
 def _rescue(call, engine):
@@ -89,8 +92,15 @@ def _rescue(call, engine):
         _verb.check_ramdisk(call, node, "rescue", root_device=False)
         check_rescue_keys(call.params["ssh_public_keys"] or [], node)
 
+    ports = _step_plans.networks(call, engine, "provisioning")
     moved = _verb.begin(call, engine, "rescue", check=check)
-    return _verb.result(call, moved, moved["node"]["instance"])
+    return _verb.result(call, {**moved, "switch_ports": list(ports)}, moved["node"]["instance"])
+
+
+def _unrescue(call, engine):
+    ports = _step_plans.networks(call, engine, "tenant")
+    moved = _verb.begin(call, engine, "unrescue")
+    return _verb.result(call, {**moved, "switch_ports": list(ports)}, moved["node"]["instance"])
 
 
 def _abort(call, engine):
@@ -106,7 +116,7 @@ def _abort(call, engine):
 
 _VERBS = {
     "manage": _plain, "provide": _cleaning.provide, "inspect": _inspect, "clean": _cleaning.clean, "adopt": _adopt, "deploy": _deploy.deploy,
-    "rebuild": _deploy.rebuild, "undeploy": _cleaning.undeploy, "rescue": _rescue, "unrescue": _plain, "service": _cleaning.service, "abort": _abort,
+    "rebuild": _deploy.rebuild, "undeploy": _cleaning.undeploy, "rescue": _rescue, "unrescue": _unrescue, "service": _cleaning.service, "abort": _abort,
     "unhold": _plain,
 }
 

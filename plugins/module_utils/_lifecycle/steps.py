@@ -24,6 +24,9 @@ VERBS = ("clean", "deploy", "service")
 WRITE_IMAGE = "deploy.write_image"
 _WRITE_IMAGE_PRIORITY = 80
 
+# The steps that change switch ports, by the kind of network that they take the node into.
+NETWORK_STEPS = {"provisioning": ADD_PROVISIONING_NETWORK, "tenant": SWITCH_TO_TENANT_NETWORK}
+
 # Steps without a role, which the flow itself does (Ironic's reserved step names).
 _CONTROL = {
     "hold": {},
@@ -132,6 +135,39 @@ def deploy(known, requests=None, templates=None, traits=()):
     image = {"step": WRITE_IMAGE, "priority": _WRITE_IMAGE_PRIORITY, "role": None, "tasks_from": None, "args": {}, "in_band": True,
              "abortable": False, "reboot_requested": False}
     return _reachable(_ordered([image, *(_planned(known, request, "deploy") for request in chosen.values())]))
+
+
+def network_types(known, requests):
+    """The kinds of networks that steps take a node into when it is deployed. Other work on it does the same.
+
+    :param known: the catalogue.
+    :param requests: the steps that the site asks for in deploys, see ``deploy``, or None.
+    :returns: list of keys of NETWORK_STEPS.
+    :raises BaremetalError: for a request that is not valid. Whether other steps are there is not looked at.
+    """
+    priorities = {name: known[name]["priority"] for name in NETWORK_STEPS.values()}
+    for request in map(_request, requests or []):
+        if request["step"] in priorities and request["priority"] is not None:
+            priorities[request["step"]] = request["priority"]
+    return [network_type for network_type, name in NETWORK_STEPS.items() if priorities[name] > 0]
+
+
+def in_networks(known, plan, verb, types):
+    """A plan by which a node is in the provisioning network before it boots the ramdisk, and in the end in those of its tenant, where the verb has one.
+
+    A step of the plan that changes the switch ports stays where it is, and another one to the same end is not added. Nothing is added where no step
+    needs the ramdisk.
+
+    :param types: what ``network_types`` returned.
+    """
+    first = next((number for number, step in enumerate(plan) if step["in_band"]), None)
+    names = {step["step"] for step in plan}
+    added = {network_type: [] for network_type in NETWORK_STEPS}
+    for network_type in types if first is not None else ():
+        name = NETWORK_STEPS[network_type]
+        if name not in names and verb in known[name]["verbs"]:
+            added[network_type] = [_planned(known, {"step": name}, verb)]
+    return [*plan[:first], *added["provisioning"], *plan[first:], *added["tenant"]] if first is not None else plan
 
 
 def _reachable(plan):

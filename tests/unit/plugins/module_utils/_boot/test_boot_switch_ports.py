@@ -57,6 +57,17 @@ def test_ports_behind_one_group_of_links_are_one():
         switch_ports.tenant(node(port(1, **group), port(2, **group)), layout, NETWORKS)
 
 
+@pytest.mark.parametrize(("networks", "stays"), [
+    ([{"network": "boot", "tagged": False}, "web"], True),
+    (["boot", "web"], False),
+    ([{"network": "web", "tagged": False}], False),
+    ([], False),
+])
+def test_who_still_reaches_the_boot_server(networks, stays):
+    layout = [{"name": "a", "port": "eth1", "networks": networks}, {"name": "b", "port": "eth2", "networks": ["store"]}]
+    assert switch_ports.stays(switch_ports.provisioning(node(), NETWORKS), switch_ports.tenant(node(), layout, NETWORKS)) is stays
+
+
 @pytest.mark.parametrize(("networks", "said"), [
     (["flat"], "network flat has no VLAN"),
     (["lost"], "network lost is not declared"),

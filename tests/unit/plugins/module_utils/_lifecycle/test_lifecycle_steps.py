@@ -122,6 +122,46 @@ def test_no_step_in_the_ramdisk_while_the_switches_have_the_node_elsewhere():
     assert [step["kind"] for step in steps.ready(steps.manual(known, "clean", [there]))] == ["switch_port"]
 
 
+THERE, BACK = "network.add_provisioning_network", "deploy.switch_to_tenant_network"
+
+
+@pytest.mark.parametrize(("requests", "expected"), [
+    (None, []),
+    ([{"step": "no step of this site"}, {"step": THERE}, {"step": BACK, "priority": 0}], []),
+    ([{"step": BACK, "priority": "30"}], ["tenant"]),
+    ([{"step": BACK, "priority": 30}, {"step": THERE, "priority": 110}], ["provisioning", "tenant"]),
+])
+def test_networks_that_deploys_take_a_node_into(requests, expected):
+    assert steps.network_types(steps.catalogue(BUILT_IN), requests) == expected
+
+
+def test_networks_by_the_priority_of_a_definition():
+    known = steps.catalogue([*BUILT_IN, {**next(step for step in BUILT_IN if step["name"] == THERE), "priority": 110}])
+    assert steps.network_types(known, []) == ["provisioning"]
+    assert steps.network_types(known, [{"step": THERE, "priority": 0}]) == []
+    with pytest.raises(BaremetalError, match="request of the step x is not valid"):
+        steps.network_types(known, [{"step": "x", "priority": "soon"}])
+
+
+@pytest.mark.parametrize(("verb", "asked", "expected"), [
+    ("clean", ["settings", "erase", "burn_in"], ["settings", THERE, "erase", "burn_in"]),
+    ("clean", ["settings", "reboot"], ["settings", "reboot"]),
+    ("clean", [THERE, "settings", "erase"], [THERE, "settings", "erase"]),
+    ("service", ["power_off", "burn_in", "hold"], ["power_off", THERE, "burn_in", "hold", BACK]),
+    ("service", [THERE, "burn_in"], [THERE, "burn_in", BACK]),
+    ("service", ["burn_in", BACK, "power_on"], [THERE, "burn_in", BACK, "power_on"]),
+    ("service", ["hold"], ["hold"]),
+])
+def test_other_verbs_follow_the_deploys(verb, asked, expected):
+    known = steps.catalogue([*DEFINITIONS, *BUILT_IN])
+    plan = steps.manual(known, verb, [{"step": name, "args": {"minutes": 1} if name == "burn_in" else {}} for name in asked])
+    assert steps.in_networks(known, plan, verb, []) == plan
+    found = steps.in_networks(known, plan, verb, ["provisioning", "tenant"])
+    assert names(found) == expected
+    # The machine is off after a change, so the ramdisk is booted once, behind it.
+    assert [step["step"] for step in steps.ready(found) if step["boot_ramdisk"]] == [name for name in asked if name in ("erase", "burn_in")][:1]
+
+
 def test_two_templates_for_one_step(known):
     templates = {"A": [{"step": "label", "priority": 1}], "B": [{"step": "label", "priority": 2}]}
     with pytest.raises(BaremetalError, match="templates A and B both set the step label"):

@@ -1,0 +1,85 @@
+# Copyright (c) 2026, rackwright.baremetal contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Verbs other than a deploy, on a node whose deploys change its switch port: the real playbooks, and a role of the site as the switch, which writes down
+what it is told and what the machine runs at that moment."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import network_rules, networks, nodes
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.tables import NODES
+from ansible_collections.rackwright.baremetal.tests.simulators.lab import lab
+from sqlalchemy import update
+
+NETWORKS = [{"name": "boot", "type": "provisioning", "cidr": "198.18.0.0/16", "vlan": 10},
+            {"name": "web", "type": "tenant", "cidr": "198.51.100.0/24", "vlan": 20}]
+SWITCH = [
+    {"name": "Write it down", "ansible.builtin.lineinfile": {
+        "path": "{{ inventory_dir }}/../switch", "create": True, "mode": "0600", "insertafter": "EOF", "regexp": "^$", "line":
+        "{{ switch_port_wanted.vlan }} {{ (lookup('file', machine, errors='ignore') | default('{}', true) | from_json).runs | default('nothing', true) }}"},
+     "vars": {"machine": "{{ inventory_dir }}/../boot/machines/{{ baremetal.address }}.json"}},
+    {"name": "Tell what was read back", "ansible.builtin.set_fact": {"switch_port_found": {"vlan": "{{ switch_port_wanted.vlan }}"}}},
+]
+NOTHING = [{"name": "Do nothing", "ansible.builtin.debug": {"msg": "in the ramdisk"}}]
+BOOT = {"diskless_kernel": "images/system/kernel", "diskless_initrd": "images/system/initrd",
+        "install_kernel": "images/system/kernel", "install_initrd": "images/system/initrd", "install_prove": False}
+
+
+@pytest.fixture(scope="module", name="site")
+def _site():
+    with lab(1) as site:
+        for role, tasks in (("site_switch", SWITCH), ("site_work", NOTHING)):
+            folder = site.directory / "roles" / role / "tasks"
+            folder.mkdir(parents=True)
+            (folder / "main.yml").write_text(json.dumps(tasks))
+        files = site.boot_root / "http/images/system"
+        files.mkdir(parents=True)
+        for name in ("kernel", "initrd"):
+            (files / name).write_text(name)
+        (site.directory / "inventory" / "group_vars" / "all" / "switches.yml").write_text(json.dumps({
+            **BOOT, "switch_port_switches": {"leaf1": {"interface": "site_switch", "host": "localhost"}},
+            "steps_definitions": [{"name": "site.work", "role": "site_work", "verbs": ["service"]}],
+            "deploy_network_layout": [{"name": "eth0", "port": "eth0", "networks": [{"network": "web", "tagged": False}]}],
+            "deploy_steps": [{"step": "network.add_provisioning_network", "priority": 110}, {"step": "deploy.switch_to_tenant_network", "priority": 30}]}))
+        hardware = site.directory / "hardware.yml"
+        described = json.loads(hardware.read_text())
+        described["nodes"][0]["ports"][0].update(name="eth0", local_link_connection={"switch_info": "leaf1", "port_id": "swp1"})
+        hardware.write_text(json.dumps(described))
+        code, output = site.play("enroll")
+        assert code == 0, output
+        with open_registry(site.registry).begin() as connection:
+            networks.declare(connection, [network_rules.normalise(network) for network in NETWORKS])
+        yield site
+
+
+def switched(site, state, verb, *arguments):
+    """Run a verb on the node in that state.
+
+    :returns: provision state afterwards, and how its port was changed: VLAN, and what the machine ran.
+    """
+    engine, path = open_registry(site.registry), site.directory / "switch"
+    path.unlink(missing_ok=True)
+    with engine.begin() as connection:
+        connection.execute(update(NODES).values(provision_state=state))
+    code, output = site.play(verb, *arguments, ANSIBLE_ROLES_PATH=str(site.directory / "roles"))
+    assert code == 0, output
+    return nodes.get(engine, "node1")["provision_state"], path.read_text().splitlines() if path.exists() else []
+
+
+def test_a_node_is_where_its_work_is(site):
+    assert switched(site, "manageable", "inspect") == ("manageable", ["10 nothing"])
+    # The installer itself runs in the provisioning network, and what it installed starts in the tenant's.
+    assert switched(site, "available", "install") == ("active", ["10 nothing", "20 nothing"])
+    assert site.runs("node1") == "disk" and "installed" in site.disk("node1")
+    assert switched(site, "active", "rescue") == ("rescue", ["10 nothing"]) and site.runs("node1") == "ramdisk"
+    assert switched(site, "rescue", "unrescue") == ("active", ["20 nothing"]) and site.runs("node1") == "disk"
+    asked = json.dumps({"service_steps": [{"step": "site.work"}]})
+    assert switched(site, "active", "service", "-e", asked) == ("active", ["10 nothing", "20 nothing"]) and site.runs("node1") == "disk"
+    assert switched(site, "active", "undeploy") == ("available", ["10 nothing"])
+    # It goes on running what it has fetched.
+    assert switched(site, "available", "diskless") == ("active", ["10 nothing", "20 network"]) and site.runs("node1") == "network"
