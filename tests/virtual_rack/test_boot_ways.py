@@ -2,10 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every way to boot, each up to a login to the deployed system, one machine at a time (make rack-matrix)."""
+"""Every way to boot, each up to a login to the deployed system, one machine at a time (make rack-matrix).
+
+The machines, and the rack that they are in, are described in the file that RACKWRIGHT_RACK names: boot_ways.yml, or boot_ways_ipv6.yml for one with IPv6 alone.
+"""
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import pathlib
 import subprocess
@@ -13,10 +17,12 @@ import subprocess
 import pytest
 import yaml
 
+from rack import VARIANT
 from steps import IMAGE, host_tasks, nodes, run
 
-MACHINES = yaml.safe_load((pathlib.Path(__file__).parent / "boot_ways.yml").read_text())["virtual_rack_nodes"]
+MACHINES = yaml.safe_load((pathlib.Path(__file__).parent / f"{VARIANT or 'boot_ways'}.yml").read_text())["virtual_rack_nodes"]
 ADDRESSES = {machine["name"]: machine["address"] for machine in MACHINES}
+IPV6 = any(":" in address for address in ADDRESSES.values())
 MACS = {machine["name"]: machine["mac"] for machine in MACHINES}
 
 
@@ -27,6 +33,9 @@ def enrolled(virtual_rack):
         # What is proved here is the boot, and one boot for each machine does.
         node["automated_clean"] = False
     (virtual_rack.SITE / "changed-hardware.yml").write_text(yaml.safe_dump(hardware))
+    if IPV6:
+        # Of which its installed systems get their addresses.
+        run(virtual_rack, "networks.yml")
     run(virtual_rack, "enroll.yml", "-e", f"enroll_hardware_file={virtual_rack.SITE}/changed-hardware.yml")
     run(virtual_rack, "provide.yml")
     return virtual_rack
@@ -35,7 +44,7 @@ def enrolled(virtual_rack):
 def deploy(rack, name, *more):
     """Deploy a machine, which ends with the proof over SSH, and switch it off for the next one.
 
-    :returns: what the run printed, the requests that the boot server logged, and the lines of its DHCP and TFTP service.
+    :returns: the requests that the boot server logged, and the lines of its DHCP and TFTP service.
     """
     http, dnsmasq = rack.BOOT / "log/http.log", rack.BOOT / "log/dnsmasq.log"
     read = [len(path.read_bytes()) for path in (http, dnsmasq)]
@@ -46,53 +55,67 @@ def deploy(rack, name, *more):
                        cwd=rack.SITE, env=rack.environment(), check=False)
     assert nodes(rack)[name]["provision_state"] == "active" and host_tasks(output, name) <= 15
     requests = [json.loads(line) for line in http.read_bytes()[read[0]:].decode().splitlines()]
-    return output, requests, dnsmasq.read_bytes()[read[1]:].decode().splitlines()
+    return requests, dnsmasq.read_bytes()[read[1]:].decode().splitlines()
 
 
-def fetched(requests, path, client):
-    return any(request["uri"] == path and request["client"] == client and request["status"] == 200 for request in requests)
+def own(name):
+    """The addresses that a machine has while it boots: one of IPv4, or sixteen of IPv6."""
+    return {str(one) for one in ipaddress.ip_network((ADDRESSES[name], 124 if IPV6 else 32))}
+
+
+def which(**wanted):
+    """The names of the machines that are described so."""
+    return [machine["name"] for machine in MACHINES if all(machine.get(key) == value for key, value in wanted.items())]
+
+
+def fetched(requests, path, name):
+    """Whether a machine got a file by HTTP."""
+    return any(request["uri"] == path and request["client"] in own(name) and request["status"] == 200 for request in requests)
 
 
 def sent(lines, name, path):
     """Whether TFTP sent a file to a machine."""
-    return any("sent " in line and line.endswith(f"{path} to {ADDRESSES[name]}") for line in lines)
+    return any("sent " in line and line.endswith(f"{path} to {address}") for line in lines for address in own(name))
 
 
 def script(name):
     return f"/node/{MACS[name].replace(':', '-')}/boot.ipxe"
 
 
-@pytest.mark.parametrize("name", ["bios-ipxe", "uefi-ipxe"])
+@pytest.mark.parametrize("name", which(boot_interface=None))
 def test_ipxe(enrolled, name):
-    requests = deploy(enrolled, name)[1]
-    assert fetched(requests, script(name), ADDRESSES[name])
+    requests, lines = deploy(enrolled, name)
+    assert fetched(requests, script(name), name)
+    if IPV6:
+        # From the firmware on, nothing of this machine is anywhere else; elsewhere its network card has iPXE built in.
+        assert sent(lines, name, "snponly.efi") and {request["client"] for request in requests} <= own(name)
 
 
-def test_uefi_http_boot(enrolled):
-    requests, lines = deploy(enrolled, "uefi-http")[1:]
-    address = ADDRESSES["uefi-http"]
-    assert fetched(requests, "/snponly.efi", address) and fetched(requests, script("uefi-http"), address)
-    assert not sent(lines, "uefi-http", "")
+@pytest.mark.parametrize("name", which(boot_interface="http-ipxe"))
+def test_uefi_http_boot(enrolled, name):
+    requests, lines = deploy(enrolled, name)
+    assert fetched(requests, "/snponly.efi", name) and fetched(requests, script(name), name)
+    assert not sent(lines, name, "")
 
 
-def test_secure_boot_from_the_network(enrolled):
-    console = enrolled.RACK / "console/secure-boot.log"
-    requests, lines = deploy(enrolled, "secure-boot")[1:]
-    mac = MACS["secure-boot"].replace(":", "-")
+@pytest.mark.parametrize("name", which(boot_interface="pxe"))
+def test_secure_boot_from_the_network(enrolled, name):
+    requests, lines = deploy(enrolled, name)
+    mac = MACS[name].replace(":", "-")
     # By the name that DHCP gives to all, this node finds shim.
     for path in (f"{mac}/snponly.efi", "grubx64.efi", f"{mac}.cfg", "vmlinuz", "initrd.img"):
-        assert sent(lines, "secure-boot", path), path
-    assert not fetched(requests, script("secure-boot"), ADDRESSES["secure-boot"])
-    assert "Secure boot enabled" in console.read_text(errors="replace")
+        assert sent(lines, name, path), path
+    assert not fetched(requests, script(name), name)
+    assert "Secure boot enabled" in (enrolled.RACK / f"console/{name}.log").read_text(errors="replace")
 
 
-@pytest.mark.parametrize("name", ["media-uefi", "media-bios"])
+@pytest.mark.parametrize("name", which(boot_interface="redfish-virtual-media"))
 def test_virtual_media_without_dhcp(enrolled, name):
     network_data = {
         "links": [{"id": "nic0", "type": "phy", "ethernet_mac_address": MACS[name]}],
         "networks": [{"id": "net0", "link": "nic0", "type": "ipv4", "ip_address": ADDRESSES[name], "netmask": "255.255.255.0"}],
         "services": []}
-    requests, lines = deploy(enrolled, name, "-e", json.dumps({"deploy_network_data": network_data}))[1:]
+    requests, lines = deploy(enrolled, name, "-e", json.dumps({"deploy_network_data": network_data}))
     folder = f"/node/{MACS[name].replace(':', '-')}/"
     media = {request["uri"] for request in requests if request["uri"].startswith(folder) and request["uri"].endswith("/boot.iso")}
     assert len(media) == 1 and not [line for line in lines if MACS[name] in line]
