@@ -468,9 +468,8 @@ stages:
   elements: dict
   returned: with O(verb=deploy) and O(verb=rebuild)
   sample:
-    - tasks: image
+    - tasks: boot_image
       steps: []
-      boot_ramdisk: true
 interlock:
   description: What the machine must prove before anything is written to it.
   type: dict

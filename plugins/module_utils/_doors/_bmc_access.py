@@ -201,4 +201,5 @@ def record_power_states(done):
 
         engine = open_registry(call.registry_url, create=False)
         if engine is not None:
-            nodes.set_power_states(engine, {call.node: result["power_state"] for call, result in done})
+            with engine.begin() as connection:
+                nodes.set_power_states(connection, {call.node: result["power_state"] for call, result in done})

@@ -73,6 +73,7 @@ def record(call):
 
 def warm_up():
     """Have SQLAlchemy compile what most tasks ask the registries that are open, so that workers that are forked afterwards need not."""
+    from .._lifecycle import locks, transitions
     from .._registry import images, nodes
     from .._registry.store import opened
 
@@ -85,6 +86,10 @@ def warm_up():
             nodes.read_bmcs(connection, [name])
             images.read(connection, "")
             _refusals(connection, [name], {"run_id": ""})
+            # Of a node that there cannot be.
+            nodes.set_power_states(connection, {"": None})
+            transitions.write_state(connection, "", dict.fromkeys(transitions.MOVED))
+            locks.release(connection, "")
 
 
 def refuse_other_runs(call, also=None):

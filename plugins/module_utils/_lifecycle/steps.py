@@ -219,16 +219,17 @@ def stages(left):
     """The parts of a deploy around the image, for the role deploy.
 
     :param left: steps as ``ready`` returns them.
-    :returns: list of dicts with ``tasks`` (name of a tasks file of the role) and ``steps`` (for the file steps) or ``boot_ramdisk`` (image).
+    :returns: list of dicts with ``tasks`` (name of a tasks file of the role: steps, image, or boot_image where the ramdisk does not run yet)
+        and ``steps`` (for the file steps).
     """
     found = []
     for step in left:
         if step["step"] == WRITE_IMAGE:
-            found.append({"tasks": "image", "steps": [], "boot_ramdisk": step["boot_ramdisk"]})
+            found.append({"tasks": "boot_image" if step["boot_ramdisk"] else "image", "steps": []})
         elif found and found[-1]["tasks"] == "steps":
             found[-1]["steps"].append(step)
         else:
-            found.append({"tasks": "steps", "steps": [step], "boot_ramdisk": False})
+            found.append({"tasks": "steps", "steps": [step]})
     return found
 
 

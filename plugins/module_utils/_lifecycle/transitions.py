@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 
 from .._errors import BaremetalError, sentence
 from .._registry import addresses, allocations, inspections, nodes
@@ -16,9 +17,12 @@ from . import guards, locks
 from .states import HOLD, OWNED, TARGETS, TRANSIENT, VERBS, WAIT, failure_state, next_state
 
 try:
-    from sqlalchemy import insert, select, update
+    from sqlalchemy import bindparam, insert, select, update
 except ImportError:
     select = None
+
+# The columns of a node that a transition writes.
+MOVED = ("provision_state", "target_provision_state", "provision_updated_at", "updated_at", "last_error", "instance", "work")
 
 # A cleaning by hand that failed, or whose run died, begins again with the same command: over the state that the table has in between.
 _OVER = {("clean failed", "clean"): "manageable"}
@@ -245,6 +249,21 @@ def _who(controller):
     return f"{controller['user']}@{controller['host']}"
 
 
+@functools.cache
+def _statements():
+    """How a transition is written. Made once, and always the same, so that SQLAlchemy need not compile it in each task of a run."""
+    values = {column: bindparam(f"new_{column}") for column in MOVED}
+    return update(NODES).where(NODES.c.name == bindparam("node")).values(values), insert(HISTORY)
+
+
+def write_state(connection, name, values):
+    """Write what a transition changes of a node, inside a transaction of the caller. A node that is not enrolled is no error.
+
+    :param values: dict of all columns in MOVED.
+    """
+    connection.execute(_statements()[0], {"node": name, **{f"new_{column}": values[column] for column in MOVED}})
+
+
 def _move(connection, node, state, word, controller, *, error=None, target=None, instance=None, work=None):
     """Write the new state and its history.
 
@@ -252,7 +271,8 @@ def _move(connection, node, state, word, controller, *, error=None, target=None,
     """
     moment = now()
     previous = node["provision_state"]
-    values = {"provision_state": state, "provision_updated_at": moment, "updated_at": moment, "last_error": error}
+    values = {"provision_state": state, "provision_updated_at": moment, "updated_at": moment, "last_error": error,
+              **{column: node[column] for column in ("target_provision_state", "instance", "work")}}
     if state not in OWNED | HOLD:
         values["target_provision_state"] = None
     elif target:
@@ -271,14 +291,14 @@ def _move(connection, node, state, word, controller, *, error=None, target=None,
         addresses.release_tenant(connection, node["name"])
     if work is not None or word in ("done", "manage"):
         values["work"] = work or None
-    connection.execute(update(NODES).where(NODES.c.name == node["name"]).values(**values))
+    write_state(connection, node["name"], values)
     flags = _fault(node, state, word, error)
     if flags:
         nodes.set_flags(connection, node["name"], flags)
     spent = datetime.datetime.fromisoformat(moment) - datetime.datetime.fromisoformat(node["provision_updated_at"])
-    connection.execute(insert(HISTORY).values(
-        node=node["name"], at=moment, who=_who(controller), run_id=controller["run_id"], event=word,
-        from_state=previous, to_state=state, duration=spent.total_seconds(), error=error, instance=kept))
+    connection.execute(_statements()[1], {
+        "node": node["name"], "at": moment, "who": _who(controller), "run_id": controller["run_id"], "event": word,
+        "from_state": previous, "to_state": state, "duration": spent.total_seconds(), "error": error, "instance": kept})
 
 
 def _fault(node, state, word, error):

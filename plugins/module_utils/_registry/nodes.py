@@ -16,13 +16,15 @@ the rules of the site. The inventory of that inspection is no part of it.
 
 from __future__ import annotations
 
+import functools
+
 from .._errors import BaremetalError
 from . import addresses, duplicates
 from .store import among, now
 from .tables import ADDRESSES, ALLOCATIONS, LOCKS, NODES, PORTS
 
 try:
-    from sqlalchemy import delete, insert, select, update
+    from sqlalchemy import bindparam, delete, insert, select, update
 except ImportError:
     select = None
 
@@ -126,21 +128,32 @@ def state(record):
     return {key: record[key] for key in (*_STATE_COLUMNS, "fault") if key != "maintenance"}
 
 
+@functools.cache
+def _of_one(for_update):
+    """The queries for one node. Made once: that takes SQLAlchemy longer than the database takes to answer them, and most tasks ask several times."""
+    node = bindparam("node")
+    row = _select().where(NODES.c.name == node)
+    return (
+        row.with_for_update() if for_update else row,
+        select(PORTS).where(PORTS.c.node == node).order_by(PORTS.c.position),
+        select(LOCKS).where(LOCKS.c.node == node),
+        select(ALLOCATIONS).where(ALLOCATIONS.c.node == node),
+        _addresses().where(ADDRESSES.c.node == node),
+    )
+
+
 def read(connection, name, *, for_update=False):
     """The record of one node, inside a transaction of the caller.
 
     :param for_update: whether the row stays locked until the transaction ends (PostgreSQL; SQLite locks as a whole).
     :returns: the record, or None.
     """
-    statement = _select().where(NODES.c.name == name)
-    row = connection.execute(statement.with_for_update() if for_update else statement).one_or_none()
+    of_node, *others = _of_one(for_update)
+    row = connection.execute(of_node, {"node": name}).one_or_none()
     if row is None:
         return None
-    ports = connection.execute(select(PORTS).where(PORTS.c.node == name).order_by(PORTS.c.position)).all()
-    lock = connection.execute(select(LOCKS).where(LOCKS.c.node == name)).one_or_none()
-    allocation = connection.execute(select(ALLOCATIONS).where(ALLOCATIONS.c.node == name)).one_or_none()
-    given = connection.execute(_addresses().where(ADDRESSES.c.node == name)).all()
-    return _record(row, ports, lock, allocation, given)
+    ports, lock, allocation, given = (connection.execute(query, {"node": name}).all() for query in others)
+    return _record(row, ports, lock[0] if lock else None, allocation[0] if allocation else None, given)
 
 
 def any_name(connection):
@@ -228,26 +241,17 @@ def set_credential(engine, name, old, new):
         return True
 
 
-def set_power_state(engine, name, state):
-    """Record the power state that was seen. A node that is not enrolled is no error.
+def set_power_states(connection, states):
+    """Record the power states that were seen, inside a transaction of the caller. A node that is not enrolled is no error.
 
-    :param state: ``on``, ``off`` or None for unknown.
+    :param states: dict by node of ``on``, ``off`` or None for unknown.
     """
-    set_power_states(engine, {name: state})
-
-
-def set_power_states(engine, states):
-    """The same for many nodes, in one transaction.
-
-    :param states: dict of power states by node.
-    """
-    with engine.begin() as connection:
-        # In the order of their names: two that lock the same rows in different orders would wait for each other for ever.
-        for some in among(NODES.c.name, sorted(states)):
-            connection.execute(select(NODES.c.name).where(some).order_by(NODES.c.name).with_for_update())
-        for state in set(states.values()):
-            for some in among(NODES.c.name, [name for name, value in states.items() if value == state]):
-                connection.execute(update(NODES).where(some).values(power_state=state))
+    # In the order of their names: two that lock the same rows in different orders would wait for each other for ever.
+    for some in among(NODES.c.name, sorted(states)):
+        connection.execute(select(NODES.c.name).where(some).order_by(NODES.c.name).with_for_update())
+    for state in set(states.values()):
+        for some in among(NODES.c.name, [name for name, value in states.items() if value == state]):
+            connection.execute(update(NODES).where(some).values(power_state=state))
 
 
 def set_flags(connection, name, flags):

@@ -90,6 +90,7 @@ def open_registry(url, *, create=True, migrate=True):
         raise BaremetalError(f"the registry URL cannot be used ({error})", stage="registry",
                              cure="use sqlite:////path/to/registry.db or postgresql+psycopg://host/database") from error
     if path is not None:
+        event.listen(engine, "first_connect", _set_wal)
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     try:
@@ -172,19 +173,18 @@ def _configure_sqlite(connection, record):
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT * 1000}")
-    _set_wal(cursor)
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
 
 
-def _set_wal(cursor):
-    # To change the mode takes the file alone, and SQLite does not wait for that by itself: the busy handler is
-    # not called for a lock that is to be upgraded (https://www.sqlite.org/c3ref/busy_handler.html).
+def _set_wal(connection, record):
+    # Once: the file keeps the mode (https://www.sqlite.org/wal.html, section 3.3). To change it takes the file alone, and SQLite does not wait
+    # for that by itself: the busy handler is not called for a lock that is to be upgraded (https://www.sqlite.org/c3ref/busy_handler.html).
     deadline = time.monotonic() + _BUSY_TIMEOUT
     while True:
         try:
-            cursor.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA journal_mode = WAL").close()
             return
         except sqlite3.OperationalError as error:
             # The low byte of an extended code is its primary one.

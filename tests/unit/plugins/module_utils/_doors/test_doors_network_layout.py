@@ -114,7 +114,7 @@ def test_node_that_leaves_the_provisioning_network_is_proved_in_its_tenants(site
     done = do(network_layout=layout, **away)
     assert done["proof_address"] == "198.51.100.1" == given(site)["web"]
     assert [(stage["tasks"], [(step["step"], step["kind"]) for step in stage["steps"]]) for stage in done["stages"]] == [
-        ("image", []), ("steps", [("deploy.switch_to_tenant_network", "switch_port")])]
+        ("boot_image", []), ("steps", [("deploy.switch_to_tenant_network", "switch_port")])]
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)

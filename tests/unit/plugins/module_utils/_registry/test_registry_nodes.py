@@ -210,7 +210,8 @@ def test_removal(engine, enrol):
 def test_unknown_node(engine):
     with pytest.raises(BaremetalError, match="node9: registry: the registry has no such node.*enroll.yml"):
         nodes.get(engine, "node9")
-    nodes.set_power_state(engine, "node9", "on")
+    with engine.begin() as connection:
+        nodes.set_power_states(connection, {"node9": "on"})
     assert nodes.credential(engine, "node9") is None
 
 
@@ -326,7 +327,8 @@ def test_bmcs_and_power_states_of_many_nodes_are_few_statements(enrol, engine):
     statements = []
     event.listen(engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
     found = nodes.bmcs(engine, [*names, "nobody"])
-    nodes.set_power_states(engine, {name: "on" if name != "node3" else "off" for name in names})
+    with engine.begin() as connection:
+        nodes.set_power_states(connection, {name: "on" if name != "node3" else "off" for name in names})
     assert len([statement for statement in statements if not statement.startswith(("BEGIN", "PRAGMA"))]) == 4
     assert set(found) == set(names) and found["node4"]["bmc"] == {"address": "192.0.2.5"} and found["node4"]["driver"] == "redfish"
     assert {record["name"]: record["power_state"] for record in nodes.list_nodes(engine)} == {**dict.fromkeys(names, "on"), "node3": "off"}

@@ -60,7 +60,9 @@ def test_process_that_is_forked_goes_on_with_the_engine(engine, enrol, url):
     if not child:
         taken = False
         try:
-            taken = open_registry(url) is engine and nodes.set_power_states(engine, {"node1": "on"}) is None
+            with open_registry(url).begin() as connection:
+                nodes.set_power_states(connection, {"node1": "on"})
+            taken = open_registry(url) is engine
         finally:
             os._exit(not taken)
     assert os.waitpid(child, 0)[1] == 0
@@ -240,8 +242,8 @@ def test_other_files_are_no_registries(tmp_path):
 
 def test_writers_wait_for_each_other(engine, enrol, url):
     enrol()
-    code = f"import sys\nfrom {MODULE} import open_registry\nfrom {nodes.__name__} import set_power_state\n" \
-           "set_power_state(open_registry(sys.argv[1]), 'node1', 'off')\n"
+    code = f"import sys\nfrom {MODULE} import open_registry\nfrom {nodes.__name__} import set_power_states\n" \
+           "with open_registry(sys.argv[1]).begin() as connection:\n    set_power_states(connection, {'node1': 'off'})\n"
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE nodes SET power_state = 'on'")
         child = subprocess.Popen([sys.executable, "-c", code, url], env={**os.environ, "PYTHONPATH": str(ROOT)})
