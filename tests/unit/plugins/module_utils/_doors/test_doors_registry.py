@@ -863,7 +863,9 @@ def test_statements_that_were_compiled_ahead_are_those_that_tasks_send(put, engi
     assert list(nodes.bmcs(engine, ["node1"])) == ["node1"]
     with engine.begin() as connection:
         nodes.set_power_states(connection, {"node1": "off"})
-        transitions.write_state(connection, "node1", {**dict.fromkeys(transitions.MOVED), "provision_state": "manageable", "work": {"steps": []}})
+        transitions.write_state(connection, "node1", {
+            **dict.fromkeys(transitions.MOVED), "provision_state": "manageable", "work": {"steps": []},
+            "updated_at": store.now(), "provision_updated_at": store.now()})
     assert not compiled
     changed = nodes.get(engine, "node1")
     assert [changed[key] for key in ("power_state", "provision_state", "work", "instance")] == ["off", "manageable", {"steps": []}, None]
