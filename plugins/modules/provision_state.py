@@ -53,7 +53,8 @@ options:
       - V(rescue) of an C(active) node leads to C(rescue), in which its machine runs the ramdisk for a person; sent again, the ramdisk is booted
         again. V(unrescue) leads back to C(active). The instance stays.
       - V(abort) ends a wait or hold state at once, whoever waits, and whatever a run has died in. What a run that lives is at work on, or
-        a step that is not abortable, is not cut short; that run ends it where it next reports anything, and a warning says who it is.
+        a step that is not abortable, that run ends where it next reports anything, and a warning says who it is. What it does in the ramdisk
+        M(rackwright.baremetal.ramdisk_job) stops before; the role P(rackwright.baremetal.abort#role) does both.
       - V(unhold) leads from a hold state to the wait state that it belongs to.
     type: str
     choices: [manage, provide, inspect, clean, adopt, deploy, rebuild, undeploy, rescue, unrescue, service, abort, unhold]
@@ -434,6 +435,21 @@ steps:
       boot_ramdisk: true
       abortable: true
       reboot_requested: false
+aborted:
+  description: What M(rackwright.baremetal.ramdisk_job) needs to stop what a run began in the ramdisk; null where no run was at work.
+  type: dict
+  returned: with O(verb=abort)
+  contains:
+    deferred:
+      description: Which run is still at work and ends it; null where it has ended.
+      type: str
+    reason:
+      description: Why it is ended.
+      type: str
+      sample: ended by request of alice@controller
+    abortable:
+      description: Whether the step that is under way may be cut short; true where there is no step.
+      type: bool
 rules:
   description: Names of the rules that held.
   type: list

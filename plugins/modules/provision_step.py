@@ -74,7 +74,8 @@ options:
         description: Whether it runs in the ramdisk.
         type: bool
       abortable:
-        description: Whether an abort may end the work while the machine boots the ramdisk for the step.
+        description: Whether an abort may end the work while the machine boots the ramdisk for the step, and what
+          M(rackwright.baremetal.ramdisk_job) stops in it.
         type: bool
         default: false
       reboot_requested:

@@ -10,6 +10,7 @@ import base64
 import gzip
 import json
 import tarfile
+import time
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import images, nodes
@@ -31,7 +32,7 @@ TASKS = [
 
 @pytest.fixture(scope="module", name="site")
 def _site():
-    with lab(6) as site:
+    with lab(8) as site:
         role = site.directory / "roles" / "site_note" / "tasks"
         role.mkdir(parents=True)
         (role / "main.yml").write_text(json.dumps(TASKS))
@@ -312,6 +313,39 @@ def test_a_deploy_that_is_held_behind_the_image(site):
     assert code == 0, output
     node = record(site, "node6")
     assert (node["provision_state"], node["instance"]["uuid"], notes(site, "node6")) == ("active", held["instance"]["uuid"], ["after the hold"])
+
+
+def aborted(site, node, verb, under_way, **variables):
+    """Begin something on a machine that takes its time, abort it, and return the node's record and what the run said."""
+    (site.boot_root / "machines" / f"{site.address(node)}.slow").touch()
+    site.fill_disk(node, {})
+    with site.start(verb, "-l", node, "-e", json.dumps(variables), ANSIBLE_ROLES_PATH=str(site.directory / "roles")) as process:
+        deadline = time.monotonic() + 60
+        while not under_way(site.disk(node)) and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+        code, output = site.play("abort", "-l", node)
+        assert code == 0 and "ends it where it next reports anything" in output, output
+        output = process.communicate()[0]
+    assert process.returncode != 0 and "ended by request of" in output
+    return record(site, node), output
+
+
+def test_an_abort_stops_a_burn_in(site):
+    node = aborted(site, "node7", "clean", lambda disk: disk.get("burnt_in"), clean_steps=[{"step": "deploy.burnin_memory"}, note("never")])[0]
+    assert (node["provision_state"], node["lock"], node["maintenance"], node["fault"]) == ("clean failed", None, False, None)
+    assert "burnin: ended by request of" in node["last_error"] and notes(site, "node7") == []
+
+
+def test_an_abort_stops_an_image_that_is_written_and_the_same_command_goes_on(site):
+    code, output = play(site, "provide", "node8")
+    assert code == 0, output
+    node = aborted(site, "node8", "deploy", lambda disk: disk.get("whole") is False)[0]
+    assert (node["provision_state"], node["lock"], site.disk("node8")["whole"]) == ("deploy failed", None, False)
+    assert "disk_image: ended by request of" in node["last_error"]
+    (site.boot_root / "machines" / f"{site.address('node8')}.slow").unlink()
+    code, output = play(site, "deploy", "node8")
+    assert code == 0, output
+    assert (record(site, "node8")["provision_state"], site.disk("node8")["whole"]) == ("active", True)
 
 
 @pytest.mark.parametrize(("broken", "tasks", "said"), [

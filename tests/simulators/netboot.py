@@ -5,7 +5,8 @@
 """What simulated machines boot: the ramdisk or a tenant's system where the boot server has boot files for them, else what is on their disk.
 
 A machine is a directory of files below ``machines`` of the boot server's root: ``ADDRESS.json`` tells what runs there, and
-``ADDRESS.disk`` is its disk, a sparse file. The connection plugin connection/ssh.py answers for what runs.
+``ADDRESS.disk`` is its disk, a sparse file. Where there is ``ADDRESS.slow``, its work goes on until it is stopped (``ADDRESS.stopped``).
+The connection plugin connection/ssh.py answers for what runs.
 """
 
 from __future__ import annotations
@@ -107,4 +108,5 @@ class Netboot:
         if not disk.exists():
             disk.touch()
             os.truncate(disk, DISK_SIZE)
+        (machines / f"{address}.stopped").unlink(missing_ok=True)
         write(machines / f"{address}.json", {"runs": what, "serial": self._machine.serial, "mac": self._machine.mac(0), **more})

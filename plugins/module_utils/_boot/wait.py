@@ -85,7 +85,7 @@ def wait_for_ramdisk(root, *, mac, nonce, address=None, since=None, timeout=1800
     :param mac: MAC address of the port that boots.
     :param nonce: nonce of the run.
     :param address: address that the node must call from, or None for any.
-    :param since: start of the boot, in seconds since 1970; by default when the boot script was written.
+    :param since: start of the boot, in seconds since 1970; by default when the boot script was written; with ``once`` there need be none.
     :param timeout: seconds from the start of the boot, at least one look is taken.
     :param check_ssh: whether an SSH server must answer as well, at the address of the call.
     :param until: the stage, see STAGES in progress; with another one than ssh, host_key and address stay None.
@@ -94,10 +94,8 @@ def wait_for_ramdisk(root, *, mac, nonce, address=None, since=None, timeout=1800
     :raises BaremetalError: when time is up; it names the last stage and what to check for it.
     """
     mac = node_files.hyphens(mac)
-    if since is None and once:
-        since = time.time()
-    elif since is None:
-        since = _boot_files_written(root, mac, nonce)
+    if since is None:
+        since = time.time() if once and not node_files.boot_file(root, mac, nonce) else _boot_files_written(root, mac, nonce)
     progress = Progress(mac=mac, nonce=nonce, since=since, address=address)
     logs = (
         (Tail(Path(root, "log/dnsmasq.log"), lambda line: _time(dnsmasq_event(line, since)), since),

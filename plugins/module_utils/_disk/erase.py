@@ -15,7 +15,7 @@ from .._errors import BaremetalError
 from .arrays import disks_for
 from .devices import NETWORK_TRANSPORTS, describe, list_disks
 from .erase_disk import abilities, erase_disk, failed, locked
-from .erase_plan import METHODS, choose, line, name_of
+from .erase_plan import INSIDE, METHODS, choose, line, name_of
 from .hints import is_skipped, select, skip_list
 from .interlock import verify
 from .partitions import signatures
@@ -50,7 +50,9 @@ def erase(options, job, *, check_mode=False, lister=list_disks, verifier=verify)
         if options["grade"] == "metadata":
             needed = [entry for entry in entries if _needed(entry, options)]
             return dict(shown, **_work(needed, options, lister, verifier, lambda done, total: None))
-        started = job.start(identity, lambda report: dict(shown, **_work(entries, options, lister, verifier, report)))
+        lasting = [name_of(entry["plan"]["chosen"]) + " of " + entry["disk"]["name"] for entry in entries
+                   if entry["plan"]["chosen"]["method"] in INSIDE]
+        started = job.start(identity, lambda report: dict(shown, **_work(entries, options, lister, verifier, report)), lasting=lasting)
     else:
         shown, started = {}, False
     if check_mode or not options["wait"]:

@@ -19,6 +19,8 @@ from .devices import GIB, describe
 STAGE = "erase"
 GRADES = ("metadata", "clear", "purge")
 METHODS = ("nvme_format", "nvme_sanitize", "scsi_sanitize", "ata_sanitize", "ata_secure_erase", "discard", "overwrite")
+# Those that a drive does by itself, whatever becomes of the machine's own work meanwhile.
+INSIDE = METHODS[:5]
 # States of a sanitize in which a drive takes nothing but another one, and cannot even be read.
 CLOSED = {"running": "a sanitize of it is running", "failed": "a sanitize of it has failed, and it gives no data until one succeeds"}
 # Bytes per second that a drive is expected to write: what is common, on the low side.

@@ -19,17 +19,14 @@ INTERLOCK_OPTIONS = {
     "wipe_special_filesystems": {"type": "bool", "default": False},
 }
 
+INTERLOCK = {"type": "dict", "required": True, "options": INTERLOCK_OPTIONS, "required_one_of": [("system_uuid", "serial")]}
+
 
 def disk_options():
     """Return the argument specification of a module that changes a disk of the machine."""
     return dict(
         CONNECT_TIMEOUT,
-        interlock={
-            "type": "dict",
-            "required": True,
-            "options": INTERLOCK_OPTIONS,
-            "required_one_of": [("system_uuid", "serial")],
-        },
+        interlock=INTERLOCK,
         root_device={"type": "dict"},
     )
 

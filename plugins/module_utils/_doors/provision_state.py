@@ -106,12 +106,13 @@ def _unrescue(call, engine):
 def _abort(call, engine):
     moved = transitions.abort(engine, call.node, call.controller, check_mode=call.check_mode)
     if moved["deferred"]:
-        call.warn(f"what is under way is not cut short; the run ends it where it next reports anything. {moved['deferred']}")
+        call.warn(f"the run that is at work on the node ends it where it next reports anything. {moved['deferred']}")
     if moved["provision_state"] == "active" and moved["previous_state"] != "active":
         call.warn("the machine is as the service that failed left it, and may still run the ramdisk; "
                   f"ansible {call.node} -m rackwright.baremetal.power -a state=rebooted boots its system")
     changed = bool(moved["deferred"]) or moved["provision_state"] != moved["previous_state"]
-    return _verb.result(call, {**moved, "changed": changed}, moved["node"]["instance"])
+    aborted = {key: moved[key] for key in ("deferred", "reason", "abortable")}
+    return {**_verb.result(call, {**moved, "changed": changed}, moved["node"]["instance"]), "aborted": aborted if moved["nonce"] else None}
 
 
 _VERBS = {

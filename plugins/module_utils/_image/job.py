@@ -25,6 +25,7 @@ from .._errors import BaremetalError
 DIRECTORY = "/run/rackwright"
 
 _INTERVAL = 0.2
+_NEXT = "run the command that is wanted next"
 # Seconds that a job gets to end after SIGTERM, and again after SIGKILL; a disk that still works needs less.
 _GRACE = 15
 
@@ -63,6 +64,7 @@ class Job:
         self._words = words
         self._status = os.path.join(directory, "disk_image.json")
         self._lock = os.path.join(directory, "disk_image.lock")
+        self._stopped = os.path.join(directory, "stopped")
 
     def status(self):
         """What the status file tells of the last job, as a dict; None when there was none."""
@@ -73,10 +75,7 @@ class Job:
             return None
 
     def _save(self, status):
-        temporary = f"{self._status}.{os.getpid()}"
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w", encoding="utf-8") as file:
-            json.dump(status, file)
-        os.rename(temporary, self._status)
+        _write(self._status, json.dumps(status))
 
     @contextlib.contextmanager
     def _locked(self):
@@ -93,15 +92,16 @@ class Job:
         finally:
             os.close(descriptor)
 
-    def start(self, identity, work):
+    def start(self, identity, work, *, lasting=()):
         """Start a job, or find the one that was started before.
 
         :param identity: dict that names the job; a job of the same identity is the same job.
         :param work: function that takes a function ``report(done, total)`` and returns a dict. It
             runs in a process of its own, so everything that it needs must be imported already.
+        :param lasting: what goes on when the job is stopped, because a drive does it by itself; texts.
         :returns: True when a job was started; False when one of the same identity is running,
             has finished, or has failed and nobody was told yet.
-        :raises BaremetalError: when another job is running.
+        :raises BaremetalError: when another job is running, or work on this machine was stopped.
         """
         with self._locked() as descriptor:
             status = self.status()
@@ -115,11 +115,16 @@ class Job:
                     cure="wait until it ends, or boot the machine anew")
             if same and not status["told"]:
                 return False
-            self._save({"identity": identity, "state": "running", "pid": None, "done": 0, "total": None, "result": None, "error": None, "told": False})
-            self._detach(descriptor, identity, work)
+            reason = self._reason()
+            if reason is not None:
+                raise BaremetalError(f"{self._words.failed}: {reason}", stage=self._words.stage, seen=self._words.untouched, cure=_NEXT)
+            status = {"identity": identity, "lasting": list(lasting), "state": "running", "pid": None, "done": 0, "total": None, "result": None,
+                      "error": None, "told": False}
+            self._save(status)
+            self._detach(descriptor, status, work)
         return True
 
-    def _detach(self, descriptor, identity, work):
+    def _detach(self, descriptor, status, work):
         """Fork twice, so that the job is nobody's child and belongs to no terminal or session."""
         child = os.fork()
         if child:
@@ -128,12 +133,12 @@ class Job:
         try:
             os.setsid()
             if os.fork() == 0:
-                self._become_job(descriptor, identity, work)
+                self._become_job(descriptor, status, work)
         finally:
             # Neither process may run on into what the caller was about to do.
             os._exit(0)
 
-    def _become_job(self, descriptor, identity, work):
+    def _become_job(self, descriptor, status, work):
         null = os.open(os.devnull, os.O_RDWR)
         for standard in (0, 1, 2):
             os.dup2(null, standard)
@@ -144,7 +149,7 @@ class Job:
                 with contextlib.suppress(OSError):
                     os.close(int(name))
         os.chdir("/")
-        status = {"identity": identity, "state": "running", "pid": os.getpid(), "done": 0, "total": None, "result": None, "error": None, "told": False}
+        status["pid"] = os.getpid()
 
         def report(done, total):
             status.update(done=done, total=total)
@@ -157,6 +162,9 @@ class Job:
             status.update(state="finished", result=work(report))
         except BaremetalError as error:
             status.update(state="failed", error={"what": error.what, "stage": error.stage, "seen": error.seen, "cure": error.cure})
+        except _Stopped:
+            # Whoever told it to end says why.
+            status.update(state="failed")
         except BaseException as error:
             place = traceback.extract_tb(error.__traceback__)[-1]
             status.update(state="failed", error={
@@ -181,13 +189,61 @@ class Job:
             # What the job said of its end is that it was told to.
             error = _late(self._words, status, timeout, ended)
         else:
-            error = status["error"] or {
-                "what": f"{self._words.failed}: its process was killed before it had finished", "stage": self._words.stage,
-                "seen": f"no process {status['pid']} after {status['done']} bytes",
-                "cure": "look at the kernel log (out of memory?), then run the same command again"}
+            error = status["error"] or self._unfinished(status)
         # Told once, a failed job makes room: the same command again is a new try.
         self._save(dict(status, state="failed", told=True))
         raise BaremetalError(error["what"], stage=error["stage"], seen=error["seen"], cure=error["cure"])
+
+    def _unfinished(self, status):
+        """The error of a job that ended before its work and said nothing."""
+        reason = self._reason()
+        if reason is not None:
+            seen = ["its process has been stopped", *([_done(status)] if status["total"] else []), *(f"{one} goes on" for one in status["lasting"])]
+            return {"what": f"{self._words.failed}: {reason}", "stage": self._words.stage, "seen": "; ".join(seen), "cure": _NEXT}
+        return {"what": f"{self._words.failed}: its process was killed before it had finished", "stage": self._words.stage,
+                "seen": f"no process {status['pid']} after {status['done']} bytes",
+                "cure": "look at the kernel log (out of memory?), then run the same command again"}
+
+    def stop(self, reason, *, steps=True, check_mode=False):
+        """End the job, and let none begin until the machine is booted anew. Whoever waits for it is told why.
+
+        The way to write an image is made for that: until its last moment nothing boots from the disk. It is ended always.
+
+        :param reason: why, as "it was ended by request of alice@controller".
+        :param steps: whether also other work is ended, which belongs to a step.
+        :returns: dict with changed; job, the last status or None; stopped, whether a job was ended.
+        :raises BaremetalError: when it does not end.
+        """
+        with self._locked() as descriptor:
+            lives = descriptor is None
+        status = self.status()
+        if not steps and not (lives and status and "work" not in status["identity"]):
+            return {"changed": False, "job": status, "stopped": False}
+        result = {"changed": lives or self._reason() is None, "job": status, "stopped": lives}
+        if check_mode:
+            return result
+        if self._reason() is None:
+            _write(self._stopped, reason)
+        # Looked at again: one that began before the mark was there ends as well.
+        with self._locked() as descriptor:
+            lives = descriptor is None
+        if not lives:
+            return dict(result, stopped=False)
+        status, ended = self._end()
+        if not ended:
+            raise BaremetalError("the work in the ramdisk does not end", stage="stop", seen=_hangs(status),
+                                 cure="switch the machine off; a drive that erases itself goes on when it has power again")
+        # One that was killed has not written that it failed.
+        state = "finished" if status["state"] == "finished" else "failed"
+        return dict(result, changed=True, job=dict(status, state=state), stopped=state == "failed")
+
+    def _reason(self):
+        """Why no job begins any more on this machine; None where one may."""
+        try:
+            with open(self._stopped, encoding="utf-8") as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
 
     def _wait(self, seconds):
         """The status of the job when it has ended; None when it has not within so many seconds (None: for ever)."""
@@ -205,21 +261,48 @@ class Job:
 
         :returns: its last status, and whether it has ended.
         """
+        session = None
         for number in (signal.SIGTERM, signal.SIGKILL):
             pid = self.status()["pid"]
             # None in the moment of its start: then it is met by the second signal.
             if pid:
                 with contextlib.suppress(ProcessLookupError):
+                    session = os.getsid(pid)
                     os.kill(pid, number)
             status = self._wait(_GRACE)
             if status is not None:
+                _end_session(session)
                 return status, True
         return self.status(), False
 
 
+def _write(path, text):
+    """Write a file, whole or not at all."""
+    temporary = f"{path}.{os.getpid()}"
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    os.rename(temporary, path)
+
+
+def _end_session(session):
+    """End what a job that has ended left behind: the workers of stress-ng go on without the one that began them."""
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            # The name, in parentheses, may hold anything (proc(5)).
+            with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
+                fields = file.read().rpartition(")")[2].split()
+            if int(fields[3]) == session:
+                os.kill(int(process), signal.SIGKILL)
+
+
+def _done(status):
+    return f"{status['done']} of {status['total']} bytes are done"
+
+
+def _hangs(status):
+    return f"its process, {status['pid']}, hangs in the kernel and does not end"
+
+
 def _late(words, status, timeout, ended):
-    seen = words.untouched
-    if status["total"]:
-        seen = f"{status['done']} of {status['total']} bytes are done"
-    seen += "; its process has been stopped" if ended else f"; its process, {status['pid']}, hangs in the kernel and does not end"
+    seen = f"{_done(status) if status['total'] else words.untouched}; " + ("its process has been stopped" if ended else _hangs(status))
     return {"what": f"{words.failed} within {timeout} s", "stage": words.stage, "seen": seen, "cure": words.cure}

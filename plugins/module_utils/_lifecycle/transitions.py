@@ -171,10 +171,11 @@ def abort(engine, name, controller, *, check_mode=False):
     In a wait or hold state at once, whoever waits: that run finds out when it wants to go on. What a run has died in, in whatever state, at
     once as well. What a run that lives is at work on is not cut short, because it may be writing: the work is marked with ``abort_after``, and
     that run ends it where it next reports anything. The same goes for a step that is not ``abortable`` (Ironic's rule, conductor/manager.py:
-    _do_abort). Where nothing is under way nothing happens. What a dead run started in the ramdisk goes on there until the machine is rebooted,
-    with which every verb begins.
+    _do_abort). Where nothing is under way nothing happens. What a run started in the ramdisk, the module ramdisk_job stops, for which this
+    returns what it needs; else it goes on until the machine is rebooted, with which every verb begins.
 
-    :returns: dict with previous_state, provision_state, nonce (None) and node; ``deferred`` tells who will end the work, or is None.
+    :returns: dict with previous_state, provision_state, nonce (of the run that was found at work, or None) and node; ``deferred`` tells who will
+        end the work, or is None; ``reason`` and ``abortable`` are for ramdisk_job.
     """
     with engine.begin() as connection:
         node = _known(connection, name)
@@ -182,6 +183,7 @@ def abort(engine, name, controller, *, check_mode=False):
         lock = locks.read(connection, name)
         lives = lock is not None and not locks.is_dead(lock, database_now(connection))
         step = (node["work"] or {}).get("step") or {"step": previous}
+        reason = f"ended by request of {_who(controller)}"
         word, deferred = "abort", None
         if state in TRANSIENT:
             state, word = failure_state(state), "fail"
@@ -197,10 +199,11 @@ def abort(engine, name, controller, *, check_mode=False):
         elif state != previous and not check_mode:
             owner = f", on which {_owner(lock)} was," if lock else ""
             locks.release(connection, name)
-            error = BaremetalError(f"{previous}{owner} was ended by request of {_who(controller)}", node=name, stage="abort",
+            error = BaremetalError(f"{previous}{owner} was {reason}", node=name, stage="abort",
                                    cure="run the command that is wanted next")
             _move(connection, node, state, word, controller, error=None if state == "active" else str(error))
-        return {"previous_state": previous, "provision_state": state, "nonce": None, "deferred": deferred,
+        return {"previous_state": previous, "provision_state": state, "nonce": lock.nonce if lock else None, "deferred": deferred,
+                "reason": reason, "abortable": step.get("abortable", True),
                 "node": {**node, "provision_state": state} if check_mode else nodes.read(connection, name)}
 
 

@@ -29,10 +29,14 @@ import base64
 import gzip
 import json
 import os
+import time
 from pathlib import Path
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.connection import ConnectionBase
+
+# Modules whose work goes on by itself, and may be waited for.
+WORK = ("disk_image", "disk_erase", "burnin")
 
 
 class Connection(ConnectionBase):
@@ -69,8 +73,23 @@ class Connection(ConnectionBase):
             return 0, b"", b""
         module, params = (_argument(in_data, name) for name in (b"ansible_module", b"params"))
         arguments = json.loads(params)["ANSIBLE_MODULE_ARGS"]
-        result = _answer(module.rpartition(".")[2], arguments, state, Disk(self._machine.with_name(f"{self.get_option('host')}.disk")))
+        module = module.rpartition(".")[2]
+        disk = Disk(self._machine.with_name(f"{self.get_option('host')}.disk"))
+        result = self._stopped(module, arguments) or _answer(module, arguments, state, disk)
         return int(bool(result.get("failed"))), json.dumps(result).encode(), b""
+
+    def _stopped(self, module, arguments):
+        """What a slow machine answers to a module that waits for its work: that the work was stopped; None to any other, and of another machine."""
+        host = self.get_option("host")
+        slow, stopped = (self._machine.with_name(f"{host}.{name}") for name in ("slow", "stopped"))
+        if module == "ramdisk_job" and arguments["abortable"]:
+            stopped.write_text(arguments["reason"], encoding="utf-8")
+        if module not in WORK or not arguments.get("wait", True) or arguments["_ansible_check_mode"] or not slow.exists():
+            return None
+        deadline = time.monotonic() + 120
+        while not stopped.exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return {"failed": True, "msg": f"{module}: {stopped.read_text(encoding='utf-8')}."}
 
     def put_file(self, in_path, out_path):
         """Not with pipelining."""
@@ -133,6 +152,8 @@ def _answer(module, arguments, state, disk):
             return {"failed": True, "msg": f"disk_image: no work to join. Seen: {disk.read()}"}
         disk.write({**content, "whole": bool(arguments["wait"])})
         return {"changed": True, "digest": arguments["digest"], "job": {"state": "done" if arguments["wait"] else "running"}}
+    if module == "ramdisk_job":
+        return {"changed": True, "stopped": True, "lasting": [], "job": None}
     if module == "efi_boot":
         return {"changed": True, "boot_mode": "uefi"}
     return {"failed": True, "msg": f"the simulated machine knows no module {module}"}

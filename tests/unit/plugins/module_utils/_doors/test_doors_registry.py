@@ -800,12 +800,14 @@ def test_retired_node_ends_manageable_also_without_cleaning(do, put, engine, che
 
 def test_abort_twice(do, put):
     put("available")
-    do(provision_state, verb="deploy", image="debian-12")
+    begun = do(provision_state, verb="deploy", image="debian-12")
     do(provision_state, event="wait")
     assert do(provision_state, verb="abort", check_mode=True)["changed"]
     aborted = do(provision_state, verb="abort")
     assert (aborted["changed"], aborted["previous_state"], aborted["provision_state"]) == (True, "wait call-back", "deploy failed")
-    assert not do(provision_state, verb="abort")["changed"]
+    assert (aborted["aborted"]["deferred"], aborted["interlock"]["nonce"]) == (None, begun["interlock"]["nonce"])
+    again = do(provision_state, verb="abort")
+    assert (again["changed"], again["aborted"]) == (False, None)
 
 
 @pytest.mark.parametrize("check_mode", [True, False])

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import threading
 import time
 
@@ -172,3 +173,54 @@ def test_a_job_that_ends_in_time_is_not_stopped(job, gate):
     job.start(ONE, gate)
     threading.Timer(0.3, gate.open).start()
     assert job.join(timeout=30)["pid"] == job.status()["pid"]
+
+
+def test_whoever_waits_is_told_why_a_job_was_stopped(job, gate, tmp_path):
+    job.start(ONE, gate)
+    until(lambda: job.status()["done"] == 1)
+    foreseen = job.stop("ended by request of bob", check_mode=True)
+    assert (foreseen["changed"], foreseen["stopped"], job.status()["state"]) == (True, True, "running")
+    found = Job(str(tmp_path / "run")).stop("ended by request of bob", steps=False)
+    assert (found["changed"], found["stopped"], found["job"]["done"]) == (True, True, 1)
+    with pytest.raises(BaremetalError, match="not written: ended by request of bob. Seen: its process has been stopped; 1 of 2 bytes are done. To do:"):
+        job.join()
+    # Until the machine is booted anew nothing else begins.
+    for identity in (ONE, OTHER):
+        with pytest.raises(BaremetalError, match="not written: ended by request of bob. Seen: no byte of the image"):
+            job.start(identity, gate)
+    again = job.stop("ended by request of eve")
+    assert (again["changed"], again["stopped"]) == (False, False)
+
+
+def test_a_step_that_is_not_abortable_goes_on(job, gate):
+    identity = {"work": "erase", "nonce": "1"}
+    assert job.stop("x", steps=False) == {"changed": False, "stopped": False, "job": None}
+    job.start(identity, gate, lasting=["nvme_format (crypto) of /dev/nvme0n1"])
+    until(lambda: job.status()["done"] == 1)
+    assert job.stop("x", steps=False)["stopped"] is False
+    assert job.status()["state"] == "running" and job.start(identity, gate) is False
+    assert job.stop("enough")["job"]["lasting"] == ["nvme_format (crypto) of /dev/nvme0n1"]
+    with pytest.raises(BaremetalError, match=r"stopped; 1 of 2 bytes are done; nvme_format \(crypto\) of /dev/nvme0n1 goes on"):
+        job.join()
+
+
+def test_a_job_that_has_ended_is_not_made_undone(job):
+    job.start(ONE, lambda report: {"well": True})
+    until(lambda: job.status()["state"] == "finished")
+    assert job.stop("too late")["stopped"] is False
+    assert job.start(ONE, lambda report: {}) is False and job.join() == {"well": True}
+
+
+def test_what_a_stopped_job_runs_ends_with_it(job, tmp_path):
+    """A program that it waits for, and what that began: the workers of stress-ng, which have a process group of their own."""
+    pids = [tmp_path / "pid", tmp_path / "worker"]
+
+    def work(report):
+        script = 'python3 -c "import os, time; os.setpgid(0, 0); open(\'$2\', \'w\').write(str(os.getpid())); time.sleep(60)" & echo $$ >"$1"; wait'
+        subprocess.run(["sh", "-c", script, "sh", *map(str, pids)], check=True)
+        return {}
+
+    job.start(ONE, work)
+    until(lambda: all(path.exists() and path.read_text().strip() for path in pids))
+    assert job.stop("enough")["stopped"]
+    until(lambda: not any(os.path.exists(f"/proc/{path.read_text().strip()}") for path in pids))

@@ -187,7 +187,7 @@ def test_flags_that_a_state_does_not_allow():
 
 def holds(engine, state, controller):
     with engine.begin() as connection:
-        transitions.locks.acquire(connection, "node1", controller, state)
+        return transitions.locks.acquire(connection, "node1", controller, state)
 
 
 @pytest.mark.parametrize(("state", "after"), [
@@ -217,7 +217,7 @@ def test_abort_ends_waiting_at_once_whoever_waits(engine, put, run, state, after
 def test_abort_of_work_names_the_owner_that_lives_and_buries_the_dead(engine, put, run, dead, state):
     put(state)
     other = {**run, "run_id": "other", "user": "alice"}
-    holds(engine, state, other)
+    nonce = holds(engine, state, other)
     before = nodes.get(engine, "node1")
     told = transitions.abort(engine, "node1", run, check_mode=True)["deferred"]
     for fact in ("run other", "alice@", before["lock"]["since"], f"in state {state}", f"kill {run['pid']} on {run['host']}"):
@@ -225,6 +225,8 @@ def test_abort_of_work_names_the_owner_that_lives_and_buries_the_dead(engine, pu
     assert nodes.get(engine, "node1") == before
     moved = transitions.abort(engine, "node1", run)
     assert (moved["provision_state"], moved["deferred"]) == (state, told)
+    # By which the work is stopped in the ramdisk.
+    assert (moved["nonce"], moved["reason"], moved["abortable"]) == (nonce, f"ended by request of bob@{run['host']}", True)
     for event in set(states.EVENTS[state]) - {"fail"}:
         with pytest.raises(BaremetalError, match="was aborted"):
             transitions.advance(engine, "node1", event, other)
@@ -299,7 +301,7 @@ def test_step_that_is_not_abortable_is_not_cut_short(engine, put, run, state, ab
     with engine.begin() as connection:
         nodes.set_work(connection, "node1", {"steps": [], "step": {"step": "update_firmware", "abortable": abortable}})
     moved = transitions.abort(engine, "node1", run)
-    assert (moved["provision_state"], bool(moved["deferred"])) == (after, after == state)
+    assert (moved["provision_state"], bool(moved["deferred"]), moved["abortable"]) == (after, after == state, abortable)
     assert nodes.get(engine, "node1")["work"]["step"].get("abort_after", False) is (after == state)
 
 
