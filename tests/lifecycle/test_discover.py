@@ -7,50 +7,13 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import discovery
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import nodes
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
+from ansible_collections.rackwright.baremetal.tests.simulators.caller import Caller, opened
 from ansible_collections.rackwright.baremetal.tests.simulators.lab import PASSWORD, lab
 from ansible_collections.rackwright.baremetal.tests.simulators.machine import Machine
-
-HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDummyKeyOfASimulatedMachine00000000000000000"
-
-
-class Caller:
-    """A machine in the ramdisk of the discovery."""
-
-    def __init__(self, site, number, *, serial=None, mac=None, bmc=None):
-        machine = Machine(number - 1)
-        self.address, self.mac, self.serial = f"198.18.9.{number}", mac or machine.mac(0), serial or machine.serial
-        self._file, self._site = site.boot_root / "machines" / f"{self.address}.json", site
-        self._hardware = {
-            "system": {"serial": self.serial, "uuid": None}, "interfaces": [{"mac_address": self.mac, "permanent_mac": None}],
-            "bmc": {"address": bmc, "v6address": None, "mac": None}, "boot": {"current_boot_mode": "uefi", "pxe_interface": self.mac}}
-
-    def call(self):
-        nonce = discovery.read(self._site.boot_root)["nonce"]
-        (self._site.boot_root / "machines" / f"{self.address}.disk").touch()
-        self._file.write_text(json.dumps({"runs": "ramdisk", "serial": self.serial, "mac": self.mac, "nonce": nonce,
-                                          "hardware": {**self._hardware, "nonce": nonce}}))
-        hyphens, now = self.mac.replace(":", "-"), time.time()
-        with open(self._site.boot_root / "log/dnsmasq.log", "a", encoding="utf-8") as log:
-            log.write(time.strftime(f"%b %e %H:%M:%S dnsmasq-dhcp[7]: DHCPACK(eth0) {self.address} {self.mac}\n", time.gmtime(now)))
-        self._log(f"/beacon/{hyphens}/{nonce}/ssh?hostkey={HOST_KEY.replace(' ', '%20')}", now)
-
-    def leave(self):
-        """What a real one calls before it is switched off."""
-        self._log(f"/beacon/{self.mac.replace(':', '-')}/{discovery.read(self._site.boot_root)['nonce']}/gone", time.time())
-
-    def _log(self, uri, now):
-        with open(self._site.boot_root / "log/http.log", "a", encoding="utf-8") as log:
-            log.write(json.dumps({"epoch": f"{now:.3f}", "uri": uri, "mac": self.mac.replace(":", "-"), "client": self.address, "status": 204,
-                                  "complete": "OK"}) + "\n")
-
-    def runs(self):
-        return json.loads(self._file.read_text())["runs"]
 
 
 @pytest.fixture(scope="module", name="site")
@@ -71,12 +34,11 @@ def discover(site, *arguments, **variables):
 
 
 def test_machines_are_enrolled_known_or_told(site):
-    key = (site.directory / "id_ed25519.pub").read_text().strip()
-    discovery.opened(str(site.boot_root), url="http://192.0.2.1:8080", addresses="198.18.9.1-198.18.9.99", network="198.18.0.0/15", keys=[key])
+    boot_root = opened(site.directory)
     before = known(site)
     # The first node; a new one; one with the second node's card and another serial number; and one that lies about who it is.
     first, new, mixed, liar = callers = [
-        Caller(site, 1), Caller(site, 3, bmc="198.51.100.3"), Caller(site, 4, mac=Machine(1).mac(0)), Caller(site, 5)]
+        Caller(boot_root, 1), Caller(boot_root, 3, bmc="198.51.100.3"), Caller(boot_root, 4, mac=Machine(1).mac(0)), Caller(boot_root, 5)]
     liar._hardware["interfaces"] = [{"mac_address": "02:5a:00:00:99:99", "permanent_mac": None}]
     for caller in callers:
         caller.call()
@@ -106,8 +68,8 @@ def test_machines_are_enrolled_known_or_told(site):
 
 def test_a_machine_that_calls_again_is_known(site):
     for number in (1, 3, 4, 5):
-        Caller(site, number, mac=Machine(1).mac(0) if number == 4 else None).leave()
-    again = Caller(site, 3, bmc="198.51.100.3")
+        Caller(site.boot_root, number, mac=Machine(1).mac(0) if number == 4 else None).leave()
+    again = Caller(site.boot_root, 3, bmc="198.51.100.3")
     again.call()
     before = known(site)
     code, told = discover(site, discover_power_off=False, discover_update_known=True)
