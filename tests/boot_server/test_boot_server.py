@@ -413,9 +413,14 @@ def test_removal(site):
     assert site.play(boot_server_state="absent").changed == 0
 
 
-def test_a_cache_is_made_and_removed(site):
-    played = site.play(boot_server_origin="http://192.0.2.9:8080")
-    assert played.ok and site.pids()["nginx"] and not site.pids()["dnsmasq"] and not (site.root / "http/boot.ipxe").exists(), played.output
+def test_a_boot_server_becomes_a_cache_and_is_removed(site):
+    played = site.play()
+    assert played.ok and all(site.pids().values()), played.output
+    # What it told nodes by DHCP is not so any more.
+    for changed in (True, False):
+        played = site.play(boot_server_origin="http://192.0.2.9:8080")
+        assert played.ok and bool(played.changed) is changed and site.pids()["nginx"] and not site.pids()["dnsmasq"], played.output
+    assert site.curl(f"{site.url}/boot.ipxe")[0] == "404"
     assert site.curl(f"{site.url}/images/debian-12/0123456789abcdef/disk.bmap")[0] in ("502", "504")
     played = site.play(boot_server_state="absent", boot_server_origin="http://192.0.2.9:8080")
     assert played.ok and not site.root.exists(), played.output
