@@ -91,13 +91,12 @@ def shows(slot, image):
     return bool(slot["image_name"]) and slot["image_name"] == last_part(wanted)
 
 
-def read_slots(service):
+def _find_slots(service):
     """The slots of the system; those of its manager where the system itself has none.
 
     A manager may serve several systems, so that its slots are the second choice.
 
-    :returns: list of JSON objects, the lowest number first.
-    :raises BaremetalError: when there is none.
+    :returns: list of JSON objects, the lowest number first; empty when there is none.
     """
     system = service.system()
     for owner in (lambda: system, lambda: service.manager(system)):
@@ -105,6 +104,16 @@ def read_slots(service):
         found = [{**resource, "@odata.id": path} for path in service.members(collection) if (resource := service.find(path))]
         if found:
             return sorted(found, key=lambda resource: _natural(view(resource)["slot"]))
+    return []
+
+
+def read_slots(service):
+    """The slots as ``_find_slots`` has them.
+
+    :raises BaremetalError: when there is none.
+    """
+    if found := _find_slots(service):
+        return found
     raise BaremetalError("the BMC shows no slot for virtual media", stage=STAGE,
                          cure="see whether it needs a licence or newer firmware for it, and whether it is switched on")
 
@@ -395,11 +404,13 @@ def ensure_ejected(service, *, image=None, media_type=None, slot=None, check_mod
 def eject_paths(service, paths, *, warn=lambda text: None, sleep=time.sleep):
     """Take out the media that have one of these paths in their URL, whichever slot they are in.
 
+    A BMC without slots has none of them: the medium may be one whose URL the firmware was told.
+
     :param paths: list of paths.
     :raises BaremetalError: when a slot still shows its medium.
     """
     names = [last_part(path) for path in paths]
-    for slot in [entry for entry in map(view, read_slots(service)) if entry["inserted"]]:
+    for slot in [entry for entry in map(view, _find_slots(service)) if entry["inserted"]]:
         told = urllib.parse.urlsplit(_plain_url(slot["image"] or "")).path
         # Some boards tell the name alone.
         if ("/" + told.lstrip("/") in paths) if told else slot["image_name"] in names:

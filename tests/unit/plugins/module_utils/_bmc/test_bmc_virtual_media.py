@@ -364,3 +364,14 @@ def test_media_are_taken_out_by_their_path(shown, gone):
     board._insert(board.slots["1"], {"Image": IMAGE})
     eject_paths(board.service, ["/images/rescue.iso"], sleep=lambda seconds: None)
     assert virtual_media.is_inserted(board.tree.resources[board.slots["1"]]) is not gone
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_board_without_slots_holds_no_medium(shown):
+    board = Board(kinds=())
+    if not shown:
+        del board.tree.resources[MANAGER]["VirtualMedia"]
+    eject_paths(board.service, ["/images/rescue.iso"])
+    assert not board.tree.changes
+    with pytest.raises(BaremetalError, match="shows no slot"):
+        board.eject()
