@@ -229,7 +229,7 @@ def publish(config: dict) -> bool:
 def make_current(store: Path, final: Path, architecture: str) -> None:
     """Let nodes of an architecture boot this build, and those whose architecture nobody knows, unless it takes the place of one for amd64."""
     names = [f"current-{architecture}"]
-    if architecture == "amd64" or not (store / "current-amd64.json").exists():
+    if architecture == "amd64" or not serves_amd64(store):
         names.append("current")
     for name in names:
         fresh = store / f".new-{name}.json"
@@ -239,6 +239,14 @@ def make_current(store: Path, final: Path, architecture: str) -> None:
         link = store / f".new-{name}"
         link.symlink_to(final.name)
         link.rename(store / name)
+
+
+def serves_amd64(store: Path) -> bool:
+    """Whether nodes whose architecture nobody knows boot a ramdisk for amd64; one that was built before there were others does not say so."""
+    try:
+        return json.loads((store / "current.json").read_text()).get("architecture", "amd64") == "amd64"
+    except FileNotFoundError:
+        return False
 
 
 def main() -> None:

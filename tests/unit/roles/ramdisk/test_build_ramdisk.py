@@ -23,7 +23,7 @@ def fake_build(given, work, target):
     (work / "root").mkdir()
     for name in ("vmlinuz", "initrd.img", "packages.txt"):
         (target / name).write_text(name)
-    (target / "ramdisk.json").write_text(json.dumps({"digest": given["digest"]}))
+    (target / "ramdisk.json").write_text(json.dumps({"digest": given["digest"], "architecture": given["architecture"]}))
 
 
 def broken_build(given, work, target):
@@ -90,13 +90,25 @@ def test_two_architectures_stand_side_by_side(tmp_path, monkeypatch, first):
     assert current(tmp_path) == DIGEST, "nodes of whom nothing is known"
     for given in builds:
         name = f"current-{given['architecture']}"
-        assert json.loads((store / f"{name}.json").read_text()) == json.loads((store / name / "ramdisk.json").read_text()) == {"digest": given["digest"]}
+        said = json.loads((store / f"{name}.json").read_text())
+        assert said == json.loads((store / name / "ramdisk.json").read_text()) and said["digest"] == given["digest"]
 
 
 def test_the_only_architecture_is_everybodys(tmp_path, monkeypatch):
     monkeypatch.setattr(build_ramdisk, "build", fake_build)
+    for digest in (DIGEST, OTHER):
+        build_ramdisk.publish(config(tmp_path, digest, "arm64"))
+        assert current(tmp_path) == digest
+
+
+def test_a_store_of_before_there_were_other_architectures_keeps_its_own(tmp_path, monkeypatch):
+    store = tmp_path / "http/ramdisk"
+    store.mkdir(parents=True)
+    (store / "current.json").write_text(json.dumps({"digest": DIGEST}))
+    monkeypatch.setattr(build_ramdisk, "build", fake_build)
     build_ramdisk.publish(config(tmp_path, OTHER, "arm64"))
-    assert current(tmp_path) == OTHER
+    assert current(tmp_path) == DIGEST
+    assert json.loads((store / "current-arm64.json").read_text())["digest"] == OTHER
 
 
 @pytest.mark.parametrize("releases", [[], ["6.1.0-1-amd64", "6.12.0-1-amd64"]])
