@@ -69,6 +69,7 @@ def test_another_answer_file_needs_a_rebuild(site):
     assert code != 0 and "the node runs something else" in output and "install_verb" in output
     # As a survey gives them.
     keys = ["ssh-ed25519 AAAA one", "ssh-ed25519 BBBB two"]
-    code, output = play(site, install_packages="chrony htop", install_ssh_public_keys="\n".join(keys), install_verb="rebuild")
+    code, output = play(site, install_packages="chrony htop", install_ssh_public_keys="\n \n".join(keys) + "\n\n", install_verb="rebuild")
     assert code == 0 and all(f"echo '{key}' >>" in site.disk("node1")["installed"] for key in keys), output
+    assert "echo ''" not in site.disk("node1")["installed"]
     assert "python3 chrony htop\n" in site.disk("node1")["installed"], output
