@@ -254,7 +254,9 @@ def _who(controller):
 
 @functools.cache
 def _statements():
-    """How a transition is written. Made once, and always the same, so that SQLAlchemy need not compile it in each task of a run."""
+    """The update of a node and the insert of its history. The update is the same for each transition: it is compiled once for a run, see
+    ``_registry_access.warm_up``.
+    """
     values = {column: bindparam(f"new_{column}") for column in MOVED}
     return update(NODES).where(NODES.c.name == bindparam("node")).values(values), insert(HISTORY)
 

@@ -54,7 +54,7 @@ def resolve(stored, call, what="BMC password"):
     :param call: the Call: it decrypts, and remembers the secret so that it is scrubbed.
     :param what: what it is, for messages.
     :returns: the password.
-    :raises BaremetalError: when the variable, file or vault secret is missing.
+    :raises BaremetalError: when the variable, file or vault secret is missing, or the variable or file is empty.
     """
     kind, value = next(iter(stored.items()))
     if kind == "env":
@@ -64,12 +64,17 @@ def resolve(stored, call, what="BMC password"):
         return call.secret(os.environ[value])
     if kind == "file":
         try:
-            return call.secret(pathlib.Path(value).expanduser().read_text(encoding="utf-8").rstrip("\r\n"))
+            password = pathlib.Path(value).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             # The text of a UnicodeDecodeError holds what was read.
             seen = str(error) if isinstance(error, OSError) else f"{value} is not UTF-8 text"
             raise BaremetalError(f"the file that should hold the {what} cannot be read", stage=_STAGE, seen=seen,
                                  cure="make it readable for the user who runs Ansible") from error
+        if not password:
+            # More likely cut short than meant, and a board may lock an account that is tried with it.
+            raise BaremetalError(f"the file {value}, which should hold the {what}, is empty", stage=_STAGE,
+                                 cure="write it there; for an account without a password enrol the node with an empty one")
+        return call.secret(password)
     if call.vault_decrypt is None:
         raise BaremetalError(f"the {what} is encrypted and there is no vault secret", stage=_STAGE,
                              cure="run with --vault-password-file or --ask-vault-pass")

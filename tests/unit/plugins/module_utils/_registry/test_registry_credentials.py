@@ -66,6 +66,9 @@ def test_file(tmp_path):
     assert SECRET not in str(refusal.value)
     with pytest.raises(BaremetalError, match="cannot be read.*No such file"):
         credentials.resolve({"file": str(tmp_path / "absent")}, call())
+    path.write_text("\n")
+    with pytest.raises(BaremetalError, match="password, is empty.*write it there"):
+        credentials.resolve({"file": str(path)}, call())
 
 
 def test_vault():
