@@ -74,7 +74,7 @@ rack-matrix() {
 }
 
 arm64() {
-    pytest -s tests/arm64
+    RACKWRIGHT_CHECKOUT=$root pytest -s tests/arm64
 }
 
 # The virtual rack beside everything else: its machines take half of two cores. What it printed comes last.

@@ -4,7 +4,8 @@
 
 """A ramdisk for arm64, built here and booted by UEFI firmware on an emulated machine: by shim and GRUB, by iPXE and from the medium (make arm64).
 
-The machine and the boot server have a network namespace of their own, with the machine's card as the only one. Nothing of it is left behind.
+The machine and the boot server have a network namespace of their own, with the machine's card as the only one. The ramdisk stays, in build/arm64 of the
+checkout, for the next time.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import 
     boot_interface, journal, node_files, ramdisk_store, static_network, wait)
 from ansible_collections.rackwright.baremetal.tests.simulators.boot_server import boot_server, ip, namespaces
 
-PLACE = pathlib.Path("/var/tmp/rackwright-arm64")
+PLACE = pathlib.Path(os.environ.get("RACKWRIGHT_CHECKOUT") or pathlib.Path(__file__).resolve().parents[2]) / "build/arm64"
 MAC, HYPHENS, ADDRESS, URL = "52:54:00:00:07:01", "52-54-00-00-07-01", "192.0.2.71", "http://192.0.2.1:8080"
 FIRMWARE = "/usr/share/AAVMF/AAVMF_CODE.fd"
 # Without keys, and with Microsoft's and Secure Boot on.
@@ -36,7 +37,7 @@ PATIENCE = 3600
 
 def play(name, **variables):
     """Run a playbook of the collection on this host, and show what it did."""
-    PLACE.mkdir(exist_ok=True)
+    PLACE.mkdir(parents=True, exist_ok=True)
     inventory = PLACE / f"{name}.json"
     inventory.write_text(json.dumps({"boot_servers": {"hosts": {"localhost": {
         "ansible_connection": "local", "ansible_python_interpreter": sys.executable, **variables}}}}))
@@ -64,7 +65,7 @@ def emulator():
 
 @pytest.fixture(scope="session")
 def ramdisk(emulator):
-    """The directory with a ramdisk for arm64; kept for the next time."""
+    """The directory with a ramdisk for arm64."""
     settings = {"ramdisk_root": str(PLACE / "http"), "ramdisk_architecture": "arm64", "ramdisk_kernel": "linux-image-cloud-arm64"}
     play("ramdisk", **settings)
     assert "changed=0" in play("ramdisk", **settings)
