@@ -18,11 +18,19 @@ from sqlalchemy import update
 
 NETWORKS = [{"name": "boot", "type": "provisioning", "cidr": "198.18.0.0/16", "vlan": 10},
             {"name": "web", "type": "tenant", "cidr": "198.51.100.0/24", "vlan": 20}]
+MAC = "02-5a-00-00-ff-02"
+OTHER = "{{ boot_server_root }}/http/node/" + MAC
+RELEASES = "(releases | default(false)) and inventory_hostname == 'node1' and switch_port_wanted.vlan == 20"
 SWITCH = [
     {"name": "Write it down", "ansible.builtin.lineinfile": {
-        "path": "{{ inventory_dir }}/../switch", "create": True, "mode": "0600", "insertafter": "EOF", "regexp": "^$", "line":
+        "path": "{{ inventory_dir }}/../switch-{{ inventory_hostname }}", "create": True, "mode": "0600", "insertafter": "EOF", "regexp": "^$", "line":
         "{{ switch_port_wanted.vlan }} {{ (lookup('file', machine, errors='ignore') | default('{}', true) | from_json).runs | default('nothing', true) }}"},
      "vars": {"machine": "{{ inventory_dir }}/../boot/machines/{{ baremetal.address }}.json"}},
+    # Its own machine boots from another port.
+    {"name": "Wait until the other node is to boot", "ansible.builtin.wait_for": {"path": OTHER + "/boot.ipxe", "timeout": 60}, "when": RELEASES},
+    {"name": "Let the other node fetch its system", "ansible.builtin.shell": "echo '{{ fetched | to_json }}' >> {{ boot_server_root }}/log/http.log",
+     "vars": {"fetched": {"epoch": "{{ now().timestamp() | string }}", "uri": f"/images/system/initrd?mac={MAC}&stage=initrd", "mac": MAC,
+                          "client": "{{ hostvars.node2.baremetal.address }}", "status": 200, "complete": "OK"}}, "when": RELEASES},
     {"name": "Tell what was read back", "ansible.builtin.set_fact": {"switch_port_found": {"vlan": "{{ switch_port_wanted.vlan }}"}}},
 ]
 NOTHING = [{"name": "Do nothing", "ansible.builtin.debug": {"msg": "in the ramdisk"}}]
@@ -32,7 +40,7 @@ BOOT = {"diskless_kernel": "images/system/kernel", "diskless_initrd": "images/sy
 
 @pytest.fixture(scope="module", name="site")
 def _site():
-    with lab(1) as site:
+    with lab(2) as site:
         for role, tasks in (("site_switch", SWITCH), ("site_work", NOTHING)):
             folder = site.directory / "roles" / role / "tasks"
             folder.mkdir(parents=True)
@@ -48,7 +56,9 @@ def _site():
             "deploy_steps": [{"step": "network.add_provisioning_network", "priority": 110}, {"step": "deploy.switch_to_tenant_network", "priority": 30}]}))
         hardware = site.directory / "hardware.yml"
         described = json.loads(hardware.read_text())
-        described["nodes"][0]["ports"][0].update(name="eth0", local_link_connection={"switch_info": "leaf1", "port_id": "swp1"})
+        for number, node in enumerate(described["nodes"], 1):
+            node["ports"][0].update(name="eth0", local_link_connection={"switch_info": "leaf1", "port_id": f"swp{number}"})
+        described["nodes"][1]["ports"][0]["address"] = MAC.replace("-", ":")
         hardware.write_text(json.dumps(described))
         code, output = site.play("enroll")
         assert code == 0, output
@@ -57,16 +67,16 @@ def _site():
         yield site
 
 
-def switched(site, state, verb, *arguments):
+def switched(site, state, verb, *arguments, limit="node1"):
     """Run a verb on the node in that state.
 
     :returns: provision state afterwards, and how its port was changed: VLAN, and what the machine ran.
     """
-    engine, path = open_registry(site.registry), site.directory / "switch"
+    engine, path = open_registry(site.registry), site.directory / "switch-node1"
     path.unlink(missing_ok=True)
     with engine.begin() as connection:
         connection.execute(update(NODES).values(provision_state=state))
-    code, output = site.play(verb, *arguments, ANSIBLE_ROLES_PATH=str(site.directory / "roles"))
+    code, output = site.play(verb, "-l", limit, *arguments, ANSIBLE_ROLES_PATH=str(site.directory / "roles"))
     assert code == 0, output
     return nodes.get(engine, "node1")["provision_state"], path.read_text().splitlines() if path.exists() else []
 
@@ -83,3 +93,11 @@ def test_a_node_is_where_its_work_is(site):
     assert switched(site, "active", "undeploy") == ("available", ["10 nothing"])
     # It goes on running what it has fetched.
     assert switched(site, "available", "diskless") == ("active", ["10 nothing", "20 network"]) and site.runs("node1") == "network"
+
+
+def test_a_node_that_runs_from_the_network_waits_for_no_other(site):
+    # The second one comes when the first has left the provisioning network, and not before.
+    asked = json.dumps({"releases": True, "diskless_timeout": 90})
+    state, ports = switched(site, "available", "diskless", "-e", asked, limit="node1,node2")
+    assert state == nodes.get(open_registry(site.registry), "node2")["provision_state"] == "active"
+    assert ports == ["10 nothing", "20 network"]
