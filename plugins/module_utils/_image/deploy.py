@@ -121,8 +121,8 @@ def _work(image, disk, drive, pin, tools, report):
         tools.wipe_metadata(device)
     # That took its time; names can move. This look is the last thing before the write.
     tools.refuse_if_protected(disk)
-    facts = write_raw(image, device, report) if raw else write_image(image, device, report, renew)
     try:
+        facts = write_raw(image, device, report) if raw else write_image(image, device, report, renew)
         tools.reread(device)
         tools.move_backup_gpt(device)
         facts["esp_mirror"] = tools.mirror_esp(device)
@@ -133,6 +133,8 @@ def _work(image, disk, drive, pin, tools, report):
         target = Target(device)
         try:
             target.clear_edges()
+        except OSError as error:
+            raise target.explained(error).at(stage="write the image") from error
         finally:
             target.close()
         raise

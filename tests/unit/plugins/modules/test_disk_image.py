@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import time
 
@@ -23,7 +24,7 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.devices
 from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.interlock import verify
 from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.late import find_disk
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
-from ansible_collections.rackwright.baremetal.plugins.module_utils._image import publish, writer
+from ansible_collections.rackwright.baremetal.plugins.module_utils._image import deploy, publish, writer
 from ansible_collections.rackwright.baremetal.plugins.module_utils._image.deploy import present
 from ansible_collections.rackwright.baremetal.plugins.module_utils._image.job import Job
 from ansible_collections.rackwright.baremetal.plugins.modules.disk_image import TOOLS, guarded
@@ -323,6 +324,19 @@ def test_config_drive_that_cannot_be_written_leaves_a_disk_that_does_not_boot(ca
     with pytest.raises(BaremetalError, match="config drive"):
         call(config_drive=base64.b64encode(too_large).decode())
     content = disks[0].content()
+    assert not any(content[:MIB]) and not any(content[-MIB:])
+
+
+def test_a_stop_between_image_and_config_drive_leaves_a_disk_that_does_not_boot(call, disks, record, monkeypatch):
+    def stopped_behind_it(*arguments):
+        writer.write_image(*arguments)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(deploy, "write_image", stopped_behind_it)
+    with pytest.raises(BaremetalError, match="process was killed"):
+        call()
+    content = disks[0].content()
+    assert content[MIB:IMAGE_SIZE - MIB] == record["raw"][MIB:IMAGE_SIZE - MIB]
     assert not any(content[:MIB]) and not any(content[-MIB:])
 
 

@@ -153,6 +153,30 @@ def test_a_job_that_takes_too_long_is_stopped(job, tmp_path):
     assert job.join(timeout=60) == {"well": True}
 
 
+def test_a_job_that_is_told_twice_to_end_clears_up_all_the_same(job, tmp_path):
+    """Two aborts, or one that meets the time-out."""
+    def work(report):
+        try:
+            report(3, 9)
+            time.sleep(60)
+        except BaseException:
+            (tmp_path / "begun").touch()
+            until((tmp_path / "second").exists)
+            (tmp_path / "ended").touch()
+            raise
+
+    job.start(ONE, work)
+    until(lambda: job.status()["done"] == 3)
+    first = threading.Thread(target=job.stop, args=["enough"])
+    first.start()
+    until((tmp_path / "begun").exists)
+    # What a second stop begins with; here it is known to be sent while the first clears up.
+    os.kill(job.status()["pid"], signal.SIGTERM)
+    (tmp_path / "second").touch()
+    first.join()
+    assert (tmp_path / "ended").exists() and job.status()["state"] == "failed"
+
+
 def test_a_job_that_does_not_stop_is_killed(job, gate, monkeypatch):
     monkeypatch.setattr(job_module, "_GRACE", 0.2)
 
