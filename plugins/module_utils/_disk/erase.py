@@ -49,10 +49,8 @@ def erase(options, job, *, check_mode=False, lister=list_disks, verifier=verify)
             return dict(shown, changed=bool(erased), erased=erased, failures=[])
         if options["grade"] == "metadata":
             needed = [entry for entry in entries if _needed(entry, options)]
-            return dict(shown, **_work(needed, options, lister, verifier, lambda done, total: None))
-        lasting = [name_of(entry["plan"]["chosen"]) + " of " + entry["disk"]["name"] for entry in entries
-                   if entry["plan"]["chosen"]["method"] in INSIDE]
-        started = job.start(identity, lambda report: dict(shown, **_work(entries, options, lister, verifier, report)), lasting=lasting)
+            return dict(shown, **_work(needed, options, lister, verifier, lambda *progress: None))
+        started = job.start(identity, lambda report: dict(shown, **_work(entries, options, lister, verifier, report)))
     else:
         shown, started = {}, False
     if check_mode or not options["wait"]:
@@ -180,7 +178,7 @@ def _certificate(entry, options, progress, verifier):
     disk = entry["disk"]
     try:
         certificate = erase_disk(disk, entry["plan"], entry["able"], options, report=lambda part: progress.note(disk, part),
-                                 guard=lambda: verifier(options["interlock"]))
+                                 under_way=lambda candidate: progress.begin(disk, candidate), guard=lambda: verifier(options["interlock"]))
     except BaremetalError as error:
         certificate = failed(disk, error, options)
     progress.note(disk, 1.0)
@@ -189,11 +187,12 @@ def _certificate(entry, options, progress, verifier):
 
 
 class _Progress:
-    """The progress of several disks as one number of bytes, told about once a second."""
+    """The progress of several disks as one number of bytes, told about once a second, and at once what drives have begun or ended by themselves."""
 
     def __init__(self, entries, report):
         self._sizes = {entry["disk"]["name"]: entry["disk"]["size"] for entry in entries}
         self._parts = dict.fromkeys(self._sizes, 0.0)
+        self._lasting = {}
         self._report, self._told, self._lock = report, None, threading.Lock()
 
     def note(self, disk, part):
@@ -201,7 +200,18 @@ class _Progress:
             self._parts[disk["name"]] = part
             if self._told is None or part >= 1 or time.monotonic() - self._told >= 1:
                 self._told = time.monotonic()
-                self._report(round(sum(size * self._parts[name] for name, size in self._sizes.items())), sum(self._sizes.values()))
+                self._tell()
+
+    def begin(self, disk, candidate):
+        """Tell that a disk is being erased in one way now; None: no more."""
+        with self._lock:
+            self._lasting.pop(disk["name"], None)
+            if candidate and candidate["method"] in INSIDE:
+                self._lasting[disk["name"]] = name_of(candidate) + " of " + disk["name"]
+            self._tell()
+
+    def _tell(self):
+        self._report(round(sum(size * self._parts[name] for name, size in self._sizes.items())), sum(self._sizes.values()), list(self._lasting.values()))
 
 
 def transport_of(disk):

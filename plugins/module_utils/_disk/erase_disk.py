@@ -58,12 +58,13 @@ def locked(able):
     return bool((able.get("ata") or {}).get("locked")) or any((able.get(key) or {}).get("state") in CLOSED for key in ("nvme", "ata_sanitize"))
 
 
-def erase_disk(disk, plan, able, options, *, report, guard):
+def erase_disk(disk, plan, able, options, *, report, under_way, guard):
     """Erase one disk by its plan, prove it, and return its certificate.
 
     disk: as read when it was chosen. plan: of erase_plan.choose. able: of abilities. options: of the module (grade, root_device,
-    skip_block_devices, wipe_special_filesystems). report: takes the progress, 0 to 1. guard: function that raises when this is not the machine that is meant;
-    called with the protection of the disk directly before each write.
+    skip_block_devices, wipe_special_filesystems). report: takes the progress, 0 to 1. under_way: takes the candidate of the plan that
+    begins, and None when it has ended. guard: function that raises when this is not the machine that is meant; called with the protection of
+    the disk directly before each write.
     A method that fails is followed by another one only where the plan allows for it, and the certificate tells it.
     Raises BaremetalError.
     """
@@ -78,7 +79,7 @@ def erase_disk(disk, plan, able, options, *, report, guard):
             refuse_special_filesystems(disk, found, options["wipe_special_filesystems"])
         refuse_if_protected(disk, hints=options["root_device"], skip=options["skip_block_devices"])
         try:
-            samples = _erase(disk, candidate, able, report)
+            samples = _erase(disk, candidate, able, report, under_way)
             break
         except BaremetalError as error:
             if candidate is ways[-1]:
@@ -101,7 +102,7 @@ def failed(disk, error, options):
             "result": "failed", "error": str(error)}
 
 
-def _erase(disk, candidate, able, report):
+def _erase(disk, candidate, able, report, under_way):
     """Do one method and prove it; returns what the samples said, None for the metadata alone."""
     device, size = disk["name"], disk["size"]
     if candidate["method"] == "metadata":
@@ -111,7 +112,11 @@ def _erase(disk, candidate, able, report):
     # A locked drive gives nothing to read; what it held cannot be compared then.
     before = [None] * len(offsets) if locked(able) else surface.read_samples(device, offsets)
     seconds = candidate["seconds"]
-    _work(device, size, candidate, report, timeout=max(3 * seconds, seconds + 600))
+    under_way(candidate)
+    try:
+        _work(device, size, candidate, report, timeout=max(3 * seconds, seconds + 600))
+    finally:
+        under_way(None)
     if geometry(device)[0] != size:
         raise BaremetalError("%s has another size after its erase" % device, stage=STAGE, seen="%d bytes, before %d" % (geometry(device)[0], size),
                              cure="Look at the namespaces and the format of the drive (nvme list, sg_readcap).")

@@ -42,8 +42,16 @@ def test_nothing_is_under_way(capsys, job):
     assert said() == (False, False, [], None)
 
 
-def test_an_erase_is_stopped(capsys, job):
-    job.start({"work": "erase"}, lambda report: time.sleep(60), lasting=["nvme_format (crypto) of /dev/nvme0n1"])
+def test_an_erase_is_stopped(capsys, job, tmp_path):
+    def work(report):
+        report(0, 9, ["nvme_format (crypto) of /dev/nvme0n1"])
+        (tmp_path / "begun").touch()
+        time.sleep(60)
+
+    job.start({"work": "erase"}, work)
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "begun").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
     result = start(ramdisk_job, capsys, **ARGUMENTS)
     assert (result["changed"], result["stopped"], result["job"]["state"]) == (True, True, "failed")
     assert result["lasting"] == ["nvme_format (crypto) of /dev/nvme0n1"]

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import pathlib
 import random
+import time
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._disk import erase_disk, surface
+from ansible_collections.rackwright.baremetal.plugins.module_utils._disk import erase, erase_disk, nvme, surface
 from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.devices import GIB, list_disks, read_disk
-from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.erase import choose_disks, erase
+from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.erase import choose_disks
 from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.partitions import reread, signatures
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.plugins.module_utils._image.job import Job
@@ -55,7 +56,7 @@ def call(disks, tmp_path):
     def call(check_mode=False, **options):
         options = {"interlock": {}, "disks": "root", "root_device": HINTS, "skip_block_devices": [], "grade": "metadata", "methods": [],
                    "fallback": None, "wipe_special_filesystems": False, "wait": True, "timeout": 0, **options}
-        return erase(options, job, check_mode=check_mode, lister=mine, verifier=lambda data: data)
+        return erase.erase(options, job, check_mode=check_mode, lister=mine, verifier=lambda data: data)
 
     return call
 
@@ -132,6 +133,31 @@ def test_several_disks_at_once(disks, call):
     done = call(disks="all", root_device=None, grade="clear", methods=["overwrite"])
     assert [(one["device"], one["result"]) for one in done["erased"]] == [(device, "erased") for device in disks]
     assert not any(content(device).strip(b"\0") for device in disks)
+
+
+@pytest.mark.parametrize("same_controller", [False, True])
+def test_a_stopped_erase_names_the_drives_that_are_erasing_and_no_others(disks, call, monkeypatch, tmp_path, same_controller):
+    """Not one that has ended, nor one that has to wait for its neighbour behind the same controller."""
+    target, other = disks
+
+    def format_namespace(device, **dummy):
+        while device == target:
+            time.sleep(0.01)
+        pathlib.Path(device).write_bytes(bytes(OTHER * 1024 ** 2))
+
+    abilities = {"nvme": {"format": True, "format_crypto": True, "format_all": False, "erase_all": False, "sanitize": [], "seconds": {}, "state": "never"}}
+    monkeypatch.setattr(erase, "abilities", lambda disk, siblings: abilities)
+    monkeypatch.setattr(nvme, "format_namespace", format_namespace)
+    if same_controller:
+        monkeypatch.setattr(nvme, "controller", lambda device: "/dev/nvme99")
+    job = Job(str(tmp_path / "job"))
+    call(disks="all", root_device=None, grade="purge", wait=False)
+    done = 0 if same_controller else OTHER * 1024 ** 2
+    deadline = time.monotonic() + 60
+    while not (job.status()["lasting"] and job.status()["done"] == done) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    stopped = job.stop("enough")
+    assert (stopped["job"]["lasting"], stopped["job"]["done"]) == (["nvme_format (crypto) of " + target], done)
 
 
 def test_an_erase_that_does_not_erase_is_found(disks, call, monkeypatch):
@@ -222,7 +248,7 @@ def test_a_cluster_file_system_is_refused(disks, call):
 def test_the_interlock_comes_first(disks, tmp_path):
     target, _other = disks
     with pytest.raises(BaremetalError, match="no interlock is given"):
-        erase({"interlock": {}}, Job(str(tmp_path)))
+        erase.erase({"interlock": {}}, Job(str(tmp_path)))
     assert signatures(target)
 
 

@@ -217,12 +217,15 @@ def test_whoever_waits_is_told_why_a_job_was_stopped(job, gate, tmp_path):
 
 
 def test_a_step_that_is_not_abortable_goes_on(job, gate):
+    def work(report):
+        return gate(lambda done, total: report(done, total, ["nvme_format (crypto) of /dev/nvme0n1"]))
+
     identity = {"work": "erase", "nonce": "1"}
     assert job.stop("x", steps=False) == {"changed": False, "stopped": False, "job": None}
-    job.start(identity, gate, lasting=["nvme_format (crypto) of /dev/nvme0n1"])
+    job.start(identity, work)
     until(lambda: job.status()["done"] == 1)
     assert job.stop("x", steps=False)["stopped"] is False
-    assert job.status()["state"] == "running" and job.start(identity, gate) is False
+    assert job.status()["state"] == "running" and job.start(identity, work) is False
     assert job.stop("enough")["job"]["lasting"] == ["nvme_format (crypto) of /dev/nvme0n1"]
     with pytest.raises(BaremetalError, match=r"stopped; 1 of 2 bytes are done; nvme_format \(crypto\) of /dev/nvme0n1 goes on"):
         job.join()
