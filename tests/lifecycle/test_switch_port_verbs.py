@@ -31,7 +31,8 @@ SWITCH = [
     {"name": "Let the other node fetch its system", "ansible.builtin.shell": "echo '{{ fetched | to_json }}' >> {{ boot_server_root }}/log/http.log",
      "vars": {"fetched": {"epoch": "{{ now().timestamp() | string }}", "uri": f"/images/system/initrd?mac={MAC}&stage=initrd", "mac": MAC,
                           "client": "{{ hostvars.node2.baremetal.address }}", "status": 200, "complete": "OK"}}, "when": RELEASES},
-    {"name": "Tell what was read back", "ansible.builtin.set_fact": {"switch_port_found": {"vlan": "{{ switch_port_wanted.vlan }}"}}},
+    {"name": "Tell what was read back", "ansible.builtin.set_fact": {"switch_port_found": {"vlan": "{{ switch_port_wanted.vlan }}"}},
+     "when": "switch_port_wanted.vlan != (silent_for | default(0))"},
 ]
 NOTHING = [{"name": "Do nothing", "ansible.builtin.debug": {"msg": "in the ramdisk"}}]
 BOOT = {"diskless_kernel": "images/system/kernel", "diskless_initrd": "images/system/initrd",
@@ -67,18 +68,30 @@ def _site():
         yield site
 
 
-def switched(site, state, verb, *arguments, limit="node1"):
+def state_of(site, name):
+    return nodes.get(open_registry(site.registry), name)["provision_state"]
+
+
+def play(site, state, verb, *arguments, limit="node1"):
     """Run a verb on the node in that state.
+
+    :returns: exit code and output.
+    """
+    (site.directory / "switch-node1").unlink(missing_ok=True)
+    with open_registry(site.registry).begin() as connection:
+        connection.execute(update(NODES).values(provision_state=state))
+    return site.play(verb, "-l", limit, *arguments, ANSIBLE_ROLES_PATH=str(site.directory / "roles"))
+
+
+def switched(site, *arguments, **more):
+    """Run a verb on the node, see ``play``, that succeeds.
 
     :returns: provision state afterwards, and how its port was changed: VLAN, and what the machine ran.
     """
-    engine, path = open_registry(site.registry), site.directory / "switch-node1"
-    path.unlink(missing_ok=True)
-    with engine.begin() as connection:
-        connection.execute(update(NODES).values(provision_state=state))
-    code, output = site.play(verb, "-l", limit, *arguments, ANSIBLE_ROLES_PATH=str(site.directory / "roles"))
+    code, output = play(site, *arguments, **more)
     assert code == 0, output
-    return nodes.get(engine, "node1")["provision_state"], path.read_text().splitlines() if path.exists() else []
+    path = site.directory / "switch-node1"
+    return state_of(site, "node1"), path.read_text().splitlines() if path.exists() else []
 
 
 def test_a_node_is_where_its_work_is(site):
@@ -99,5 +112,21 @@ def test_a_node_that_runs_from_the_network_waits_for_no_other(site):
     # The second one comes when the first has left the provisioning network, and not before.
     asked = json.dumps({"releases": True, "diskless_timeout": 90})
     state, ports = switched(site, "available", "diskless", "-e", asked, limit="node1,node2")
-    assert state == nodes.get(open_registry(site.registry), "node2")["provision_state"] == "active"
+    assert state == state_of(site, "node2") == "active"
     assert ports == ["10 nothing", "20 network"]
+
+
+def test_a_node_is_off_when_its_switch_fails(site):
+    for state, verb, silent_for, failed in (
+            # The tenant's system must not go on running in the provisioning network.
+            ("available", "diskless", 20, "deploy failed"),
+            ("active", "rescue", 10, "rescue failed"),
+            ("rescue", "unrescue", 20, "unrescue failed")):
+        with open_registry(site.registry).begin() as connection:
+            connection.execute(update(NODES).values(instance=None))
+        code, output = play(site, state, verb, "-e", json.dumps({"silent_for": silent_for}))
+        said = " ".join(output.split())
+        assert code != 0 and "switch port swp1 of leaf1: it is not in the VLANs that it belongs into. Seen: nothing, the switch was not reached" in said
+        assert state_of(site, "node1") == failed and site.runs("node1") is None, output
+        # The next one has something to switch off.
+        site.ansible("ansible", "node1", "-m", "rackwright.baremetal.power", "-a", "state=on")
