@@ -16,7 +16,8 @@ description:
     began there, and has none of them begin anything more until the machine is booted anew. A run that waits for the work fails with O(reason).
   - A disk whose image is not whole never boots. A disk that was being erased, or burnt in, keeps what was not overwritten yet.
   - What a drive does to itself (NVMe format and sanitize, ATA and SCSI sanitize, ATA secure erase) cannot be cut short. The waiting is stopped, the
-    drive goes on, which is returned as RV(lasting), and the next erase of the drive copes with what it finds.
+    drive goes on, which is returned as RV(lasting). The next erase waits for a sanitize of an NVMe or SATA drive, and unlocks a drive whose
+    secure erase was cut off and begins again. It does not wait for a SCSI sanitize.
   - The metadata of disks, software RAID and boot records take moments, and are not stopped.
 extends_documentation_fragment:
   - rackwright.baremetal._attributes
