@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import json
 import tarfile
@@ -315,14 +316,26 @@ def test_a_deploy_that_is_held_behind_the_image(site):
     assert (node["provision_state"], node["instance"]["uuid"], notes(site, "node6")) == ("active", held["instance"]["uuid"], ["after the hold"])
 
 
-def aborted(site, node, verb, under_way, **variables):
-    """Begin something on a machine that takes its time, abort it, and return the node's record and what the run said."""
-    (site.boot_root / "machines" / f"{site.address(node)}.slow").touch()
+def machine_file(site, node, name):
+    return site.boot_root / "machines" / f"{site.address(node)}.{name}"
+
+
+@contextlib.contextmanager
+def under_way(site, node, verb, begun, **variables):
+    """Begin something on a machine that takes its time; yields the process of the run."""
+    machine_file(site, node, "slow").touch()
+    machine_file(site, node, "stopped").unlink(missing_ok=True)
     site.fill_disk(node, {})
     with site.start(verb, "-l", node, "-e", json.dumps(variables), ANSIBLE_ROLES_PATH=str(site.directory / "roles")) as process:
         deadline = time.monotonic() + 60
-        while not under_way(site.disk(node)) and process.poll() is None and time.monotonic() < deadline:
+        while not begun(site.disk(node)) and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.1)
+        yield process
+
+
+def aborted(site, node, verb, begun, **variables):
+    """Abort what is under way, and return the node's record and what the run said."""
+    with under_way(site, node, verb, begun, **variables) as process:
         code, output = site.play("abort", "-l", node)
         assert code == 0 and "ends it where it next reports anything" in output, output
         output = process.communicate()[0]
@@ -336,13 +349,24 @@ def test_an_abort_stops_a_burn_in(site):
     assert "burnin: ended by request of" in node["last_error"] and notes(site, "node7") == []
 
 
+def test_an_abort_stops_what_a_killed_run_left_in_the_ramdisk(site):
+    with under_way(site, "node7", "clean", lambda disk: disk.get("burnt_in"), clean_steps=[{"step": "deploy.burnin_memory"}]) as process:
+        process.kill()
+        process.wait()
+        code, output = site.play("abort", "-l", "node7")
+    assert code == 0, output
+    assert "ended by request of" in machine_file(site, "node7", "stopped").read_text()
+    node = record(site, "node7")
+    assert (node["provision_state"], node["lock"], node["fault"]) == ("clean failed", None, "clean failure")
+
+
 def test_an_abort_stops_an_image_that_is_written_and_the_same_command_goes_on(site):
     code, output = play(site, "provide", "node8")
     assert code == 0, output
     node = aborted(site, "node8", "deploy", lambda disk: disk.get("whole") is False)[0]
     assert (node["provision_state"], node["lock"], site.disk("node8")["whole"]) == ("deploy failed", None, False)
     assert "disk_image: ended by request of" in node["last_error"]
-    (site.boot_root / "machines" / f"{site.address('node8')}.slow").unlink()
+    machine_file(site, "node8", "slow").unlink()
     code, output = play(site, "deploy", "node8")
     assert code == 0, output
     assert (record(site, "node8")["provision_state"], site.disk("node8")["whole"]) == ("active", True)

@@ -75,7 +75,7 @@ class Connection(ConnectionBase):
         arguments = json.loads(params)["ANSIBLE_MODULE_ARGS"]
         module = module.rpartition(".")[2]
         disk = Disk(self._machine.with_name(f"{self.get_option('host')}.disk"))
-        result = self._stopped(module, arguments) or _answer(module, arguments, state, disk)
+        result = _refused(module, arguments, state) or self._stopped(module, arguments) or _answer(module, arguments, state, disk)
         return int(bool(result.get("failed"))), json.dumps(result).encode(), b""
 
     def _stopped(self, module, arguments):
@@ -123,13 +123,20 @@ class Disk:
             os.fsync(file.fileno())
 
 
+def _refused(module, arguments, state):
+    """What a module answers when another machine, or another boot, is meant; None from the right one. The proof of an instance finds out itself."""
+    if module == "instance_proof":
+        return None
+    interlock = arguments.get("interlock", {"nonce": state.get("nonce"), "serial": state["serial"]})
+    if state["runs"] != "ramdisk" or interlock["nonce"] != state["nonce"] or interlock["serial"] != state["serial"]:
+        return {"failed": True, "msg": f"interlock: this is not the machine, or not the boot, that the run expects. Seen: {state}"}
+    return None
+
+
 def _answer(module, arguments, state, disk):
     """What a module would return on the machine."""
     if module == "instance_proof":
         return _proof(arguments, state, disk.read())
-    interlock = arguments.get("interlock", {"nonce": state.get("nonce"), "serial": state["serial"]})
-    if state["runs"] != "ramdisk" or interlock["nonce"] != state["nonce"] or interlock["serial"] != state["serial"]:
-        return {"failed": True, "msg": f"interlock: this is not the machine, or not the boot, that the run expects. Seen: {state}"}
     if module == "hardware_info":
         return {"changed": False, "root_disk": {"name": "/dev/vda", "serial": "DISK0", "by_path": None}, "hardware": {
             "system": {"serial": state["serial"]}, "cpu": {"architecture": "x86_64", "count": 8}, "memory": {"total": 16 << 30, "physical_mb": 16 << 10},
