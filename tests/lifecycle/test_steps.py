@@ -333,9 +333,10 @@ def under_way(site, node, verb, begun, **variables):
         yield process
 
 
-def aborted(site, node, verb, begun, **variables):
-    """Abort what is under way, and return the node's record and what the run said."""
+def aborted(site, node, verb, begun, *, first=lambda: None, **variables):
+    """Abort what is under way, and return the node's record and what the run said. first: what is done before the abort."""
     with under_way(site, node, verb, begun, **variables) as process:
+        first()
         code, output = site.play("abort", "-l", node)
         assert code == 0 and "ends it where it next reports anything" in output, output
         output = process.communicate()[0]
@@ -343,8 +344,18 @@ def aborted(site, node, verb, begun, **variables):
     return record(site, node), output
 
 
-def test_an_abort_stops_a_burn_in(site):
-    node = aborted(site, "node7", "clean", lambda disk: disk.get("burnt_in"), clean_steps=[{"step": "deploy.burnin_memory"}, note("never")])[0]
+def test_an_abort_tells_that_it_knows_no_ramdisk_and_the_next_one_stops_a_burn_in(site):
+    log = site.boot_root / "log" / "http.log"
+
+    def in_vain():
+        log.rename(log.with_suffix(".away"))
+        code, output = site.play("abort", "-l", "node7")
+        log.with_suffix(".away").rename(log)
+        assert code == 0 and "Nothing was stopped in the ramdisk, for the boot server has seen no call of it." in " ".join(output.split()), output
+        assert not machine_file(site, "node7", "stopped").exists()
+
+    node = aborted(site, "node7", "clean", lambda disk: disk.get("burnt_in"), first=in_vain,
+                   clean_steps=[{"step": "deploy.burnin_memory"}, note("never")])[0]
     assert (node["provision_state"], node["lock"], node["maintenance"], node["fault"]) == ("clean failed", None, False, None)
     assert "burnin: ended by request of" in node["last_error"] and notes(site, "node7") == []
 
