@@ -92,9 +92,10 @@ def _rescue(call, engine):
         _verb.check_ramdisk(call, node, "rescue", root_device=False)
         check_rescue_keys(call.params["ssh_public_keys"] or [], node)
 
-    ports = _step_plans.networks(call, engine, "provisioning")
+    # The way back is looked at too: a node that could not be unrescued must not be taken away.
+    ports = _step_plans.networks(call, engine, "provisioning", "tenant")
     moved = _verb.begin(call, engine, "rescue", check=check)
-    return _verb.result(call, {**moved, "switch_ports": list(ports)}, moved["node"]["instance"])
+    return _verb.result(call, {**moved, "switch_ports": [one for one in ports if one == "provisioning"]}, moved["node"]["instance"])
 
 
 def _unrescue(call, engine):

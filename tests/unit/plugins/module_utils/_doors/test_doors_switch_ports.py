@@ -67,7 +67,7 @@ def do(url, site):
 
 
 @pytest.mark.parametrize(("state", "verb", "params", "expected"), [
-    ("active", "rescue", {}, ["provisioning"]),
+    ("active", "rescue", {"network_layout": WEB}, ["provisioning"]),
     ("rescue", "unrescue", {"network_layout": WEB}, ["tenant"]),
     ("active", "unrescue", {}, []),
     ("manageable", "inspect", {}, ["provisioning"]),
@@ -93,6 +93,8 @@ def test_verbs_with_steps_get_those_of_the_deploys(do, state, verb, params, expe
 
 
 @pytest.mark.parametrize(("state", "verb", "params", "said"), [
+    # It could not come back.
+    ("active", "rescue", {}, "nothing says which networks the node belongs into"),
     ("rescue", "unrescue", {}, "nothing says which networks the node belongs into"),
     ("active", "service", {"requested": [{"step": "deploy.burnin_cpu"}]}, "nothing says which networks the node belongs into"),
     ("available", "deploy", {"boot": KERNEL}, "nothing says which networks the node belongs into"),
