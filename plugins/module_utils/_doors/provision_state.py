@@ -109,8 +109,11 @@ def _abort(call, engine):
     if moved["deferred"]:
         call.warn(f"the run that is at work on the node ends it where it next reports anything. {moved['deferred']}")
     if moved["provision_state"] == "active" and moved["previous_state"] != "active":
+        ports = any(port.get("local_link_connection") for port in moved["node"]["ports"])
         call.warn("the machine is as the service that failed left it, and may still run the ramdisk; "
-                  f"ansible {call.node} -m rackwright.baremetal.power -a state=rebooted boots its system")
+                  f"ansible {call.node} -m rackwright.baremetal.power -a state=rebooted boots its system"
+                  + (f". Where deploys change its switch ports, take them out of the provisioning network before: ansible-playbook switch_port.yml "
+                     f"-l {call.node} -e switch_port_network_type=tenant -e switch_port_power_off=true" if ports else ""))
     changed = bool(moved["deferred"]) or moved["provision_state"] != moved["previous_state"]
     aborted = {key: moved[key] for key in ("deferred", "reason", "abortable")}
     return {**_verb.result(call, {**moved, "changed": changed}, moved["node"]["instance"]), "aborted": aborted if moved["nonce"] else None}

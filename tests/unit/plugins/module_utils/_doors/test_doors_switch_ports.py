@@ -112,3 +112,14 @@ def test_a_node_of_which_nobody_knows_how_it_is_wired_is_inspected_where_it_is(s
     for state, verb in (("active", "rescue"), ("manageable", "provide"), ("active", "undeploy")):
         with pytest.raises(BaremetalError, match="it is not known which switch port eth0 is wired to"):
             do(state, verb)
+
+
+@pytest.mark.parametrize(("link", "said"), [({"switch_info": "leaf1", "port_id": "swp1"}, True), (None, False)])
+def test_abort_of_a_failed_service_tells_the_way_out_of_the_provisioning_network(url, site, link, said):
+    wire(site, link, "service failed")
+    warnings = []
+    defaults = {name: spec.get("default") for name, spec in door.DOOR.argument_spec.items()}
+    call = Call(params={**defaults, "registry": url, "verb": "abort"}, node="node1", controller=RUN, warn=warnings.append)
+    assert door.DOOR.run(call)["provision_state"] == "active"
+    (warning,) = warnings
+    assert ("switch_port.yml -l node1 -e switch_port_network_type=tenant -e switch_port_power_off=true" in warning) is said
