@@ -635,7 +635,8 @@ def test_steps_whose_tasks_cannot_be_run_are_refused(put, engine, url, verb, sta
     put(state)
     asked = []
     given = {"definitions": [{"name": "own", "role": "site", "tasks_from": "lost", "verbs": ["clean", "deploy", "service"], "priority": 10}],
-             "requested": requested, "runbook": None, "runbooks": None, "priorities": None, "templates": None, "traits": None}
+             "requested": requested, "runbook": None, "runbooks": None, "priorities": None, "templates": None, "traits": None,
+             "deploy_steps": None}
     params = {name: None for name in provision_state.DOOR.argument_spec}
 
     def task():
