@@ -289,9 +289,10 @@ def test_wrong_password_costs_one_failed_login(sim):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_the_session_first(sim, number):
     sim.faults("basic_auth_off")
-    # A shell that runs the tests in the background has them ignore SIGINT.
+    # A shell that runs the tests in the background has them ignore SIGINT, and nohup SIGHUP.
     program = ("import json, signal, sys, time\n"
                "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
+               "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
                "from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.driver import open_driver\n"
                "with open_driver('redfish', json.loads(sys.stdin.read())) as driver:\n"
                "    driver.get_power(); print('open', flush=True); time.sleep(60)\n")
