@@ -39,7 +39,7 @@ class Callers:
         self._first, self._last = discovery.parse_range(notes["range"])
         self._machines = {}  # Progress by MAC address
         self._leases = {}  # MAC address by address of the range
-        self._gone = {}  # when a machine called so, by MAC address
+        self._gone = set()  # MAC addresses of those that have called so and not called in since
 
     def take(self, event):
         """Note an event if it is of a machine of the range."""
@@ -52,9 +52,14 @@ class Callers:
         # Without a MAC address in it a request is its who has the address.
         if mac is None or event.mac not in (None, mac) or not _MAC.fullmatch(mac):
             return
-        self._machines[mac].take(event)
-        if event.path == f"/beacon/{mac}/{self._notes['nonce']}/{GONE}" and event.status == 204:
-            self._gone[mac] = event.time
+        seen = self._machines[mac]
+        called = seen.host_key_time
+        seen.take(event)
+        # By the order of the log: two calls can bear the same millisecond.
+        if seen.host_key_time != called:
+            self._gone.discard(mac)
+        elif event.path == f"/beacon/{mac}/{self._notes['nonce']}/{GONE}" and event.status == 204:
+            self._gone.add(mac)
 
     def _in_range(self, text):
         try:
@@ -69,7 +74,7 @@ class Callers:
         """
         found = []
         for mac, seen in self._machines.items():
-            if not seen.times or self._gone.get(mac, -1.0) >= seen.host_key_time:
+            if not seen.times or mac in self._gone:
                 continue
             address = next((address for address, owner in self._leases.items() if owner == mac), None)
             called = datetime.fromtimestamp(seen.host_key_time, timezone.utc).isoformat(timespec="milliseconds") if seen.host_key else None
