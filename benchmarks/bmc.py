@@ -179,7 +179,6 @@ class Bench:
         self.quick = quick
         self.figures = []
         self.cpu = {}  # (driver, who, operation, nodes, forks): CPU seconds per host
-        self.wall = {}
 
     def tell(self, metric, value, unit, limit=None):
         self.figures.append(figure(metric, value, unit, limit))
@@ -187,18 +186,35 @@ class Bench:
 
     def time(self, key, work, repeat=1, prepare=None):
         """Measure one case; of several runs the median."""
-        runs = []
-        for _unused in range(1 if self.quick else repeat):
-            if prepare:
-                prepare()
-            runs.append(work())
-        nodes = key[3]
-        self.cpu[key] = statistics.median(cpu for cpu, _wall in runs) / nodes
-        self.wall[key] = statistics.median(wall for _cpu, wall in runs)
+        runs = [_run(work, prepare) for _unused in range(1 if self.quick else repeat)]
+        self._keep(key, *(statistics.median(values) for values in zip(*runs)))
+
+    def time_beside(self, cases, prepare):
+        """Measure cases whose ratio or difference counts, in turns, each five times; of each the least.
+
+        A machine does not always run at the same speed, and what else runs on it only adds to a time.
+
+        :param cases: dict of functions by key.
+        """
+        runs = {key: [] for key in cases}
+        for _unused in range(1 if self.quick else 5):
+            for key, work in cases.items():
+                runs[key].append(_run(work, prepare))
+        for key, values in runs.items():
+            self._keep(key, *(min(each) for each in zip(*values)))
+
+    def _keep(self, key, cpu, wall):
         driver, who, operation, nodes, forks = key
+        self.cpu[key] = cpu / nodes
         name = f"{driver} {operation}, {nodes} nodes, forks {forks}: {who}"
-        self.tell(f"{name}, CPU per host", self.cpu[key] * 1000, "ms")
-        self.tell(f"{name}, wall per host", self.wall[key] / nodes * 1000, "ms")
+        self.tell(f"{name}, CPU per host", cpu / nodes * 1000, "ms")
+        self.tell(f"{name}, wall per host", wall / nodes * 1000, "ms")
+
+
+def _run(work, prepare):
+    if prepare:
+        prepare()
+    return work()
 
 
 def floors(bench, site, sizes):
@@ -226,20 +242,16 @@ def driver_cases(bench, driver, simulator, site, sizes):
                 if (first and not (big and forks == 5)) or (count == most and forks == 50):
                     bench.time((driver, "ours", operation, count, forks), lambda c=count, f=forks: site.play(c, f, ours(operation)), prepare=prepare)
             if first or count >= most:
-                simulator.reset_counters(0)
-                bench.time((driver, "fleet", operation, count, 50), lambda c=count: site.play(c, 50, fleet(operation)), 3, prepare)
-                # Taken off below; measured here, because a machine does not always run at the same speed.
-                for who, tasks in (("nothing", NOTHING), ("run_once", FLOOR_ONCE)):
-                    bench.time((driver, who, operation, count, 50), lambda c=count, t=tasks: site.play(c, 50, t), 3)
-                simulator.reset_counters(0)
                 prepare()
+                simulator.reset_counters(0)
                 site.play(1, 5, ours(operation))
                 requests = requests_sent(driver, simulator)
-                counters = simulator.counters(0)
                 if count == most:
-                    requests_of(bench, driver, operation, requests, counters)
-                bench.time((driver, "limit", operation, count, 50),
-                           lambda c=count: limit(driver, site.connections[:c], requests), 3, prepare)
+                    requests_of(bench, driver, operation, requests, simulator.counters(0))
+                cases = {who: lambda c=count, t=tasks: site.play(c, 50, t)
+                         for who, tasks in (("fleet", fleet(operation)), ("nothing", NOTHING), ("run_once", FLOOR_ONCE))}
+                cases["limit"] = lambda c=count, r=requests: limit(driver, site.connections[:c], r)
+                bench.time_beside({(driver, who, operation, count, 50): case for who, case in cases.items()}, prepare)
             if count == most or (first and count == sizes[0]):
                 for forks in (5, 50) if count == sizes[0] else (50,):
                     bench.time((driver, "community.general", operation, count, forks),

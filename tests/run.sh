@@ -77,18 +77,18 @@ arm64() {
     RACKWRIGHT_CHECKOUT=$root pytest -s tests/arm64
 }
 
-# The virtual rack beside everything else: its machines take half of two cores. What it printed comes last.
+# What waits most beside everything else: the machines of the virtual rack, then the clients of the boot server. What they printed comes last.
 all() {
     local log=$root/build/rack.log
     # As a job it is told of an interrupt, and takes its machines down, also when the others fail.
     set -m
-    "$root/tests/run.sh" rack >"$log" 2>&1 &
-    rack=$!
+    "$root/tests/run.sh" rack boot-server >"$log" 2>&1 &
+    machines=$!
     set +m
-    trap 'kill -INT -- "-$rack" 2>/dev/null; wait "$rack" || true' EXIT
-    "$root/tests/run.sh" lint sanity unit emulators lifecycle boot-server
+    trap 'kill -INT -- "-$machines" 2>/dev/null; wait "$machines" || true' EXIT
+    "$root/tests/run.sh" lint sanity unit emulators lifecycle
     local failed=0
-    wait "$rack" || failed=$?
+    wait "$machines" || failed=$?
     trap - EXIT
     cat "$log"
     return "$failed"

@@ -106,7 +106,23 @@ class Call:
 
     def scrub(self, data):
         """Replace every secret of this call in a text, or in any nesting of lists and dicts."""
-        return remove_values(data, self.secrets)
+        return remove_values(data, self.secrets) if _may_hold(data, self.secrets) else data
+
+
+def _may_hold(data, secrets):
+    """Whether there is a secret in what a result is made of; true also of what is no type of JSON.
+
+    Replacing copies everything with Ansible's tags, and costs ten times as much as this look.
+    """
+    if isinstance(data, str):
+        return any(secret in data for secret in secrets)
+    if isinstance(data, dict):
+        return any(_may_hold(value, secrets) for value in data.values())
+    if isinstance(data, list):
+        return any(_may_hold(value, secrets) for value in data)
+    if data is None or isinstance(data, (int, float)):
+        return _may_hold(str(data), secrets)
+    return True
 
 
 @dataclass(frozen=True)
