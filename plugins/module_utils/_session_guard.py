@@ -20,6 +20,8 @@ _POLL = 0.05  # seconds
 _TIMEOUT = 30  # seconds for logging off before the process ends
 _open = {}  # what ends each session that this process has open
 _opening = {}  # the thread of each session that is being opened
+_inside = []  # an entry for each that is inside ended_by_signals
+_found = {}  # the handlers that were found there
 _is_over = threading.Event()  # a signal has come: nothing is opened any more
 
 
@@ -107,30 +109,37 @@ def ended_by_signals():
     ansible-core ends a worker by SIGTERM or SIGINT, to which the worker kills itself: no ``finally`` runs
     (executor/process/worker.py). The handler found here is put back and gets the signal afterwards.
     """
-    before = {}
-
-    def handle(number, frame):
-        # After Ctrl-C ansible-playbook sends its workers a SIGTERM as well, which must not cut this short.
-        for other in before:
-            signal.signal(other, signal.SIG_IGN)
-        _is_over.set()
-        _wait_for_openings()
-        end_all()
-        for other, handler in before.items():
-            signal.signal(other, handler)
-        try:
-            os.kill(os.getpid(), number)
-        finally:
-            # Whoever took the signal lives on.
-            _is_over.clear()
-
     for number in _SIGNALS:
         handler = signal.getsignal(number)
         # An ignored signal ends nothing; None is a handler that Python did not set and cannot put back.
-        if handler not in (None, signal.SIG_IGN):
-            before[number] = signal.signal(number, handle)
+        if handler not in (None, signal.SIG_IGN, _end_and_pass_on):
+            _found[number] = signal.signal(number, _end_and_pass_on)
+    # Counted, because who is inside does not leave in the order of coming: a session that nobody ended leaves when it is forgotten.
+    _inside.append(True)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        _inside.pop()
+        if not _inside:
+            _put_back()
+            _found.clear()
+
+
+def _put_back():
+    for number, handler in _found.items():
+        signal.signal(number, handler)
+
+
+def _end_and_pass_on(number, frame):
+    # After Ctrl-C ansible-playbook sends its workers a SIGTERM as well, which must not cut this short.
+    for other in _found:
+        signal.signal(other, signal.SIG_IGN)
+    _is_over.set()
+    _wait_for_openings()
+    end_all()
+    _put_back()
+    try:
+        os.kill(os.getpid(), number)
+    finally:
+        # Whoever took the signal lives on.
+        _is_over.clear()

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import types
 from unittest import mock
@@ -16,6 +17,7 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connecti
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.ipmi import IpmiDriver
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.ipmi_packets import before_session, of_login
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.ipmi_session import Session, SessionError, log_on
+from ansible_collections.rackwright.baremetal.plugins.module_utils._session_guard import SessionGuard
 from ansible_collections.rackwright.baremetal.tests.simulators.ipmi_board import Board
 from ansible_collections.rackwright.baremetal.tests.simulators.machine import Machine
 from ansible_collections.rackwright.baremetal.tests.simulators.personalities import Personality
@@ -25,6 +27,13 @@ from hypothesis import strategies as st
 PASSWORD = "simulated-1"
 # A login begins with at most two privilege levels and two suites each of the three times; five packets each and one before.
 MOST_PACKETS = 70
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _unguarded():
+    """Nobody ends the sessions of these tests, so nothing looks after them."""
+    with mock.patch.object(SessionGuard, "opening", contextlib.nullcontext):
+        yield
 
 
 class Wire:
