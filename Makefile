@@ -47,7 +47,7 @@ collection: tools
 demo: collection
 	$(VENV)/bin/python tests/virtual_rack/rack.py
 
-# Every way to boot a node, one after the other, each up to a login.
+# Every way to boot a node, partition images, software RAID, an abort and a discovery, one after the other, each up to a login.
 rack-matrix: collection
 	tests/run.sh $@
 

@@ -70,6 +70,7 @@ rack-matrix() {
     RACKWRIGHT_CHECKOUT=$root RACKWRIGHT_RACK=boot_ways pytest -s tests/virtual_rack/test_boot_ways.py || failed=$?
     # The other ways have no machine in this rack.
     RACKWRIGHT_CHECKOUT=$root RACKWRIGHT_RACK=boot_ways_ipv6 pytest -s tests/virtual_rack/test_boot_ways.py -k test_ipxe || failed=$?
+    RACKWRIGHT_CHECKOUT=$root RACKWRIGHT_RACK=ramdisk_work pytest -s tests/virtual_rack/test_{abort,disk_layouts,discovery}.py || failed=$?
     return "$failed"
 }
 

@@ -10,10 +10,12 @@ import sys
 import pathlib
 
 import pytest
+import yaml
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import rack  # noqa: E402
+import steps  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +25,21 @@ def virtual_rack():
         yield rack
     finally:
         assert rack.tear_down()
+
+
+@pytest.fixture(scope="session")
+def available(virtual_rack):
+    """The rack of ramdisk_work.yml with its machines available, all but the one that nobody knows."""
+    hardware = yaml.safe_load((virtual_rack.RACK / "hardware.yml").read_text())
+    hardware["nodes"] = [node for node in hardware["nodes"] if node["name"] != "stranger"]
+    for node in hardware["nodes"]:
+        node["automated_clean"] = False
+        if node["name"] == "mirror":
+            node["root_device"] = {"volume_name": "system"}
+    (virtual_rack.SITE / "changed-hardware.yml").write_text(yaml.safe_dump(hardware))
+    steps.run(virtual_rack, "enroll.yml", "-e", f"enroll_hardware_file={virtual_rack.SITE}/changed-hardware.yml")
+    steps.run(virtual_rack, "provide.yml")
+    return virtual_rack
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -12,10 +12,14 @@ import pathlib
 import re
 import subprocess
 import threading
+import time
 
 import yaml
 
 IMAGE = ("-e", "image=debian-12")
+# Those of ramdisk_work.yml, by name.
+MACHINES = {machine["name"]: machine
+            for machine in yaml.safe_load((pathlib.Path(__file__).parent / "ramdisk_work.yml").read_text())["virtual_rack_nodes"]}
 
 # All that the commands of this session printed, for the test that looks for passwords in it.
 printed = []
@@ -50,6 +54,32 @@ def told(text, node, *facts, stage):
     """
     shape = rf"{node}: (?:{stage}): [^\n]+ Seen: [^\n]+ To do: [^\n]+"
     return bool(re.fullmatch(shape, text)) and all(fact in text for fact in facts) and "Traceback" not in text
+
+
+def power(rack, name, state):
+    """Change the power state of a machine, whatever came before."""
+    subprocess.run(["ip", "netns", "exec", rack.NETNS, "ansible", name, "-m", "rackwright.baremetal.power", "-a", f"state={state}"],
+                   cwd=rack.SITE, env=rack.environment(), check=False)
+
+
+def virsh(rack, *arguments):
+    """What somebody does to a machine who stands in front of it."""
+    uri = f"qemu+unix:///system?socket={rack.RACK}/libvirt/run/libvirt/libvirt-sock"
+    return subprocess.run(["virsh", "--quiet", "--connect", uri, *arguments], check=True, capture_output=True, text=True).stdout
+
+
+def installed(rack, address, command, user="debian", seconds=600):
+    """Run a command in a system that is starting or up, as the operator would, and return what it prints."""
+    options = ["BatchMode=yes", "ConnectTimeout=10", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"]
+    ssh = ["ip", "netns", "exec", rack.NETNS, "ssh", "-i", str(rack.KEY), *(word for option in options for word in ("-o", option)), f"{user}@{address}"]
+    deadline = time.monotonic() + seconds
+    while True:
+        done = subprocess.run([*ssh, command], capture_output=True, text=True, check=False)
+        # 255 is SSH's own.
+        if done.returncode != 255 or time.monotonic() > deadline:
+            assert done.returncode == 0, done
+            return done.stdout
+        time.sleep(5)
 
 
 def nodes(rack):
