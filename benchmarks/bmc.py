@@ -8,7 +8,7 @@ All in one run against the simulator (one process for all BMCs, TLS, 20 ms befor
 peer's modules as their documentation shows them, an action that does nothing, and one asyncio process that sends the requests that ours sent.
 Processor time is that of ansible-playbook and all that it started, its own start included, without the simulator's.
 
-The whole takes about a quarter of an hour, most of it the peer's. ``--quick``, or RACKWRIGHT_BENCH=quick, takes sizes up to 20 and promises nothing.
+The whole takes some twenty minutes, most of it the peer's. ``--quick``, or RACKWRIGHT_BENCH=quick, takes sizes up to 20 and promises nothing.
 """
 
 from __future__ import annotations
@@ -179,6 +179,7 @@ class Bench:
         self.quick = quick
         self.figures = []
         self.cpu = {}  # (driver, who, operation, nodes, forks): CPU seconds per host
+        self.least = {}  # the same, of what was measured in turns the least
 
     def tell(self, metric, value, unit, limit=None):
         self.figures.append(figure(metric, value, unit, limit))
@@ -190,9 +191,10 @@ class Bench:
         self._keep(key, *(statistics.median(values) for values in zip(*runs)))
 
     def time_beside(self, cases, prepare):
-        """Measure cases whose ratio or difference counts, in turns, each five times; of each the least.
+        """Measure cases whose ratio or difference counts, in turns, each five times; of each the median and the least.
 
-        A machine does not always run at the same speed, and what else runs on it only adds to a time.
+        A machine does not always run at the same speed, and what else runs on it only adds to a time. What is compared with others, which are
+        measured once, is the median.
 
         :param cases: dict of functions by key.
         """
@@ -201,7 +203,8 @@ class Bench:
             for key, work in cases.items():
                 runs[key].append(_run(work, prepare))
         for key, values in runs.items():
-            self._keep(key, *(min(each) for each in zip(*values)))
+            self._keep(key, *(statistics.median(each) for each in zip(*values)))
+            self.least[key] = min(cpu for cpu, _wall in values) / key[3]
 
     def _keep(self, key, cpu, wall):
         driver, who, operation, nodes, forks = key
@@ -327,7 +330,7 @@ def fleet_ratios(bench, driver, count):
     over these hosts costs that does nothing; beside it stand the ratio with a run_once task that does nothing, and the one with nothing taken off.
     """
     for operation in OPERATIONS:
-        together, start_up, once, least = (bench.cpu[driver, who, operation, count, 50] for who in ("fleet", "nothing", "run_once", "limit"))
+        together, start_up, once, least = (bench.least[driver, who, operation, count, 50] for who in ("fleet", "nothing", "run_once", "limit"))
         name = f"{driver} {operation}, {count} nodes: fleet, of the limit"
         bench.tell(f"{name}, without Ansible's start", (together - start_up) / least, "x", 2 if count == FLEET else None)
         bench.tell(f"{name}, without a run_once task that does nothing", (together - once) / least, "x")

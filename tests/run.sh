@@ -65,12 +65,21 @@ rack() {
     RACKWRIGHT_CHECKOUT=$root pytest -s -x tests/virtual_rack/test_main_job.py tests/virtual_rack/test_bad_input.py
 }
 
+on_rack() {
+    local rack=$1 status=0
+    shift
+    RACKWRIGHT_CHECKOUT=$root RACKWRIGHT_RACK=$rack pytest -s "$@" || status=$?
+    # 2 is an interrupt, after which pytest has taken the rack down.
+    [ "$status" != 2 ] || exit 2
+    return "$status"
+}
+
 rack-matrix() {
     local failed=0
-    RACKWRIGHT_CHECKOUT=$root RACKWRIGHT_RACK=boot_ways pytest -s tests/virtual_rack/test_boot_ways.py || failed=$?
+    on_rack boot_ways tests/virtual_rack/test_boot_ways.py || failed=$?
     # The other ways have no machine in this rack.
-    RACKWRIGHT_CHECKOUT=$root RACKWRIGHT_RACK=boot_ways_ipv6 pytest -s tests/virtual_rack/test_boot_ways.py -k test_ipxe || failed=$?
-    RACKWRIGHT_CHECKOUT=$root RACKWRIGHT_RACK=ramdisk_work pytest -s tests/virtual_rack/test_{abort,disk_layouts,discovery}.py || failed=$?
+    on_rack boot_ways_ipv6 tests/virtual_rack/test_boot_ways.py -k test_ipxe || failed=$?
+    on_rack ramdisk_work tests/virtual_rack/test_{abort,disk_layouts,discovery}.py || failed=$?
     return "$failed"
 }
 
@@ -86,7 +95,7 @@ all() {
     "$root/tests/run.sh" rack boot-server >"$log" 2>&1 &
     machines=$!
     set +m
-    trap 'kill -INT -- "-$machines" 2>/dev/null; wait "$machines" || true' EXIT
+    trap 'kill -INT -- "-$machines" 2>/dev/null; wait "$machines" || true; echo "what the rack and the boot server printed: $log"' EXIT
     "$root/tests/run.sh" lint sanity unit emulators lifecycle
     local failed=0
     wait "$machines" || failed=$?

@@ -109,14 +109,15 @@ def ended_by_signals():
     ansible-core ends a worker by SIGTERM or SIGINT, to which the worker kills itself: no ``finally`` runs
     (executor/process/worker.py). The handler found here is put back and gets the signal afterwards.
     """
-    for number in _SIGNALS:
-        handler = signal.getsignal(number)
-        # An ignored signal ends nothing; None is a handler that Python did not set and cannot put back.
-        if handler not in (None, signal.SIG_IGN, _end_and_pass_on):
-            _found[number] = signal.signal(number, _end_and_pass_on)
     # Counted, because who is inside does not leave in the order of coming: a session that nobody ended leaves when it is forgotten.
     _inside.append(True)
     try:
+        for number in _SIGNALS:
+            handler = signal.getsignal(number)
+            # An ignored signal ends nothing; None is a handler that Python did not set and cannot put back.
+            if handler not in (None, signal.SIG_IGN, _end_and_pass_on):
+                _found[number] = handler
+                signal.signal(number, _end_and_pass_on)
         yield
     finally:
         _inside.pop()

@@ -21,13 +21,18 @@ def test_an_erase_that_runs_is_ended(available):
     try:
         with open(log, "w", encoding="utf-8") as output, subprocess.Popen(
                 command, cwd=available.SITE, env=available.environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT) as erasing:
-            while "Wait until everything is erased and verified" not in log.read_text() and erasing.poll() is None:
-                time.sleep(1)
-            assert erasing.poll() is None, log.read_text()
-            told = run(available, "abort.yml", "-l", "mirror")
-            ended = time.monotonic()
-            assert erasing.wait(300) != 0
-            print(f"the run has ended {time.monotonic() - ended:.0f} s after abort.yml")
+            try:
+                deadline = time.monotonic() + 1200
+                while "Wait until everything is erased and verified" not in log.read_text() and erasing.poll() is None and time.monotonic() < deadline:
+                    time.sleep(1)
+                assert erasing.poll() is None, log.read_text()
+                told = run(available, "abort.yml", "-l", "mirror")
+                ended = time.monotonic()
+                assert erasing.wait(300) != 0
+                print(f"the run has ended {time.monotonic() - ended:.0f} s after abort.yml")
+            except BaseException:
+                erasing.terminate()
+                raise
         node = nodes(available)["mirror"]
         assert "the run that is at work on the node ends it" in told
         assert (node["provision_state"], node["lock"], node["fault"], node["maintenance"]) == ("clean failed", None, None, False)

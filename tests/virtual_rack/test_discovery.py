@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from steps import IMAGE, MACHINES, nodes, power, run, virsh
+from steps import IMAGE, MACHINES, nodes, run, virsh
 
 NAME = "stranger"
 
@@ -21,21 +21,21 @@ def test_a_machine_that_nobody_knows(available):
         # A virtual machine cannot ask its BMC for its address.
         "bmc": {"address": machine["bmc_address"], "port": 443, "username": "admin", "password": {"file": f"{available.RACK}/secrets/{NAME}.password"},
                 "ca_file": f"{available.RACK}/bmc-ca.pem", "system_id": machine["uuid"]}}
-    available.playbook("boot_server.yml", "-e", "boot_server_discovery_range=192.0.2.200-192.0.2.219")
     try:
+        available.playbook("boot_server.yml", "-e", "boot_server_discovery_range=192.0.2.200-192.0.2.219")
         virsh(available, "start", NAME)
-        # Who is known boots as ever meanwhile.
         output = run(available, "discover.yml", "-e", json.dumps({"discover_wait": 600, "discover_count": 1, "discover_name": NAME, "discover_node": known}))
-    finally:
+        assert f"nobody knew it, and it is enrolled as {NAME}" in output
+        node = nodes(available)[NAME]
+        assert (node["provision_state"], node["serial"], node["system_uuid"], node["boot_mode"]) == (
+            "enroll", machine["serial"], machine["uuid"], machine["firmware"])
+        assert [port["address"] for port in node["ports"]] == [machine["mac"]]
         available.playbook("boot_server.yml")
-    assert f"nobody knew it, and it is enrolled as {NAME}" in output
-    node = nodes(available)[NAME]
-    assert (node["provision_state"], node["serial"], node["system_uuid"], node["boot_mode"]) == (
-        "enroll", machine["serial"], machine["uuid"], machine["firmware"])
-    assert [port["address"] for port in node["ports"]] == [machine["mac"]]
-    try:
         run(available, "provide.yml", "-l", NAME)
         run(available, "deploy.yml", "-l", NAME, *IMAGE)
         assert nodes(available)[NAME]["provision_state"] == "active"
     finally:
-        power(available, NAME, "off")
+        # Whether the registry knows it or not.
+        if NAME in virsh(available, "list", "--name").split():
+            virsh(available, "destroy", NAME)
+        available.playbook("boot_server.yml")

@@ -55,7 +55,7 @@ class Callers:
         seen = self._machines[mac]
         called = seen.host_key_time
         seen.take(event)
-        # By the order of the log: two calls can bear the same millisecond.
+        # By the order of the log: it can be gone and call again within a millisecond.
         if seen.host_key_time != called:
             self._gone.discard(mac)
         elif event.path == f"/beacon/{mac}/{self._notes['nonce']}/{GONE}" and event.status == 204:
