@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import os
 import queue
 import resource
 import threading
@@ -43,11 +44,30 @@ def run_all(names, work, take):
                 return
             done.put((name, work(name)))
 
-    for _unused in range(min(len(names), thread_limit())):
-        # Daemons: when the task is interrupted, nobody waits for a BMC that is silent.
-        threading.Thread(target=serve, daemon=True).start()
-    for _unused in names:
-        take(*_next(done))
+    with _on_one_processor():
+        for _unused in range(min(len(names), thread_limit())):
+            # Daemons: when the task is interrupted, nobody waits for a BMC that is silent.
+            threading.Thread(target=serve, daemon=True).start()
+        for _unused in names:
+            take(*_next(done))
+
+
+@contextlib.contextmanager
+def _on_one_processor():
+    """Inside, this thread and those that it starts share one processor.
+
+    Only one of them runs at a time anyway, and handing Python's lock to a thread on another processor costs as much as the work itself.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    allowed = sorted(os.sched_getaffinity(0))
+    # Not the same for every fleet that is at work.
+    os.sched_setaffinity(0, {allowed[os.getpid() % len(allowed)]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def _next(done):

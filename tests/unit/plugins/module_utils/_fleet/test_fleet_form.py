@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -198,6 +199,12 @@ def test_threads_and_files_are_bounded(monkeypatch):
 
     do(run, [f"node{number}" for number in range(50)])
     assert most == [7]
+
+
+def test_threads_share_a_processor_while_they_work():
+    before, seen = os.sched_getaffinity(0), []
+    do(lambda call: {"processors": seen.append(len(os.sched_getaffinity(0)))}, ["node1", "node2"])
+    assert seen == [1, 1] and os.sched_getaffinity(0) == before
 
 
 def test_signal_that_ends_the_process_ends_the_sessions_first():
