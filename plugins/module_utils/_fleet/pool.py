@@ -63,11 +63,14 @@ def _on_one_processor():
         return
     allowed = sorted(os.sched_getaffinity(0))
     # Not the same for every fleet that is at work.
-    os.sched_setaffinity(0, {allowed[os.getpid() % len(allowed)]})
+    with contextlib.suppress(OSError):
+        os.sched_setaffinity(0, {allowed[os.getpid() % len(allowed)]})
     try:
         yield
     finally:
-        os.sched_setaffinity(0, allowed)
+        # Somebody may have taken processors away meanwhile.
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(0, allowed)
 
 
 def _next(done):
