@@ -89,7 +89,8 @@ arm64() {
 
 # What waits most beside everything else: the machines of the virtual rack, then the clients of the boot server. What they printed comes last.
 all() {
-    local log=$root/build/rack.log
+    # Not local: the trap below outlives the function.
+    log=$root/build/rack.log
     # As a job it is told of an interrupt, and takes its machines down, also when the others fail.
     set -m
     "$root/tests/run.sh" rack boot-server >"$log" 2>&1 &
