@@ -111,7 +111,7 @@ class Site:
     def at_client(self, *command, **more):
         return run("ip", "netns", "exec", self.client, *command, **more)
 
-    def dhcp(self, mac, *options, tries=2):
+    def dhcp(self, mac, *options, tries=5):
         """What a DHCP client gets as a dict, None when nobody answers. Options in udhcpc's form ``93:0007``."""
         run("ip", "-n", self.client, "link", "set", "eth0", "address", mac)
         done = self.at_client(

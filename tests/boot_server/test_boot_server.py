@@ -36,7 +36,7 @@ def write_boot_files(site, address="192.0.2.11", nonce=NONCE, interface="ipxe"):
         ramdisk=ramdisk_store.current(site.root))
 
 
-def eventually(probe, seconds=5):
+def eventually(probe, seconds=60):
     deadline = time.monotonic() + seconds
     while not (value := probe()) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -132,9 +132,9 @@ def boot_file(lease):
 def test_a_changed_address_is_known_without_restart(site):
     before = site.pids()
     write_boot_files(site, address="192.0.2.12")
-    assert eventually(lambda: site.dhcp(MAC)["ip"] == "192.0.2.12")
+    assert eventually(lambda: (site.dhcp(MAC) or {}).get("ip") == "192.0.2.12")
     write_boot_files(site)
-    assert eventually(lambda: site.dhcp(MAC)["ip"] == "192.0.2.11")
+    assert eventually(lambda: (site.dhcp(MAC) or {}).get("ip") == "192.0.2.11")
     assert site.pids() == before
 
 
@@ -235,7 +235,8 @@ def test_what_http_does_not_serve(site, ramdisk):
 def test_the_log_of_a_beacon(site):
     status, _body = site.curl(f"{site.url}/beacon/{HYPHENS}/{NONCE}/ramdisk?quote=%22&raw=\"")
     assert status == "204"
-    entry = json.loads((site.root / "log/http.log").read_text().splitlines()[-1])
+    # nginx writes it when the answer is out.
+    entry, = eventually(lambda: [json.loads(line) for line in (site.root / "log/http.log").read_text().splitlines() if "?quote=" in line])
     assert {key: entry[key] for key in ("mac", "stage", "status", "client", "bytes")} == {
         "mac": HYPHENS, "stage": "ramdisk", "status": 204, "client": "192.0.2.11", "bytes": 0}
     assert entry["uri"].startswith(f"/beacon/{HYPHENS}/{NONCE}/ramdisk?") and abs(entry["epoch"] - time.time()) < 10
@@ -278,11 +279,11 @@ def test_a_boot_is_followed_to_its_end(site, ramdisk):
     write_boot_files(site, nonce=nonce)
     node = threading.Thread(target=boot)
     node.start()
-    result = wait.wait_for_ramdisk(str(site.root), mac=MAC, nonce=nonce, address="192.0.2.11", timeout=30)
+    result = wait.wait_for_ramdisk(str(site.root), mac=MAC, nonce=nonce, address="192.0.2.11", timeout=300)
     node.join()
     assert [item["stage"] for item in result["stages"]] == ["dhcp", "firmware", "ipxe", "kernel", "initrd", "ramdisk", "ssh"]
     assert result["host_key"] == HOST_KEY and result["address"] == "192.0.2.11"
-    assert 0 < result["elapsed"] < 30
+    assert 0 < result["elapsed"] < 300
 
 
 @pytest.mark.parametrize(("wrong", "file", "said"), [
@@ -361,9 +362,9 @@ def test_an_unknown_machine_boots_the_ramdisk_while_discovery_is_on(site, ramdis
     assert played.ok and played.changed, played.output
     nonce = discovery.read(site.root)["nonce"]
     # DHCP looks for somebody with the address before it gives it away.
-    lease = site.dhcp(STRANGER, *IPXE, tries=8)
+    lease = site.dhcp(STRANGER, *IPXE, tries=20)
     assert lease["ip"].startswith("192.0.2.2") and boot_file(lease) == f"{site.url}/discover.ipxe"
-    assert boot_file(site.dhcp(STRANGER, "93:0007", tries=8)) == "snponly.efi"
+    assert boot_file(site.dhcp(STRANGER, "93:0007", tries=20)) == "snponly.efi"
     # Machines that are known keep what they had.
     known = site.dhcp(MAC, *IPXE)
     assert known["ip"] == "192.0.2.11" and boot_file(known) == f"{site.url}/boot.ipxe"
@@ -393,7 +394,7 @@ def test_an_unknown_machine_boots_the_ramdisk_while_discovery_is_on(site, ramdis
     assert {key: machine[key] for key in ("mac", "address", "host_key", "stage")} == {
         "mac": STRANGER, "address": lease["ip"], "host_key": HOST_KEY, "stage": "ssh"}
     site.curl(*at, f"{call}/{discovered.GONE}")
-    assert discovered.callers(site.root)[1] == []
+    assert eventually(lambda: discovered.callers(site.root)[1] == [])
 
     played = site.play(**DISCOVERY)
     assert played.ok and played.changed == 0 and discovery.read(site.root)["nonce"] == nonce, played.output

@@ -17,7 +17,7 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._doors.dhcp_s
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.boot_server.conftest import MACS, OURS, THEIRS, run
 
-SECONDS = 2
+SECONDS = 5
 
 
 @contextlib.contextmanager

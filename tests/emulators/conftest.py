@@ -190,6 +190,6 @@ def playbook(tmp_path):
         }
         return subprocess.run(
             [shutil.which("ansible-playbook"), "-i", str(tmp_path / "inventory.json"), str(tmp_path / "play.yml"), *arguments],
-            env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+            env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
 
     return run

@@ -113,7 +113,7 @@ def test_ipmi_information(opened, peer, request):
 
 def test_serial_console_is_captured_and_given_back(opened, serial_bmc):
     def work(driver):
-        return serial_over_lan.capture(driver, 2, 100000)
+        return serial_over_lan.capture(driver, 6, 100000)
 
     for _unused in range(2):
         heard = opened("ipmi", serial_bmc, work)
@@ -146,7 +146,7 @@ def test_bmc_without_a_serial_line(opened, virtualbmc):
 def test_capture_doors(playbook, serial_bmc, door):
     hosts = {"node1": {"baremetal_bmc": {**serial_bmc, "driver": "ipmi"}},
              "gateway": {"ansible_connection": "beside", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}}
-    tasks = [{"rackwright.baremetal.console_capture": {"seconds": 2, "max_bytes": 60}, **door},
+    tasks = [{"rackwright.baremetal.console_capture": {"seconds": 5, "max_bytes": 60}, **door},
              {"rackwright.baremetal.inject_nmi": {}, **door}]
     run = playbook(hosts, tasks, "-vvvv")
     assert PASSWORD not in run.stdout and "Traceback" not in run.stdout

@@ -77,7 +77,9 @@ def _found(kernel, tmp_path_factory):
     (tree / "modules/list").write_text("".join(os.path.basename(module) + "\n" for module in modules))
     guest = Path(__file__).with_name("drives_guest.py")
     commands = ["export PATH=/usr/sbin:/usr/bin:/sbin:/bin PYTHONDONTWRITEBYTECODE=1 DM_DISABLE_UDEV=1 PYTHONPATH=%s" % COLLECTIONS,
-                *("modprobe -d %s -S %s %s" % (root, version, module) for module in MODULES), "sleep 1", "cd /run", "/usr/bin/python3 %s" % guest]
+                *("modprobe -d %s -S %s %s" % (root, version, module) for module in MODULES),
+                "until [ -b /dev/sda ] && [ -b /dev/nvme0n1 ] && [ -b /dev/nvme0n2 ]; do sleep 0.2; done", "cd /run",
+                "/usr/bin/python3 %s" % guest]
     (tree / "init").write_text(INIT % "; ".join(commands))
     (tree / "init").chmod(0o755)
     names = "\n".join(str(path.relative_to(tree)) for path in [tree, *sorted(tree.rglob("*"))]) + "\n"
@@ -94,7 +96,7 @@ def _found(kernel, tmp_path_factory):
          "-device", "nvme,id=nvme,serial=NV1", "-device", "nvme-ns,drive=first,bus=nvme,nsid=1,logical_block_size=4096,physical_block_size=4096",
          "-device", "nvme-ns,drive=second,bus=nvme,nsid=2", "-device", "ide-hd,drive=ata",
          "-serial", f"file:{folder}/console", "-serial", f"file:{folder}/found"],
-        check=True, timeout=900, stdin=subprocess.DEVNULL)
+        check=True, timeout=1500, stdin=subprocess.DEVNULL)
     told = (folder / "found").read_text()
     if not told:
         sys.stderr.write((folder / "console").read_text(errors="replace")[-4000:])

@@ -33,7 +33,7 @@ def board(workplace):
 def gather(playbook, tmp_path):
     """``gather(bmc, driver, ...)``: the result of the module, and the texts in its tarball by path, or None."""
     def run(bmc, driver, *arguments, error=f"it broke with {PASSWORD} in it", task=(), **options):
-        tasks = [{"rackwright.baremetal.failure_evidence": {"directory": str(tmp_path / "a" / "evidence"), "error": error, "timeout": 6, **options},
+        tasks = [{"rackwright.baremetal.failure_evidence": {"directory": str(tmp_path / "a" / "evidence"), "error": error, "timeout": 30, **options},
                   "register": "evidence", **dict(task)},
                  {"ansible.builtin.copy": {"content": "{{ evidence }}", "dest": str(tmp_path / "result.json"), "mode": "0600"}, "check_mode": False}]
         done = playbook({"node1": {"baremetal_bmc": {**bmc, "driver": driver}, "ansible_connection": "local",
@@ -56,7 +56,7 @@ def gather(playbook, tmp_path):
 
 @pytest.mark.parametrize("task", [{}, {"delegate_to": "gateway"}], ids=["action", "module"])
 def test_console_of_a_bmc_with_a_serial_line(gather, serial_bmc, opened, task):
-    result, texts = gather(serial_bmc, "ipmi", task=task)
+    result, texts = gather(serial_bmc, "ipmi", task=task, timeout=16)
     assert re.search(r"evidence/node1-\d{8}T\d{6}Z\.tar\.gz$", result["path"])
     assert result["changed"] and re.fullmatch(rf"it broke with \*+ in it\. Evidence is in {result['path']} on \S+\.", result["error"])
     index = json.loads(texts["index.json"])
@@ -65,7 +65,7 @@ def test_console_of_a_bmc_with_a_serial_line(gather, serial_bmc, opened, task):
     assert json.loads(texts["bmc/machine.json"])["power_state"] in ("on", "off")
     assert list(result["unavailable"]) == ["event_log"] and set(index["missing"]) == {"bmc/event_log", "boot_server", "ramdisk"}
     # It was given back.
-    assert opened("ipmi", serial_bmc, lambda driver: serial_over_lan.capture(driver, 1, 1000))["bytes"]
+    assert opened("ipmi", serial_bmc, lambda driver: serial_over_lan.capture(driver, 4, 1000))["bytes"]
 
 
 def test_event_log_of_a_board_without_a_captured_console(gather, board):
@@ -82,7 +82,7 @@ def test_bmc_that_does_not_answer(gather, listens, said):
         silent.bind((peers.HOST, 0))
         if listens:
             silent.listen()
-        result, texts = gather({"address": peers.HOST, "port": silent.getsockname()[1], "username": "operator", "password": PASSWORD}, "redfish")
+        result, texts = gather({"address": peers.HOST, "port": silent.getsockname()[1], "username": "operator", "password": PASSWORD}, "redfish", timeout=6)
     assert list(texts) == ["index.json"]
     assert said in result["unavailable"]["console"] and said in json.loads(texts["index.json"])["missing"]["bmc/event_log"]
 

@@ -370,7 +370,9 @@ def test_board_with_one_suite(ipmi, suites):
         board.simulator.change(0, behaviour={"cipher_suites": [3, 17]})
 
 
-def test_power_state_costs_seven_packets(ipmi):
+def test_power_state_costs_seven_packets(ipmi, monkeypatch):
+    for name in ("_FIRST_WAITS", "_LOGIN_WAITS", "_WAITS", "_CLOSE_WAITS"):
+        monkeypatch.setattr(ipmi_session, name, (30.0,))
     board = ipmi()
     board(lambda driver: driver.get_power())
     assert board.show()["counters"]["packets"] == 7

@@ -48,10 +48,9 @@ def sim(running):
 @pytest.fixture
 def impatient(monkeypatch):
     """Time-outs short enough for a test."""
-    monkeypatch.setattr(redfish_service, "TOTAL_TIMEOUT", 3)
+    monkeypatch.setattr(redfish_service, "TOTAL_TIMEOUT", 6)
     monkeypatch.setattr(redfish_service, "_TRANSIENT_PAUSE", 0.05)
     monkeypatch.setattr(redfish_transport, "CONNECT_TIMEOUT", 1)
-    monkeypatch.setattr(redfish_transport, "HANDSHAKE_TIMEOUT", 1)
 
 
 def power_of(bmc):
@@ -304,7 +303,7 @@ def test_a_signal_ends_the_session_first(sim, number):
         assert child.stdout.readline() == b"open\n"
         assert sim.show()["sessions_open"] == 1
         child.send_signal(number)
-        assert child.wait(20) == -number or number == signal.SIGINT
+        assert child.wait(50) == -number or number == signal.SIGINT
     assert sim.show()["sessions_open"] == 0
 
 
@@ -312,7 +311,6 @@ def test_a_signal_ends_the_session_first(sim, number):
 
 def test_auto_finds_redfish_then_ipmi_then_neither(sim, workplace, monkeypatch):
     monkeypatch.setattr(find_driver, "_known", {})
-    monkeypatch.setattr(find_driver, "_TIMEOUT", 0.2)
     assert find_driver.find_driver(sim.connections[0]) == "redfish"
     assert sim.counters().get("logins_failed") is None
     with ipmi_bmcs(directory=str(workplace), password=PASSWORD) as ipmi:

@@ -62,7 +62,7 @@ def test_all_information(sim):
     found = opened(sim, lambda driver: bmc_info.gather(driver, bmc_info.PARTS))
     info = found["info"]
     assert not found["unavailable"]
-    assert abs(info["clock"]["skew"]) <= 2
+    assert abs(info["clock"]["skew"]) <= 20
     assert len(info["nics"]) == 2 and info["nics"][0]["speed_mbps"] == 25000
     assert {item["id"] for item in info["firmware"]} == {"BMC", "BIOS", "CPLD", "NIC.1", "RAID.1"}
     assert info["bmc_ports"][0]["mac"]
@@ -70,7 +70,7 @@ def test_all_information(sim):
 
 def test_clock_that_is_wrong_is_told(sim):
     sim.faults(clock={"seconds": 86400})
-    assert abs(opened(sim, lambda driver: bmc_info.gather(driver, ["clock"]))["info"]["clock"]["skew"] - 86400) <= 2
+    assert abs(opened(sim, lambda driver: bmc_info.gather(driver, ["clock"]))["info"]["clock"]["skew"] - 86400) <= 20
 
 
 def test_sensors(sim):
@@ -172,14 +172,14 @@ def over_ipmi(sim, work):
 def test_ipmi_tells_all_and_leaves_no_session(ipmi):
     info = over_ipmi(ipmi, lambda driver: bmc_info.gather(driver, bmc_info.PARTS))["info"]
     assert info["identity"]["serial"] == ipmi.show()["serial"] and info["identity"]["system_uuid"] == ipmi.show()["uuid"]
-    assert abs(info["clock"]["skew"]) <= 2 and info["bmc_ports"][0]["mac"] and info["power"] == "on"
+    assert abs(info["clock"]["skew"]) <= 20 and info["bmc_ports"][0]["mac"] and info["power"] == "on"
     assert {item["kind"] for item in over_ipmi(ipmi, sensors.read_sensors)["sensors"]} >= {"temperature", "fan", "voltage", "power"}
     assert over_ipmi(ipmi, console.read_consoles)[0]["enabled"]
     assert [over_ipmi(ipmi, clear)["changed"] for _unused in range(2)] == [True, False]
     assert [over_ipmi(ipmi, light)["changed"] for _unused in range(2)] == [True, False]
     over_ipmi(ipmi, nmi.inject_nmi)
     assert ipmi.show()["nmis"] == 1
-    assert "Simulated console" in over_ipmi(ipmi, lambda driver: serial_over_lan.capture(driver, 1, 1000))["text"]
+    assert "Simulated console" in over_ipmi(ipmi, lambda driver: serial_over_lan.capture(driver, 5, 1000))["text"]
     assert ipmi.show()["sessions_open"] == 0 and ipmi.show()["counters"]["sessions_peak"] == 1
 
 

@@ -110,15 +110,15 @@ def test_none_is_left_when_the_playbook_is_interrupted(sim, tmp_path, form, end)
     with subprocess.Popen([shutil.which("ansible-playbook"), "-i", "inventory.json", "play.yml"], cwd=tmp_path, env=environment,
                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
                           preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler)) as run:
-        wait_until(lambda: sessions(sim) == [1] * COUNT, "a session with every BMC", run)
+        wait_until(lambda: sessions(sim) == [1] * COUNT, "a session with every BMC", run, seconds=90)
         if end == "Ctrl-C":
             # The terminal sends it to all processes in the foreground.
             os.killpg(run.pid, signal.SIGINT)
         else:
             run.send_signal(end)
         run.wait(60)
-    # A worker logs off although the run is over already.
-    wait_until(lambda: sessions(sim) == [0] * COUNT, "the end of all sessions")
+    # A worker logs off although the run is over already; after 60 s the BMC would end them itself.
+    wait_until(lambda: sessions(sim) == [0] * COUNT, "the end of all sessions", seconds=40)
     assert counted(sim, "sessions_peak") == [1] * COUNT
 
 

@@ -388,10 +388,11 @@ def test_power_that_fails(sim, http):
     sim.faults("power_ignored")
     http.reset()
     assert http.get(SYSTEM)["PowerState"] == "Off"
-    sim.faults(power_on_conflict=1, state_refused={"seconds": 4})
+    sim.faults(power_on_conflict=1, state_refused={"seconds": 600})
     assert http("POST", f"{SYSTEM}/Actions/ComputerSystem.Reset", {"ResetType": "On"}).status_code == 409
     http.reset()
     assert message(http("PATCH", SYSTEM, PXE_ONCE)) == "InvalidOperationForSystemState"
+    sim.faults(state_refused={"seconds": 0.1})
     wait_until(lambda: http("PATCH", SYSTEM, PXE_ONCE).status_code == 200, "the end of the refusals")
     sim.faults("bios_ignored")
     http("PATCH", f"{SYSTEM}/Bios/Settings", {"Attributes": {"BootRetryCount": 5}})
@@ -437,7 +438,7 @@ def test_answers_that_are_none(sim, http, fault, status):
 def test_connections_that_fail(sim, http, fault, error):
     sim.faults(fault)
     with pytest.raises(error):
-        http("PATCH", SYSTEM, {"AssetTag": fault}, timeout={"blackhole": 1, "hang": (30, 1), "delay": (30, 1), "huge_length": (30, 1)}.get(fault, 30))
+        http("PATCH", SYSTEM, {"AssetTag": fault}, timeout={"blackhole": 1, "hang": (30, 1), "delay": (30, 3), "huge_length": (30, 3)}.get(fault, 30))
     # The work is done all the same where the fault says so.
     assert (sim.state(0)[SYSTEM]["AssetTag"] == fault) == (fault in ("truncated", "reset_after", "delay"))
     sim.faults()
@@ -456,15 +457,14 @@ def test_reset_is_a_tcp_reset(tmp_path):
 @pytest.mark.parametrize("fault", ["drip_headers", "drip_body"])
 def test_drip(sim, http, fault):
     sim.faults(**{fault: {"pause": 0.05}})
+    begin = time.monotonic()
     with http.session.get(http.url + SYSTEM, stream=True, timeout=30) if fault == "drip_body" else contextlib.nullcontext() as answer:
         if answer is None:
-            begin = time.monotonic()
             assert http("GET", "/redfish", timeout=30).status_code == 200
             assert time.monotonic() - begin > 4
         else:
-            begin = time.monotonic()
             assert len(answer.raw.read(20)) == 20
-            assert time.monotonic() - begin > 0.5
+            assert time.monotonic() - begin > 0.9
 
 
 def test_huge_answer(sim, http):
@@ -507,7 +507,7 @@ def test_close_after(sim, http):
     # A client that has not yet heard of the end asks in vain.
     with contextlib.suppress(requests.ConnectionError):
         http.get(SYSTEM)
-    http.get(SYSTEM)
+    wait_until(lambda: is_there(http), "an answer on a new connection")
     assert sim.counters()["connections"] >= 2
 
 
@@ -540,6 +540,8 @@ def test_deviations(sim, http, name, what):
         assert http("PATCH", f"{path}/Settings", PXE_ONCE).status_code == 200
         assert http.get(path)["Boot"]["BootSourceOverrideTarget"] == "Pxe"
     elif what == "post":
+        # The board refuses for another reason during the first second.
+        sim.change(0, behaviour={"post": 60.0})
         http.reset()
         time.sleep(1.1)
         assert message(http("PATCH", SYSTEM, PXE_ONCE)) == "UnableToModifyDuringSystemPOST"
@@ -593,7 +595,8 @@ def ipmitool(ipmi):
     """``ipmitool(*arguments, suite=None)``: what it prints."""
     def run(*arguments, suite=None, check=True, password=PASSWORD):
         bmc = ipmi.connections[0]
-        command = ["ipmitool", "-I", "lanplus", "-H", bmc["address"], "-p", str(bmc["port"]), "-U", bmc["username"], "-E", "-R", "2", "-N", "1"]
+        command = ["ipmitool", "-I", "lanplus", "-H", bmc["address"], "-p", str(bmc["port"]), "-U", bmc["username"], "-E", "-R", "2",
+                   "-N", "5" if check else "1"]
         done = subprocess.run([*command, *(["-C", str(suite)] if suite else []), *arguments], env={"IPMITOOL_PASSWORD": password, "PATH": "/usr/bin:/bin"},
                               capture_output=True, text=True, timeout=60, check=False)
         assert (done.returncode == 0) == check, done.stderr
@@ -627,8 +630,8 @@ def test_ipmitool_users_identify_and_bridge(ipmi, ipmitool):
     ipmitool("user", "enable", "3")
     ipmitool("user", "priv", "3", "3", "1")
     assert ipmi.show()["users"]["3"] == {"name": "second", "privilege": 3, "enabled": True}
-    ipmitool("chassis", "identify", "20")
-    assert ipmi.show()["identify"] > 15
+    ipmitool("chassis", "identify", "200")
+    assert ipmi.show()["identify"] > 150
     ipmitool("-t", "0x2c", "-b", "0", "mc", "info")
     assert ipmi.counters()["bridged"] == 1
     ipmi.change(0, manager_reset_seconds=60)
@@ -652,7 +655,8 @@ def test_pyghmi(ipmi):
         assert opened.get_users()[2]["name"] == "operator"
     finally:
         opened.ipmi_session.logout()
-    assert ipmi.show(1)["sessions_open"] == 0
+    # Half-open ones end after 30 s, those that are logged on after 60 s.
+    wait_until(lambda: ipmi.show(1)["sessions_open"] == 0, "the end of the session", seconds=40)
 
 
 def talk_to_console(ipmi, text, word):
@@ -737,7 +741,7 @@ def playbook_of_users(tmp_path):
     program = os.path.join(os.path.dirname(sys.executable), "ansible-playbook")
 
     def run(*arguments):
-        return subprocess.run([program, str(root / "playbooks" / "bmc_simulator.yml"), *arguments], env=environment, cwd=tmp_path, text=True, timeout=120,
+        return subprocess.run([program, str(root / "playbooks" / "bmc_simulator.yml"), *arguments], env=environment, cwd=tmp_path, text=True, timeout=600,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
 
     return run

@@ -16,7 +16,7 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._registry imp
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
 from ansible_collections.rackwright.baremetal.tests.simulators.lab import PASSWORD, lab, publish
 
-# No ramdisk calls back before its machine has booted, which takes longer.
+# Long enough for a machine that boots; those of these tests boot something else.
 LATE = {"ramdisk_boot_timeouts": {"callback": 1}}
 
 
@@ -33,9 +33,12 @@ def _site():
 
 @pytest.fixture(name="fail")
 def _fail(site):
-    """``fail(playbook, node, ...)``: the record of the node, and what the playbook printed on one line."""
-    def run(playbook, node, **variables):
+    """``fail(playbook, node, ...)``: the record of the node, and what the playbook printed on one line. The machine boots from its disk all the time."""
+    def run(playbook, node, fault="boot_override_ignored", **variables):
+        index = site.names.index(node)
+        site.simulator.faults(fault, index=index)
         code, output = site.play(playbook, "-l", node, "-e", json.dumps(variables))
+        site.simulator.faults(index=index)
         assert code != 0 and PASSWORD not in output and "Traceback" not in output, output
         return nodes.get(open_registry(site.registry), node), " ".join(output.split())
     return run
@@ -72,10 +75,7 @@ def test_a_deploy_that_fails_keeps_what_the_bmc_tells(site, fail):
 
 
 def test_a_bmc_that_does_not_answer_leaves_the_rest(site, fail):
-    index = site.names.index("node2")
-    site.simulator.faults("blackhole", index=index)
-    node, dummy = fail("deploy", "node2", **LATE)
-    site.simulator.faults(index=index)
+    node, dummy = fail("deploy", "node2", "blackhole", **LATE)
     (path,) = files(site, "node2")
     texts = contents(path)
     assert node["provision_state"] == "deploy failed" and f"Evidence is in {path} on " in node["last_error"]

@@ -327,7 +327,7 @@ def under_way(site, node, verb, begun, **variables):
     machine_file(site, node, "stopped").unlink(missing_ok=True)
     site.fill_disk(node, {})
     with site.start(verb, "-l", node, "-e", json.dumps(variables), ANSIBLE_ROLES_PATH=str(site.directory / "roles")) as process:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 600
         while not begun(site.disk(node)) and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.1)
         yield process

@@ -25,7 +25,7 @@ LAYOUT = [{"name": "eth0", "port": "eth0", "networks": [{"network": "web", "tagg
 # What the machine's own frames reach at that moment, and what it runs.
 PROBE = [
     {"name": "Send frames", "ansible.builtin.command":
-     "ip netns exec {{ probe_space }} busybox ping -q -c 2 -W 1 {{ item }}",
+     "ip netns exec {{ probe_space }} busybox ping -q -c 2 -W 5 {{ item }}",
      "loop": ["198.18.200.1", "198.51.100.1"], "register": "probe_sent", "failed_when": False, "changed_when": False},
     {"name": "Write it down", "ansible.builtin.lineinfile": {
         "path": "{{ inventory_dir }}/../probe", "create": True, "mode": "0600", "insertafter": "EOF", "line":

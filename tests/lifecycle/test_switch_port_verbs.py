@@ -27,7 +27,7 @@ SWITCH = [
         "{{ switch_port_wanted.vlan }} {{ (lookup('file', machine, errors='ignore') | default('{}', true) | from_json).runs | default('nothing', true) }}"},
      "vars": {"machine": "{{ inventory_dir }}/../boot/machines/{{ baremetal.address }}.json"}},
     # Its own machine boots from another port.
-    {"name": "Wait until the other node is to boot", "ansible.builtin.wait_for": {"path": OTHER + "/boot.ipxe", "timeout": 60}, "when": RELEASES},
+    {"name": "Wait until the other node is to boot", "ansible.builtin.wait_for": {"path": OTHER + "/boot.ipxe", "timeout": 600}, "when": RELEASES},
     {"name": "Let the other node fetch its system", "ansible.builtin.shell": "echo '{{ fetched | to_json }}' >> {{ boot_server_root }}/log/http.log",
      "vars": {"fetched": {"epoch": "{{ now().timestamp() | string }}", "uri": f"/images/system/initrd?mac={MAC}&stage=initrd", "mac": MAC,
                           "client": "{{ hostvars.node2.baremetal.address }}", "status": 200, "complete": "OK"}}, "when": RELEASES},
@@ -110,7 +110,7 @@ def test_a_node_is_where_its_work_is(site):
 
 def test_a_node_that_runs_from_the_network_waits_for_no_other(site):
     # The second one comes when the first has left the provisioning network, and not before.
-    asked = json.dumps({"releases": True, "diskless_timeout": 90})
+    asked = json.dumps({"releases": True, "diskless_timeout": 900})
     state, ports = switched(site, "available", "diskless", "-e", asked, limit="node1,node2")
     assert state == state_of(site, "node2") == "active"
     assert ports == ["10 nothing", "20 network"]

@@ -121,10 +121,11 @@ def read_dhcp(data):
     return found
 
 
-def ask(wire, message, to, timeout=1.5):
+def ask(wire, message, to, timeout=1.5, settle=None):
     """Send a DHCP message and give all answers that come in time, as :func:`read_dhcp` makes them; the first one of a server ends the wait for it.
 
     :param wire: a socket of :func:`udp`.
+    :param settle: seconds that others have to answer once somebody has; default: all the time.
     """
     wire.sendto(message, to)
     found, end = [], time.monotonic() + timeout
@@ -136,6 +137,8 @@ def ask(wire, message, to, timeout=1.5):
             break
         if data[4:8] == message[4:8] and data[0] == 2:
             found.append({**read_dhcp(data), "from": server[0]})
+            if settle is not None:
+                end = min(end, time.monotonic() + settle)
     return found
 
 
@@ -144,7 +147,7 @@ def tftp(space, server, name, source="0.0.0.0", block=1428):
 
     :raises FileNotFoundError: with what the server says.
     """
-    with udp(space, (source, 0)) as wire:
+    with udp(space, (source, 0), timeout=30) as wire:
         wire.sendto(b"\0\1" + name.encode() + b"\0octet\0blksize\0" + str(block).encode() + b"\0", (server, 69))
         found, next_block = [], 1
         while True:

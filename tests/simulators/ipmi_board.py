@@ -260,6 +260,7 @@ class Board:
         offered = [SUITES[number] for number in self.behaviour["cipher_suites"]]
         suite = next((suite for suite in offered if suite.algorithms == wanted), None)
         if suite is None:
+            self.counters["suites_refused"] += 1
             return refused(0x11)
         own = secrets.randbits(31) + 1
         session = self.sessions[own] = Session(own, struct.unpack("<I", console)[0], suite, privilege or 4)

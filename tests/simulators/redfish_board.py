@@ -315,8 +315,9 @@ class Board:
             connection.reset()
 
     def later(self, seconds, function, *arguments):
-        """Call a function later on."""
-        return asyncio.get_running_loop().call_later(max(seconds, 0), function, *arguments)
+        """Call a function later on, unless the board begins anew (``reset_state``) before."""
+        own = self._own
+        return asyncio.get_running_loop().call_later(max(seconds, 0), lambda: self._own is own and function(*arguments))
 
     def background(self, work):
         """Run a coroutine beside the requests."""

@@ -86,8 +86,8 @@ class Connection(ConnectionBase):
             stopped.write_text(arguments["reason"], encoding="utf-8")
         if module not in WORK or not arguments.get("wait", True) or arguments["_ansible_check_mode"] or not slow.exists():
             return None
-        deadline = time.monotonic() + 120
-        while not stopped.exists() and time.monotonic() < deadline:
+        deadline = time.monotonic() + 900
+        while not (stopped.exists() and stopped.stat().st_size) and time.monotonic() < deadline:
             time.sleep(0.1)
         return {"failed": True, "msg": f"{module}: {stopped.read_text(encoding='utf-8')}."}
 

@@ -60,7 +60,7 @@ def test_report_of_check_mode_tells_what_is(tmp_path):
     def run(*arguments):
         done = subprocess.run(
             [os.path.join(os.path.dirname(sys.executable), "ansible-playbook"), "-i", "nodes.yml", "play.yml", *arguments],
-            cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True,
+            cwd=tmp_path, capture_output=True, text=True, timeout=600, check=True,
             env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT), "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1",
                  "ANSIBLE_HOME": str(tmp_path / ".ansible"), "RACKWRIGHT_REPORT_FILE": "report.json"})
         report = json.loads((tmp_path / "report.json").read_text())

@@ -45,7 +45,7 @@ def site(tmp_path, monkeypatch):
 
 def ansible(site, program, *arguments, fails=False, **environment):
     run = subprocess.run(
-        [os.path.join(os.path.dirname(sys.executable), program), *arguments], cwd=site, capture_output=True, text=True, timeout=120,
+        [os.path.join(os.path.dirname(sys.executable), program), *arguments], cwd=site, capture_output=True, text=True, timeout=600,
         env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT), "ANSIBLE_CONFIG": str(site / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1",
              "ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_HOME": str(site / ".ansible"), **environment})
     assert (run.returncode != 0) is fails

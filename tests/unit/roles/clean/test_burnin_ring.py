@@ -30,7 +30,7 @@ def test_each_batch_is_a_ring_of_its_own(tmp_path):
     (tmp_path / "ansible.cfg").write_text("")
     done = subprocess.run(
         [os.path.join(os.path.dirname(sys.executable), "ansible-playbook"), "-i", "inventory.json", "play.yml"],
-        cwd=tmp_path, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
+        cwd=tmp_path, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600,
         env={**os.environ, "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": str(tmp_path / ".ansible")})
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("All assertions passed") == len(PARTNERS)

@@ -139,7 +139,7 @@ class Site:
         done = subprocess.run(
             [os.path.join(os.path.dirname(sys.executable), "ansible-playbook"), verb if verb.endswith(".yml") else f"rackwright.baremetal.{verb}",
              "-e", "@variables.json", *arguments],
-            cwd=self.folder, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
+            cwd=self.folder, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600,
             env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTION.parents[2]), "ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"),
                  "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_HOME": str(self.folder / ".ansible")})
         output = " ".join(done.stdout.split())
@@ -457,7 +457,7 @@ def in_the_middle_of(site, verb, state, act, **more):
     """Run a play and do something once the node is in a state; gives what the play printed."""
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         playing = pool.submit(site.play, verb, **more)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while site.node["provision_state"] != state and time.monotonic() < deadline and not playing.done():
             time.sleep(0.1)
         act()

@@ -32,7 +32,7 @@ def ansible(tmp_path):
     def ansible(program, *arguments, fails=False):
         environment = {name: value for name, value in os.environ.items() if name not in ("RACKWRIGHT_REGISTRY", "ANSIBLE_INVENTORY")}
         run = subprocess.run(
-            [os.path.join(os.path.dirname(sys.executable), program), *arguments], cwd=tmp_path / "site", capture_output=True, text=True, timeout=120,
+            [os.path.join(os.path.dirname(sys.executable), program), *arguments], cwd=tmp_path / "site", capture_output=True, text=True, timeout=600,
             check=False, env={**environment, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTION.parents[2]), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": str(tmp_path)})
         assert (run.returncode != 0) is fails, run.stdout + run.stderr
         assert "Traceback" not in run.stdout + run.stderr

@@ -85,14 +85,14 @@ def test_bmc_that_cannot_be_opened(bmc):
 def test_what_came_in_time_is_kept_when_the_rest_takes_too_long(bmc):
     for_ever = threading.Event()
     bmc(open_log=lambda driver: for_ever.wait())
-    found = failure_evidence.gather(opened, 2.1)
+    found = failure_evidence.gather(opened, 4)
     for_ever.set()
-    assert found["console"] == HEARD and found["unavailable"] == {"event_log": "the BMC was not done with it within 2.1 s"}
+    assert found["console"] == HEARD and found["unavailable"] == {"event_log": "the BMC was not done with it within 4 s"}
 
 
 def test_nothing_is_begun_any_more_when_the_time_is_over(bmc):
     asked, for_ever = [], threading.Event()
-    bmc(capture=lambda driver, seconds, most: for_ever.wait(2.5), open_log=asked.append)
+    bmc(capture=lambda driver, seconds, most: for_ever.wait(60), open_log=asked.append)
     found = failure_evidence.gather(opened, 2.1)
     for_ever.set()
     for thread in threading.enumerate():

@@ -27,12 +27,15 @@ def eventually(probe, seconds=20):
 
 @contextlib.contextmanager
 def process(*words):
-    made = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", *words])
+    made = subprocess.Popen([sys.executable, "-c", "import time; print(flush=True); time.sleep(600)", *words], stdout=subprocess.PIPE)
+    # Before that it may still be a copy of this process.
+    made.stdout.readline()
     try:
         yield made
     finally:
         made.kill()
         made.wait()
+        made.stdout.close()
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ ERROR = struct.pack(">HH", 5, 1) + b"file not found\0"
 def _serve(monkeypatch):
     """Have a function answer packets: it gets each one, and returns a list of those that go back."""
     monkeypatch.setattr(tftp, "_WAIT", 0.2)
+    monkeypatch.setattr(tftp, "_TRIES", 20)
     wires, threads = [], []
 
     def serve(answers, address="127.0.0.1"):

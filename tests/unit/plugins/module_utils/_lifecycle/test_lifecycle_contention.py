@@ -13,7 +13,7 @@ from ansible_collections.rackwright.baremetal.tests import contention
 
 def test_no_node_has_two_owners_and_no_transition_is_lost(url):
     names = contention.enrol(url, 6)
-    done = contention.fight(url, 8, names, rounds=15)
+    done = contention.fight(url, 8, names, rounds=40)
     assert done["transitions"] > 50
     assert done["refused"] > 0
 

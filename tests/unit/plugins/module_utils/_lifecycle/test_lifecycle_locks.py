@@ -114,9 +114,10 @@ def test_pid_used_again_is_another_process(run):
 
 @pytest.mark.parametrize(("age", "dead"), [(0, False), (59, False), (61, True), (-30, False)])
 def test_owner_on_another_host_lives_by_its_heartbeat(run, age, dead):
-    beat = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=age)
+    moment = now()
+    beat = datetime.datetime.fromisoformat(moment) - datetime.timedelta(seconds=age)
     lock = types.SimpleNamespace(place="another boot", pid=run["pid"], start_time=run["start_time"], heartbeat=beat.isoformat())
-    assert locks.is_dead(lock, now()) is dead
+    assert locks.is_dead(lock, moment) is dead
 
 
 def test_owner_in_another_pid_namespace_lives_by_its_heartbeat(run):
