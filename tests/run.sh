@@ -96,7 +96,7 @@ all() {
     "$root/tests/run.sh" rack boot-server >"$log" 2>&1 &
     machines=$!
     set +m
-    trap 'kill -INT -- "-$machines" 2>/dev/null; wait "$machines" || true; echo "what the rack and the boot server printed: $log"' EXIT
+    trap 'kill -INT -- "-$machines" 2>/dev/null || true; wait "$machines" || true; echo "what the rack and the boot server printed: $log"' EXIT
     "$root/tests/run.sh" lint sanity unit emulators lifecycle
     local failed=0
     wait "$machines" || failed=$?

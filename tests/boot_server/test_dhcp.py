@@ -48,7 +48,7 @@ def rack(client_address="192.0.2.200/24", **variables):
 def offers(server, mac, options, card="eth0", kind=wire.DISCOVER, settle=0.5, **more):
     with wire.udp(server.client, ("0.0.0.0", 68), card) as client:
         # Each with a number of its own: a late answer to the one before does not count twice.
-        asked = (wire.ask(client, wire.dhcp(kind, mac, options, **more), BROADCAST, timeout=2, settle=settle) for dummy in range(4))
+        asked = (wire.ask(client, wire.dhcp(kind, mac, options, **more), BROADCAST, timeout=max(2, 2 * settle), settle=settle) for dummy in range(4))
         return next(filter(None, asked), [])
 
 

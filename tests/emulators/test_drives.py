@@ -78,8 +78,8 @@ def _found(kernel, tmp_path_factory):
     guest = Path(__file__).with_name("drives_guest.py")
     commands = ["export PATH=/usr/sbin:/usr/bin:/sbin:/bin PYTHONDONTWRITEBYTECODE=1 DM_DISABLE_UDEV=1 PYTHONPATH=%s" % COLLECTIONS,
                 *("modprobe -d %s -S %s %s" % (root, version, module) for module in MODULES),
-                "until [ -b /dev/sda ] && [ -b /dev/nvme0n1 ] && [ -b /dev/nvme0n2 ]; do sleep 0.2; done", "cd /run",
-                "/usr/bin/python3 %s" % guest]
+                "n=0; until [ -b /dev/sda ] && [ -b /dev/nvme0n1 ] && [ -b /dev/nvme0n2 ] || [ $n -ge 600 ]; do n=$((n+1)); sleep 0.2; done",
+                "cd /run", "/usr/bin/python3 %s" % guest]
     (tree / "init").write_text(INIT % "; ".join(commands))
     (tree / "init").chmod(0o755)
     names = "\n".join(str(path.relative_to(tree)) for path in [tree, *sorted(tree.rglob("*"))]) + "\n"

@@ -373,6 +373,7 @@ def test_board_with_one_suite(ipmi, suites):
 def test_power_state_costs_seven_packets(ipmi, monkeypatch):
     for name in ("_FIRST_WAITS", "_LOGIN_WAITS", "_WAITS", "_CLOSE_WAITS"):
         monkeypatch.setattr(ipmi_session, name, (30.0,))
+    monkeypatch.setitem(ipmi_session.Session._ask.__kwdefaults__, "waits", (30.0,))
     board = ipmi()
     board(lambda driver: driver.get_power())
     assert board.show()["counters"]["packets"] == 7

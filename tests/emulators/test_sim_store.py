@@ -94,6 +94,7 @@ def test_bmc_is_updated_and_comes_back(board, personality):
                 again.append(ensure_firmware(driver.service, "bmc", "7.1.2", image="http://192.0.2.1/bmc-7.1.2.bin"))
             return again
 
+        time.sleep(0.3)
         wait_until(is_back, "the BMC after its restart")
         assert not again[0]["changed"] and len(board.changes()) == changes
     assert not [request for request in board.changes() if request.get("if_match")]

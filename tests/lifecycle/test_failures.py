@@ -16,7 +16,7 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._registry imp
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
 from ansible_collections.rackwright.baremetal.tests.simulators.lab import PASSWORD, lab, publish
 
-# Long enough for a machine that boots; those of these tests boot something else.
+# No ramdisk is waited for: the machines of these tests boot something else.
 LATE = {"ramdisk_boot_timeouts": {"callback": 1}}
 
 
@@ -33,7 +33,7 @@ def _site():
 
 @pytest.fixture(name="fail")
 def _fail(site):
-    """``fail(playbook, node, ...)``: the record of the node, and what the playbook printed on one line. The machine boots from its disk all the time."""
+    """``fail(playbook, node, ...)``: the record of the node, and what the playbook printed on one line. With the default fault the machine boots from its disk."""
     def run(playbook, node, fault="boot_override_ignored", **variables):
         index = site.names.index(node)
         site.simulator.faults(fault, index=index)

@@ -330,7 +330,12 @@ def under_way(site, node, verb, begun, **variables):
         deadline = time.monotonic() + 600
         while not begun(site.disk(node)) and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.1)
-        yield process
+        try:
+            yield process
+        except BaseException:
+            # Else the machine that takes its time would be waited for.
+            process.kill()
+            raise
 
 
 def aborted(site, node, verb, begun, *, first=lambda: None, **variables):

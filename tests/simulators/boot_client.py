@@ -122,7 +122,7 @@ def read_dhcp(data):
 
 
 def ask(wire, message, to, timeout=1.5, settle=None):
-    """Send a DHCP message and give all answers that come in time, as :func:`read_dhcp` makes them; the first one of a server ends the wait for it.
+    """Send a DHCP message and give all answers that come in time, as :func:`read_dhcp` makes them.
 
     :param wire: a socket of :func:`udp`.
     :param settle: seconds that others have to answer once somebody has; default: all the time.

@@ -59,7 +59,7 @@ def test_provide_and_the_lock_of_another_run(virtual_rack):
     try:
         started = time.monotonic()
         while nodes(virtual_rack)["node1"]["provision_state"] not in ("cleaning", "clean wait"):
-            assert time.monotonic() < started + 600, "the first run does not come so far"
+            assert first.poll() is None and time.monotonic() < started + 600, "the first run does not come so far"
         for playbook in (("provide.yml",), ("deploy.yml", *IMAGE)):
             output = run(virtual_rack, playbook[0], "-l", "node1", *playbook[1:], rc=2)
             assert "node1" in output and "another run works on the node" in output and f"(pid {first.pid})" in output
