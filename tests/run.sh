@@ -52,8 +52,8 @@ emulators() {
 }
 
 lifecycle() {
-    # Whole runs on simulated nodes; most of the time goes into starting ansible-playbook.
-    pytest -n 2 --dist loadfile tests/lifecycle
+    # Whole runs on simulated nodes; most of the time goes into starting ansible-playbook, and some into waiting for machines that boot.
+    pytest -n 3 --dist loadfile tests/lifecycle
 }
 
 boot-server() {
