@@ -51,7 +51,7 @@ demo: collection
 rack-matrix: collection
 	tests/run.sh $@
 
-# A ramdisk for arm64, built and booted here.
+# A ramdisk and an image for arm64, built and booted here.
 arm64: collection
 	@$(call install,$(TEST_PACKAGES) $(ARM64_PACKAGES))
 	$(VENV)/bin/python -m pip install -q 'virt-firmware>=24'

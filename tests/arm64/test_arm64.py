@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A ramdisk for arm64, built here and booted by UEFI firmware on an emulated machine: by shim and GRUB, by iPXE and from the medium (make arm64).
+"""A ramdisk and an image for arm64, built here and booted by UEFI firmware on an emulated machine (make arm64).
 
-The machine and the boot server have a network namespace of their own, with the machine's card as the only one. The ramdisk stays, in build/arm64 of the
-checkout, for the next time.
+The ramdisk is booted by shim and GRUB, by iPXE and from the medium; the machine and the boot server have a network namespace of their own, with the
+machine's card as the only one. The image is booted from a disk, by shim and GRUB too. Both stay, in build/arm64 of the checkout, for the next time.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -111,6 +112,7 @@ def prepare(server, interface, key):
 def machine(server, console, *more, firmware=SECURE, uri=None):
     """An emulated machine that is on for as long as the context lasts; its network card has no iPXE of its own.
 
+    :param server: the boot server that it is cabled to; None for a machine without network.
     :param firmware: file with the variables of its firmware.
     :param uri: what its firmware was told to boot by HTTP the next time, as a BMC does.
     """
@@ -118,9 +120,12 @@ def machine(server, console, *more, firmware=SECURE, uri=None):
     shutil.copyfile(firmware, variables)
     if uri:
         subprocess.run(["virt-fw-vars", "--inplace", str(variables), "--set-boot-uri", uri], check=True)
-    command = ["ip", "netns", "exec", server.space, "qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a57", "-accel", "tcg,thread=multi",
-               "-smp", "2", "-m", "2048", "-display", "none", "-monitor", "none", "-serial", f"file:{console}",
-               "-netdev", "tap,id=n,ifname=eth0,script=no,downscript=no", "-device", f"virtio-net-pci,netdev=n,mac={MAC},romfile=",
+    beside, network = (), ("-nic", "none")
+    if server:
+        beside = "ip", "netns", "exec", server.space
+        network = "-netdev", "tap,id=n,ifname=eth0,script=no,downscript=no", "-device", f"virtio-net-pci,netdev=n,mac={MAC},romfile="
+    command = [*beside, "qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a57", "-accel", "tcg,thread=multi",
+               "-smp", "2", "-m", "2048", "-display", "none", "-monitor", "none", "-serial", f"file:{console}", *network,
                "-drive", f"if=pflash,format=raw,readonly=on,file={FIRMWARE}", "-drive", f"if=pflash,format=raw,file={variables}", *more]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:
         try:
@@ -179,3 +184,42 @@ def test_the_medium_by_http_boot_from_a_url(server, key, tmp_path):
     nonce, medium = prepare(server, "redfish-https", key)
     with machine(server, tmp_path / "console", uri=f"{URL}/{medium.relative_to(server.root / 'http')}"):
         assert calls_back(server, key, nonce, tmp_path / "console") == ["dhcp", "medium", "ramdisk", "ssh"]
+
+
+@pytest.fixture(scope="session")
+def image(emulator):
+    """The path of an image for arm64."""
+    settings = {"os_image_dir": str(PLACE / "images"), "os_image_name": "debian-12-arm64", "os_image_architecture": "arm64",
+                "os_image_kernel": "linux-image-cloud-arm64", "os_image_kernel_arguments": "console=tty0 console=ttyAMA0"}
+    play("os_image", **settings)
+    assert "changed=0" in play("os_image", **settings)
+    return PLACE / "images/debian-12-arm64.qcow2"
+
+
+# What the machine tells at its first start: what it is, the last byte of the firmware's variable SecureBoot, and the bytes of its root file system.
+FIRST_START = """#cloud-config
+runcmd:
+  - 'echo "seen: $(uname -m) $(tail -c 1 /sys/firmware/efi/efivars/SecureBoot-* | od -A n -t u1) $(df --output=size -B 1 / | tail -n 1)" > /dev/ttyAMA0'
+"""
+
+
+def test_an_image_starts_with_secure_boot(image, tmp_path):
+    disk, seed, console = tmp_path / "disk.qcow2", tmp_path / "seed", tmp_path / "console"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", image, "-F", "qcow2", disk, "6G"], check=True)
+    seed.mkdir()
+    (seed / "user-data").write_text(FIRST_START)
+    (seed / "meta-data").write_text("instance-id: first\nlocal-hostname: node1\n")
+    subprocess.run(["xorriso", "-as", "mkisofs", "-quiet", "-V", "cidata", "-J", "-r", "-o", tmp_path / "seed.iso", seed], check=True)
+    with machine(None, console, "-drive", f"if=virtio,format=qcow2,file={disk}", "-drive", f"if=virtio,format=raw,readonly=on,file={tmp_path}/seed.iso"):
+        deadline = time.monotonic() + PATIENCE
+        # The two come in any order.
+        while not ((found := re.search(r"seen: (\S+) +(\d) +(\d+)", told := _read(console))) and "node1 login:" in told):
+            assert time.monotonic() < deadline, told[-6000:]
+            time.sleep(1)
+    assert found.group(1, 2) == ("aarch64", "1")
+    # It has grown to the disk.
+    assert int(found[3]) > 5 * 1024 ** 3
+
+
+def _read(console):
+    return console.read_text(errors="replace") if console.exists() else ""
