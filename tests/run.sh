@@ -87,21 +87,29 @@ arm64() {
     RACKWRIGHT_CHECKOUT=$root pytest -s tests/arm64
 }
 
-# What waits most beside everything else: the machines of the virtual rack, then the clients of the boot server. What they printed comes last.
+# What waits most runs beside everything else: the machines of the virtual rack, and the clients of the boot server. What they printed comes last.
 all() {
     # Not local: the trap below outlives the function.
-    log=$root/build/rack.log
-    # As a job it is told of an interrupt, and takes its machines down, also when the others fail.
+    beside=(rack boot-server)
+    jobs=()
+    local name job failed=0
+    # As jobs they are told of an interrupt, and take down what they made, also when the others fail.
     set -m
-    "$root/tests/run.sh" rack boot-server >"$log" 2>&1 &
-    machines=$!
+    for name in "${beside[@]}"; do
+        "$root/tests/run.sh" "$name" >"$root/build/$name.log" 2>&1 &
+        jobs+=("$!")
+    done
     set +m
-    trap 'kill -INT -- "-$machines" 2>/dev/null || true; wait "$machines" || true; echo "what the rack and the boot server printed: $log"' EXIT
+    trap 'for job in "${jobs[@]}"; do kill -INT -- "-$job" 2>/dev/null || true; wait "$job" || true; done
+          echo "what ran beside printed: $(printf "$root/build/%s.log " "${beside[@]}")"' EXIT
     "$root/tests/run.sh" lint sanity unit emulators lifecycle
-    local failed=0
-    wait "$machines" || failed=$?
+    for job in "${jobs[@]}"; do
+        wait "$job" || failed=$?
+    done
     trap - EXIT
-    cat "$log"
+    for name in "${beside[@]}"; do
+        cat "$root/build/$name.log"
+    done
     return "$failed"
 }
 
