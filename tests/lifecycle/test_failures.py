@@ -33,7 +33,7 @@ def _site():
 
 @pytest.fixture(name="fail")
 def _fail(site):
-    """``fail(playbook, node, ...)``: the record of the node, and what the playbook printed on one line. With the default fault the machine boots from its disk."""
+    """``fail(playbook, node, ...)``: the record of the node, and what the playbook printed on one line. By default the machine boots from its disk."""
     def run(playbook, node, fault="boot_override_ignored", **variables):
         index = site.names.index(node)
         site.simulator.faults(fault, index=index)
