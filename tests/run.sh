@@ -93,15 +93,15 @@ all() {
     beside=(rack boot-server)
     jobs=()
     local name job failed=0
-    # As jobs they are told of an interrupt, and take down what they made, also when the others fail.
+    trap 'for job in "${jobs[@]}"; do kill -INT -- "-$job" 2>/dev/null || true; done; wait "${jobs[@]}" || true
+          echo "what ran beside printed: $(printf "$root/build/%s.log " "${beside[@]}")"' EXIT
+    # As jobs they are told of an interrupt, and take down what they made, also when the others fail; a job that reads from the terminal would stand still.
     set -m
     for name in "${beside[@]}"; do
-        "$root/tests/run.sh" "$name" >"$root/build/$name.log" 2>&1 &
+        env --default-signal=INT "$root/tests/run.sh" "$name" </dev/null >"$root/build/$name.log" 2>&1 &
         jobs+=("$!")
     done
     set +m
-    trap 'for job in "${jobs[@]}"; do kill -INT -- "-$job" 2>/dev/null || true; wait "$job" || true; done
-          echo "what ran beside printed: $(printf "$root/build/%s.log " "${beside[@]}")"' EXIT
     "$root/tests/run.sh" lint sanity unit emulators lifecycle
     for job in "${jobs[@]}"; do
         wait "$job" || failed=$?

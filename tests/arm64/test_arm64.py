@@ -210,11 +210,12 @@ def test_an_image_starts_with_secure_boot(image, tmp_path):
     (seed / "user-data").write_text(FIRST_START)
     (seed / "meta-data").write_text("instance-id: first\nlocal-hostname: node1\n")
     subprocess.run(["xorriso", "-as", "mkisofs", "-quiet", "-V", "cidata", "-J", "-r", "-o", tmp_path / "seed.iso", seed], check=True)
-    with machine(None, console, "-drive", f"if=virtio,format=qcow2,file={disk}", "-drive", f"if=virtio,format=raw,readonly=on,file={tmp_path}/seed.iso"):
+    with machine(None, console, "-drive", f"if=virtio,format=qcow2,file={disk}",
+                 "-drive", f"if=virtio,format=raw,readonly=on,file={tmp_path}/seed.iso") as process:
         deadline = time.monotonic() + PATIENCE
         # The two come in any order.
-        while not ((found := re.search(r"seen: (\S+) +(\d) +(\d+)", told := _read(console))) and "node1 login:" in told):
-            assert time.monotonic() < deadline, told[-6000:]
+        while not ((found := re.search(r"seen: (\S+) +(\d) +(\d+)\s", told := _read(console))) and "node1 login:" in told):
+            assert process.poll() is None and time.monotonic() < deadline, told[-6000:]
             time.sleep(1)
     assert found.group(1, 2) == ("aarch64", "1")
     # It has grown to the disk.

@@ -327,10 +327,10 @@ def under_way(site, node, verb, begun, **variables):
     machine_file(site, node, "stopped").unlink(missing_ok=True)
     site.fill_disk(node, {})
     with site.start(verb, "-l", node, "-e", json.dumps(variables), ANSIBLE_ROLES_PATH=str(site.directory / "roles")) as process:
-        deadline = time.monotonic() + 600
-        while not begun(site.disk(node)) and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.1)
         try:
+            deadline = time.monotonic() + 600
+            while not begun(site.disk(node)) and process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.1)
             yield process
         except BaseException:
             # Else the machine that takes its time would be waited for.
@@ -344,7 +344,7 @@ def aborted(site, node, verb, begun, *, first=lambda: None, **variables):
         first()
         code, output = site.play("abort", "-l", node)
         assert code == 0 and "ends it where it next reports anything" in output, output
-        output = process.communicate()[0]
+        output = process.communicate(timeout=600)[0]
     assert process.returncode != 0 and "ended by request of" in output
     return record(site, node), output
 

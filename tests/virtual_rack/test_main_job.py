@@ -64,6 +64,9 @@ def test_provide_and_the_lock_of_another_run(virtual_rack):
             output = run(virtual_rack, playbook[0], "-l", "node1", *playbook[1:], rc=2)
             assert "node1" in output and "another run works on the node" in output and f"(pid {first.pid})" in output
             assert "Traceback" not in output
+    except BaseException:
+        first.kill()
+        raise
     finally:
         output = first.communicate()[0]
         print(output)
