@@ -19,6 +19,10 @@ description:
     password is set again. Over Redfish the way back is a session. A BMC that opens none gets nothing sent.
   - When the BMC is lost in the middle of that, one login with the new password and one with the old one tell which of them is good, and the
     result or the error says so. Keep both until the result is written down; the same task finds out anew after a run that was killed.
+  - A BMC that wants its factory password changed before anything else does not tell before whose it is. It is asked as soon as the new one
+    is proved; when it belongs to another machine, the old password is set again and the module fails.
+  - An account that the BMC has locked after wrong passwords is unlocked when its password is set, over Redfish and where the BMC allows it.
+    One that stays locked is an error, and no login is tried.
   - A password that the BMC cannot keep whole, such as one of more than 20 bytes with IPMI, is refused before anything is sent.
   - Where the registry keeps the password of this account encrypted, the new one takes its place as soon as it is proved, encrypted with the
     vault secret of the run. A run that is killed in between leaves the old one there; the same task then finds the new password in the BMC
@@ -46,6 +50,8 @@ attributes:
     support: partial
     details:
       - The password of an account that is disabled or locked cannot be compared and is set each time, unless O(update_password=on_create).
+      - Some BMCs do not tell whether an account is enabled. There O(enabled=true) is reached when a login with O(password) works; otherwise, and
+        with O(enabled=false), it is asked for each time.
 options:
   username:
     description: User name of the account, in the upper and lower case of the BMC. IPMI takes at most 16 bytes.
@@ -66,6 +72,8 @@ options:
       - V(always) sets the password unless it is the right one already; V(on_create) leaves that of an account alone that is there.
       - Whether it is the right one is found out without the old one, by a login. A BMC that locks accounts may count that as a wrong one,
         once for each run of the module that changes the password.
+      - Some BMCs (Dell) take another O(role) only along with the password. With V(on_create) that is an error there, because the password that the
+        account has is not known.
     type: str
     choices: [always, on_create]
     default: always

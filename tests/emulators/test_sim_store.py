@@ -239,6 +239,15 @@ def test_own_password_is_rotated(board, personality):
         assert not account(board, driver, own, own=NEW, password=NEW)["changed"]
 
 
+def test_locked_account_is_unlocked_with_its_password(board):
+    with board("generic", lockout={"after": 1}) as driver:
+        account(board, driver, "monitor", password="monitor-Passw0rd", role="ReadOnly")
+        assert not lets_in(board, "monitor", "wrong-Passw0rd") and not lets_in(board, "monitor", "monitor-Passw0rd")
+        assert account(board, driver, "monitor", password="other-Passw0rd")["after"]["locked"] is False
+        assert lets_in(board, "monitor", "other-Passw0rd")
+        assert not account(board, driver, "monitor", password="other-Passw0rd")["changed"]
+
+
 def test_own_password_that_is_not_taken_stays_the_old_one(board):
     with board("generic", "password_ignored") as driver:
         own = board.connection["username"]
@@ -262,15 +271,15 @@ def ipmi_account(tmp_path, monkeypatch):
     with ipmi_bmcs(directory=tmp_path, password=PASSWORD) as sim:
         bmc = sim.connections[0]
 
-        def log_in(user, secret):
-            return IpmiDriver({**bmc, "username": user, "password": secret}, lambda text: None)
+        def log_in(user, secret, privilege=None):
+            return IpmiDriver({**bmc, "username": user, "password": secret, "privilege_level": privilege}, lambda text: None)
 
         def run(name, own=PASSWORD, **options):
             with open_driver("ipmi", {**bmc, "password": own}) as driver:
                 accounts = IpmiAccounts(driver, bmc["username"], log_in)
                 return ensure_account(accounts, (bmc["username"], own), name, sleep=lambda seconds: None, **options)
 
-        run.sim = sim
+        run.sim, run.log_in = sim, log_in
         yield run
 
 
@@ -283,6 +292,26 @@ def test_ipmi_user_comes_changes_and_goes(ipmi_account):
     assert ipmi_account("monitor", enabled=False)["after"]["enabled"] is False
     assert ipmi_account("monitor", state="absent")["changed"]
     assert not ipmi_account("monitor", state="absent")["changed"]
+
+
+def test_ipmi_user_whose_making_was_lost_is_taken_away(ipmi_account):
+    ipmi_account.sim.faults(password_lost={"count": 1, "applied": False})
+    with pytest.raises(BmcLost, match="does not answer any more"):
+        ipmi_account("monitor", password="monitor-Passw0rd", role="ReadOnly")
+    assert [user["name"] for user in ipmi_account.sim.show()["users"].values()] == ["operator"]
+    assert ipmi_account("monitor", password="monitor-Passw0rd", role="ReadOnly")["after"]["enabled"]
+
+
+@pytest.mark.parametrize("role", ["ReadOnly", "Administrator"])
+def test_ipmi_user_is_let_in_with_its_own_privilege_while_it_is_enabled(ipmi_account, role):
+    ipmi_account("monitor", password="monitor-Passw0rd", role=role)
+    with contextlib.closing(ipmi_account.log_in("operator", PASSWORD)) as driver:
+        accounts = IpmiAccounts(driver, "operator", ipmi_account.log_in)
+        monitor = accounts.find("monitor")
+        assert accounts.lets_in(monitor, "monitor-Passw0rd")
+        accounts.change(monitor, {"enabled": False}, None)
+        # The password is still the right one.
+        assert accounts.accepts(monitor, "monitor-Passw0rd") and not accounts.lets_in(monitor, "monitor-Passw0rd")
 
 
 def test_ipmi_own_password_is_rotated(ipmi_account):

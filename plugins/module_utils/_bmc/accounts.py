@@ -10,7 +10,8 @@ anyway), which stays good although the password has changed, and without which n
 sent; a second connection logs in with the new password; where that fails, the old password is set again over the way
 back and proved in its turn. Only after the proof is the way back closed. Where the BMC is lost over the change, one
 login with the new password and one with the old one tell which of them is good; there are no more, because BMCs lock
-accounts after wrong passwords. A password that the BMC cannot keep whole is refused before anything is sent.
+accounts after wrong passwords. A password that the BMC cannot keep whole is refused before anything is sent. A BMC that wants its
+password changed before it tells whose it is, is asked that after the proof; another machine's gets the old password back.
 What tells the password to others is not touched here: the result says that it is outdated, and the door has the registry
 follow. Whoever rotates has both until then, so that a run that is killed in the middle loses nothing; the next one tries the
 old password, then the new.
@@ -25,10 +26,13 @@ old password, then the new.
 ``own_role(role)``
     what this BMC calls a role of Redfish, or one of its own, in any case of letters; raises BaremetalError for one that it does not offer.
 ``create(name, password, role, enabled)``, ``change(account, changes, password)``, ``remove(account)``
-    ask for a change. ``changes`` holds some of password, role and enabled; ``password`` is the account's right
-    password when it is known, for BMCs that want it along with any change.
+    ask for a change. ``changes`` holds some of password, role and enabled; with a password a locked account is unlocked, where the
+    BMC lets us. ``password`` is the one that the account has or is to have, for BMCs that want it along with any change; None when it is
+    not known, and then nothing is sent that could become its password.
 ``accepts(account, password)``
     whether that is the account's password.
+``lets_in(account, password)``
+    whether the account can log in, with a password that it was seen to accept.
 ``way_back(account, password)``
     context manager for a change of the own password; ``change`` inside it does not log in anew with the old one.
 ``move_on(password)``
@@ -43,6 +47,7 @@ import time
 
 from .._errors import BaremetalError
 from .connection import BmcLost, NotLetIn
+from .identity import OtherMachine
 
 STAGE = "BMC account"
 
@@ -73,45 +78,52 @@ def ensure_account(accounts, own, name, *, state="present", password=None, role=
         return _absent(accounts, before, name, is_own, check_mode)
     if before is None:
         return _new(accounts, name, password, role, enabled, check_mode, sleep)
+    is_asked = password is not None and update_password == "always"
     changes = {}
     if role is not None and not _is_same(before["role"], role):
         role = accounts.own_role(role)
         if not _is_same(before["role"], role):
             changes["role"] = role
-    if enabled is not None and before["enabled"] is not enabled:
+    is_right = is_asked and _has_password(accounts, before, password, own, is_own)
+    if enabled is not None and not _is_reached(accounts, before, enabled, is_own, password if is_right else None):
         changes["enabled"] = enabled
     if is_own and changes:
         raise BaremetalError(
             f"the account {name} is the one that we log in with, and its {' and '.join(sorted(changes))} would change", stage=STAGE,
             seen=f"role {before['role']}, {'enabled' if before['enabled'] is not False else 'disabled'}",
             cure="do it with another administrator's account, given as username and password of the BMC")
-    if password is not None and update_password == "always" and not _has_password(accounts, before, password, own, is_own):
+    if is_asked and not is_right:
         changes["password"] = password
     if not changes:
         return _result(False, before, before)
     accounts.refuse(None, changes.get("password"))
     if check_mode:
         predicted = {key: value for key, value in changes.items() if key != "password"}
+        if "password" in changes:
+            predicted["locked"] = False
         return _result(True, before, {**before, **predicted}, "password" in changes, is_own)
     if is_own:
         _rotate_own(accounts, before, own[1], password, sleep)
         return _result(True, before, _seen_again(accounts, name, before), True, True)
-    accounts.change(before, changes, password)
+    accounts.change(before, changes, password if is_asked else None)
     after = _read_back(accounts, name, changes)
     if "password" in changes:
         _prove(accounts, after, password, sleep)
     return _result(True, before, after, "password" in changes)
 
 
-def change_expired(accounts, own, account, password, *, check_mode=False, sleep=time.sleep):
+def change_expired(accounts, own, account, password, *, confirm, check_mode=False, sleep=time.sleep):
     """Change the own password on a BMC that lets us do nothing else before: a factory password, or one that has run out.
 
     :param account: our account as far as it is known; the BMC need not let us read it.
+    :param confirm: function without arguments that raises OtherMachine; called when the new password is good, because such a BMC
+        does not tell before whose it is.
     :returns: as ``ensure_account``.
+    :raises OtherMachine: after the old password was set again, or with the word that it was not.
     """
     if check_mode:
         return _result(True, account, account, True, True)
-    _rotate_own(accounts, account, own[1], password, sleep)
+    _rotate_own(accounts, account, own[1], password, sleep, confirm)
     return _result(True, account, _seen_again(accounts, own[0], account), True, True)
 
 
@@ -139,6 +151,17 @@ def _has_password(accounts, account, password, own, is_own):
     if account["enabled"] is False or account["locked"]:
         return False
     return accounts.accepts(account, password)
+
+
+def _is_reached(accounts, account, enabled, is_own, password):
+    """Whether an account is enabled, or disabled, as wanted.
+
+    :param password: its password, or None where that is not known.
+    """
+    if account["enabled"] is None and enabled:
+        # The BMC does not tell; but who logs in is enabled. What cannot be proved is set.
+        return is_own or password is not None and accounts.lets_in(account, password)
+    return account["enabled"] is enabled
 
 
 def _absent(accounts, account, name, is_own, check_mode):
@@ -188,7 +211,15 @@ def _read_back(accounts, name, changes):
 
 
 def _prove(accounts, account, password, sleep):
-    if account["enabled"] is not False and not _proved(accounts, account, password, sleep):
+    if account["enabled"] is False:
+        return
+    if account["locked"]:
+        raise BaremetalError(
+            f"the BMC took the new password of the account {account['name']} and keeps the account locked", stage=STAGE,
+            seen="it tells so, and no login was tried",
+            cure="wait until the BMC unlocks it, or unlock it in the web interface, and run the same command again; "
+                 "find out what logs in with a wrong password")
+    if not _proved(accounts, account, password, sleep):
         raise BaremetalError(
             f"the BMC took the new password of the account {account['name']} and does not let it in", stage=STAGE,
             seen="the login with it failed",
@@ -209,9 +240,10 @@ def _proved(accounts, account, password, sleep):
     return False
 
 
-def _rotate_own(accounts, account, old, new, sleep):
+def _rotate_own(accounts, account, old, new, sleep, confirm=lambda: None):
     """Change the own password; see the top of this file.
 
+    :param confirm: see ``change_expired``.
     :raises BaremetalError: when the new one is not good; the error says which one is, as far as a login could tell.
     """
     name = account["name"]
@@ -230,11 +262,13 @@ def _rotate_own(accounts, account, old, new, sleep):
                 is_new = _accepts_once(accounts, account, new, sleep)
             if is_new:
                 accounts.move_on(new)
+                _leave_stranger(accounts, account, old, confirm, sleep)
                 return
             if lost is not None and _accepts_once(accounts, account, old, sleep):
                 raise BaremetalError(f"the BMC did not take the new password of {name}; the old one is still good", stage=STAGE,
                                      seen=lost.what, cure="run the same command again") from lost
-            is_back, seen = _take_back(accounts, account, old, lost, sleep)
+            seen = "the login with the new password failed" if lost is None else f"{lost.what}; then the logins with both failed"
+            is_back, seen = _take_back(accounts, account, old, seen, sleep, was_refused=lost is not None)
         except BmcLost as error:
             raise BaremetalError(
                 f"the BMC was lost while the password of {name} was changed, and which one is good now, the old or the new, is not known",
@@ -249,18 +283,32 @@ def _rotate_own(accounts, account, old, new, sleep):
                               "or inside the machine with ipmitool user set password")
 
 
-def _take_back(accounts, account, old, lost, sleep):
+def _leave_stranger(accounts, account, old, confirm, sleep):
+    """Set the old password again on the BMC of another machine."""
+    try:
+        confirm()
+    except OtherMachine as error:
+        is_back, seen = _take_back(accounts, account, old, error.seen, sleep)
+        outcome = "is the old one again" if is_back else "could not be set back and is the new one, as far as is known"
+        raise OtherMachine(
+            f"the BMC belongs to another machine, and did not tell before its password was changed; that of {account['name']} {outcome}",
+            stage=STAGE, seen=seen,
+            cure="correct the address of the BMC or the identity of the node in the hardware file"
+                 + ("" if is_back else "; keep the new password, for whoever has that machine")) from error
+
+
+def _take_back(accounts, account, old, seen, sleep, was_refused=False):
     """Set the old password again over the way back.
 
-    :param lost: the error over which the change was lost, when both passwords were refused after it; None when it was not lost.
+    :param seen: why.
+    :param was_refused: whether the BMC has refused the old password after the change.
     :returns: whether the old password is good, and what was seen on the way.
     """
-    seen = "the login with the new password failed" if lost is None else f"{lost.what}; then the logins with both failed"
     try:
         accounts.change(account, {"password": old}, old)
     except BaremetalError as error:
         # What was refused once is not offered again: that is how accounts get locked.
-        return lost is None and _accepts_once(accounts, account, old, sleep), f"{seen}; setting the old one again: {error.what}"
+        return not was_refused and _accepts_once(accounts, account, old, sleep), f"{seen}; setting the old one again: {error.what}"
     return _accepts_once(accounts, account, old, sleep), seen
 
 

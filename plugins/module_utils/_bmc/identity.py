@@ -8,8 +8,13 @@ from __future__ import annotations
 
 import uuid
 
+from .._errors import BaremetalError
 from .._identity import says_something
-from .connection import refused
+from .connection import STAGE
+
+
+class OtherMachine(BaremetalError):
+    """The BMC belongs to another machine than the one that is meant."""
 
 
 def refuse_other_machine(evidence, system_uuid, serial, *, only_in_doubt=False):
@@ -25,7 +30,7 @@ def refuse_other_machine(evidence, system_uuid, serial, *, only_in_doubt=False):
     :param system_uuid: UUID that the machine should have, or None.
     :param serial: serial number that the machine should have, or None.
     :param only_in_doubt: ask for nothing beyond the first dict, unless that tells of another machine.
-    :raises BaremetalError: naming both.
+    :raises OtherMachine: naming both.
     """
     wanted = {name: value for name, value in (("system_uuid", system_uuid), ("serial", serial)) if says_something(value)}
     told, compared = {}, []
@@ -37,8 +42,8 @@ def refuse_other_machine(evidence, system_uuid, serial, *, only_in_doubt=False):
         if only_in_doubt and not compared:
             return
     if compared:
-        raise refused(
-            "the BMC belongs to another machine",
+        raise OtherMachine(
+            "the BMC belongs to another machine", stage=STAGE,
             seen="; ".join(f"{name} {value}, expected {expected}" for name, expected, value, agrees in compared),
             cure="correct the address of the BMC or the identity of the node in the hardware file; nothing was changed on that machine")
 

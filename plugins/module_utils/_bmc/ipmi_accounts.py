@@ -16,7 +16,7 @@ import contextlib
 from .._errors import BaremetalError
 from .accounts import STAGE
 from .connection import BmcLost, NotLetIn
-from .ipmi_session import PRIVILEGES
+from .ipmi_session import PRIVILEGES, SessionError
 
 LONGEST_NAME = 16  # bytes (22.28)
 LONGEST_PASSWORD = 20  # bytes (22.30)
@@ -28,6 +28,7 @@ _ROLE_NAMES = {2: "ReadOnly", 3: "Operator", 4: "Administrator"}
 _LEVELS = {**{name.lower(): level for level, name in _ROLE_NAMES.items()}, **PRIVILEGES}
 _LEVEL_NAMES = {level: name for name, level in PRIVILEGES.items()}
 _NOT_PRESENT = 0xCB  # completion code: requested data not present
+_THIS_CHANNEL = 0x0E  # the one that the request comes in on (22.26, 22.27)
 # An empty password as it is sent (22.30): pyghmi sends none at all for an empty text.
 _NO_PASSWORD = "\0" * 16
 
@@ -59,7 +60,8 @@ class IpmiAccounts:
 
     :param driver: the IpmiDriver that we are logged in with.
     :param own: our user name.
-    :param log_in: function of a user name and a password that gives another open IpmiDriver of the same BMC.
+    :param log_in: function of a user name, a password and, where it is not to be the usual one, a privilege level that gives another open
+        IpmiDriver of the same BMC.
     """
 
     def __init__(self, driver, own, log_in):
@@ -79,7 +81,8 @@ class IpmiAccounts:
 
     def _access(self, command, slot):
         if self._channel is None:
-            self._channel = command.get_network_channel()
+            # None where no channel calls itself a LAN.
+            self._channel = command.get_network_channel() or _THIS_CHANNEL
         code, data, error = self._read(command, _GET_USER_ACCESS, self._channel, slot)
         if error:
             raise BaremetalError("the BMC does not tell its users", stage=STAGE, seen=error,
@@ -128,18 +131,26 @@ class IpmiAccounts:
         if not self._free:
             raise BaremetalError(f"the BMC has no room for the account {name}", stage=STAGE, cure="delete a user of the BMC")
         slot = self._free[0]
-        with self._driver.command() as command:
-            command.set_user_name(slot, name)
-            command.set_user_password(slot, mode="set_password", password=password)
-            self._set_access(command, slot, role, ipmi_msg=False)
-            self._set_access(command, slot, role, ipmi_msg=True)
-            command.set_user_password(slot, mode="enable" if enabled else "disable", password=password)
+        try:
+            with self._driver.command() as command:
+                command.set_user_name(slot, name)
+                command.set_user_password(slot, mode="set_password", password=password)
+                self._set_access(command, slot, role, ipmi_msg=False)
+                self._set_access(command, slot, role, ipmi_msg=True)
+                command.set_user_password(slot, mode="enable" if enabled else "disable", password=password)
+        except BaremetalError as error:
+            # A user that is half made would pass for an account that is there, and is disabled.
+            try:
+                self.remove({"id": slot})
+            except BaremetalError:
+                error.cure = f"{error.cure or 'look at the users of the BMC'}; the user {name} may be there half made, so delete it first"
+            raise
 
     def _set_access(self, command, slot, role, ipmi_msg):
         level = _LEVEL_NAMES[_LEVELS[role.lower()]] if role else "no_access"
         try:
             command.set_user_access(slot, self._channel, link_auth=ipmi_msg, ipmi_msg=ipmi_msg, privilege_level=level)
-        except BaremetalError:
+        except (BaremetalError, SessionError, OSError):
             raise
         except Exception as error:
             # pyghmi has no class of its own for what a BMC refuses here.
@@ -180,6 +191,16 @@ class IpmiAccounts:
         try:
             self._log_in(account["name"], password).close()
         except NotLetIn:
+            return False
+        return True
+
+    def lets_in(self, account, password):
+        """See accounts.py; by a login with the account's own privilege level, because ``accepts`` says nothing of that."""
+        if account["role"] is None:
+            return False
+        try:
+            self._log_in(account["name"], password, _LEVEL_NAMES[_LEVELS[account["role"].lower()]]).close()
+        except BaremetalError:
             return False
         return True
 

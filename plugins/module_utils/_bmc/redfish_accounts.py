@@ -110,14 +110,13 @@ class RedfishAccounts:
         """See accounts.py."""
         names = {"password": "Password", "role": "RoleId", "enabled": "Enabled"}
         body = {names[key]: value for key, value in changes.items()}
+        if account["locked"] and "password" in changes:
+            body["Locked"] = False
         with _told("change", account["name"]):
             try:
                 self._service.patch(account["path"], body)
             except RedfishRefusal as error:
-                # Dell takes another role only along with the password.
-                if error.status not in (400, 422) or "Password" in body or password is None or not error.says("assword"):
-                    raise
-                self._service.patch(account["path"], {**body, "Password": password})
+                self._service.patch(account["path"], _other_way(account["name"], body, password, error))
 
     def remove(self, account):
         """See accounts.py."""
@@ -157,6 +156,10 @@ class RedfishAccounts:
             probe.close()
         return True
 
+    def lets_in(self, account, password):
+        """See accounts.py; ``accepts`` has logged in already."""
+        return True
+
     @contextlib.contextmanager
     def way_back(self, account, password):
         """See accounts.py; a session, which is good until it is deleted, whatever becomes of the password."""
@@ -190,6 +193,24 @@ def account_of(path, entry):
         "id": text(entry.get("Id")) or last_part(path), "name": text(entry.get("UserName")), "path": path,
         "role": text(entry.get("RoleId")), "enabled": flag(entry.get("Enabled")), "locked": flag(entry.get("Locked")) is True,
     }
+
+
+def _other_way(name, body, password, error):
+    """What to send after a refusal of a change.
+
+    :param password: the account's password, or None when it is not known.
+    :raises BaremetalError: when there is nothing else to send.
+    """
+    if error.status in (400, 422) and "Locked" in body and error.says("Locked"):
+        # On some BMCs time alone unlocks.
+        return {key: value for key, value in body.items() if key != "Locked"}
+    if error.status not in (400, 422) or "Password" in body or not error.says("assword"):
+        raise error
+    # Dell takes another role only along with the password.
+    if password is None:
+        raise BaremetalError(f"the BMC changes the account {name} only along with its password, which is not known", stage=STAGE, seen=error.seen,
+                             cure="give the password that the account has or is to have, with update_password always") from error
+    return {**body, "Password": password}
 
 
 @contextlib.contextmanager

@@ -152,35 +152,39 @@ def settled_driver(call):
     :param call: the Call; may run on a host that the task was delegated to.
     """
     if call.params["driver"] == AUTO:
-        with _watched(call):
-            call.params["driver"] = find_driver(call.params["bmc"], call.log, _facts(call))
+        with watched(call):
+            call.params["driver"] = find_driver(call.params["bmc"], call.log, run_facts(call))
     return call.params["driver"]
 
 
 @contextlib.contextmanager
-def open_bmc(call, *, only_reads=False):
+def open_bmc(call, *, only_reads=False, password=None):
     """Open the BMC that ``fill_connection`` found.
 
     :param call: the Call; may run on a host that the task was delegated to.
     :param only_reads: see ``open_driver``.
+    :param password: to log in with, where it is not the one of the connection.
     :returns: a context manager that gives the open driver.
     """
-    with _watched(call):
+    bmc = call.params["bmc"] if password is None else {**call.params["bmc"], "password": password}
+    with watched(call):
         try:
-            with open_driver(call.params["driver"], call.params["bmc"], call.log, _facts(call), only_reads=only_reads) as driver:
+            with open_driver(call.params["driver"], bmc, call.log, run_facts(call), only_reads=only_reads) as driver:
                 yield driver
         except BmcUnreachable:
             # A BMC that was still starting may have been taken for one that speaks less than it does. What the breaker tells is no new
             # reason to doubt, and does not come here.
-            forget_driver(call.params["bmc"], _facts(call))
+            forget_driver(call.params["bmc"], run_facts(call))
             raise
 
 
-def _facts(call):
+def run_facts(call):
+    """The run's facts about the call's BMC, or None."""
     return call.breaker.facts.about(call.params["bmc"].get("address")) if call.breaker else None
 
 
-def _watched(call):
+def watched(call):
+    """A context manager for all that talks to the call's BMC, see Breaker.watch."""
     return call.breaker.watch(call.params["driver"], call.params["bmc"]) if call.breaker else contextlib.nullcontext()
 
 

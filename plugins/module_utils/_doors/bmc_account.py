@@ -6,16 +6,20 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from .._bmc.accounts import change_expired, ensure_account
 from .._bmc.connection import NotLetIn, PasswordChangeRequired
-from .._bmc.driver import open_driver, refuse_unsupported
+from .._bmc.driver import refuse_unsupported
+from .._bmc.identity import refuse_other_machine
 from .._bmc.ipmi import IpmiDriver
 from .._bmc.ipmi_accounts import IpmiAccounts
+from .._bmc.redfish import RedfishDriver
 from .._bmc.redfish_accounts import RedfishAccounts, expired_account
 from .._bmc.redfish_service import RedfishService
 from .._door import Door
 from .._errors import BaremetalError
-from ._bmc_access import OPTIONS, fill_connection_for_change, settled_driver
+from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc, run_facts, settled_driver, watched
 
 _OUTDATED = ("the password that we log in with is good no more: put the new one where the node's BMC is told, "
              "the option bmc, the host variable baremetal_bmc or what the registry's reference names")
@@ -30,18 +34,18 @@ def run(call):
     own = str(bmc.get("username"))
     gives_own_password = params["username"] == own and params["state"] == "present" and password not in (None, str(bmc.get("password")))
     try:
-        result = _ensure(call, bmc)
+        result = _ensure(call, bmc.get("password"))
     except PasswordChangeRequired as error:
         account = expired_account(own, error.seen)
         if not gives_own_password or account is None:
             raise
-        result = _change_expired(call, bmc, account)
+        result = _change_expired(call, account)
     except NotLetIn:
         # The password may be the new one already: a rotation whose end was lost, or whose result was not written down.
         if not gives_own_password:
             raise
         try:
-            result = {**_ensure(call, {**bmc, "password": password}), "outdated_credential": True}
+            result = {**_ensure(call, password), "outdated_credential": True}
         except NotLetIn as error:
             error.seen = f"{error.seen}; neither the password of the BMC's connection nor the new one is accepted"
             raise
@@ -104,35 +108,47 @@ def _tell(call, result):
         call.warn(_OUTDATED)
 
 
-def _ensure(call, bmc):
+def _ensure(call, own_password):
     params = call.params
-    username, password = str(bmc.get("username")), str(bmc.get("password"))
-    with open_driver(params["driver"], bmc, call.log) as driver:
-        accounts = _accounts(driver, bmc, username, call.log)
+    with open_bmc(call, password=own_password) as driver, contextlib.closing(_accounts(call, driver)) as accounts:
+        return ensure_account(
+            accounts, (str(params["bmc"].get("username")), str(own_password)), params["username"], state=params["state"],
+            password=params["password"], role=params["role"], enabled=params["enabled"], update_password=params["update_password"],
+            check_mode=call.check_mode)
+
+
+def _change_expired(call, account):
+    """The driver cannot be opened before the password is changed, so that the service is used alone, and whose BMC it is shows afterwards."""
+    bmc, new = call.params["bmc"], call.params["password"]
+
+    def evidence(names):
         try:
-            return ensure_account(
-                accounts, (username, password), params["username"], state=params["state"], password=params["password"], role=params["role"],
-                enabled=params["enabled"], update_password=params["update_password"], check_mode=call.check_mode)
-        finally:
-            accounts.close()
+            with contextlib.closing(RedfishDriver({**bmc, "password": new}, call.log, run_facts(call))) as driver:
+                return driver.evidence(names)
+        except BaremetalError as error:
+            call.warn(f"the new password is good, and whether the BMC is the node's could not be found out: {error}")
+            return ()
+
+    with watched(call), contextlib.closing(_redfish(call, bmc["username"], bmc["password"])) as service:
+        with contextlib.closing(RedfishAccounts(service, lambda name, password: _redfish(call, name, password))) as accounts:
+            return change_expired(accounts, (account["name"], str(bmc["password"])), account, new, check_mode=call.check_mode,
+                                  confirm=lambda: refuse_other_machine(evidence, bmc.get("system_uuid"), bmc.get("serial")))
 
 
-def _change_expired(call, bmc, account):
-    """The driver cannot be opened before the password is changed, so that the service is used alone."""
-    service = RedfishService(bmc, call.log)
-    accounts = RedfishAccounts(service, lambda name, password: RedfishService({**bmc, "username": name, "password": password}, call.log))
-    try:
-        return change_expired(accounts, (account["name"], str(bmc["password"])), account, call.params["password"],
-                              check_mode=call.check_mode)
-    finally:
-        accounts.close()
-        service.close()
+def _accounts(call, driver):
+    bmc = call.params["bmc"]
+    if not isinstance(driver, IpmiDriver):
+        return RedfishAccounts(driver.service, lambda name, password: _redfish(call, name, password))
+
+    def log_in(name, password, privilege=None):
+        level = {"privilege_level": privilege} if privilege else {}
+        return IpmiDriver({**bmc, "username": name, "password": password, **level}, call.log, run_facts(call))
+
+    return IpmiAccounts(driver, str(bmc.get("username")), log_in)
 
 
-def _accounts(driver, bmc, own, log):
-    if isinstance(driver, IpmiDriver):
-        return IpmiAccounts(driver, own, lambda name, password: IpmiDriver({**bmc, "username": name, "password": password}, log))
-    return RedfishAccounts(driver.service, lambda name, password: RedfishService({**bmc, "username": name, "password": password}, log))
+def _redfish(call, name, password):
+    return RedfishService({**call.params["bmc"], "username": name, "password": password}, call.log, facts=run_facts(call))
 
 
 def _shown(account):

@@ -11,10 +11,22 @@ import contextlib
 import types
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import ipmi_accounts
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import ipmi_accounts, redfish_service
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.accounts import change_expired, ensure_account
-from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import BmcUnreachable, NotLetIn, PasswordChangeRequired
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.breaker import Breaker
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import (
+    BmcLost,
+    BmcUnreachable,
+    NotLetIn,
+    NotPrivileged,
+    PasswordChangeRequired,
+)
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.identity import OtherMachine
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.ipmi_session import PRIVILEGES, SessionError
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.redfish_accounts import RedfishAccounts, account_of, expired_account
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.run_facts import HandedOver
+from ansible_collections.rackwright.baremetal.plugins.module_utils._door import Call
+from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import bmc_account
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.random_json import trees
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.service_double import (
@@ -169,6 +181,69 @@ def test_password_is_left_alone_on_create_only():
     assert board.failed_logins == 0
 
 
+def test_password_that_is_to_be_left_alone_does_not_go_along_with_a_role():
+    board = Board(slots=2)
+    board.ensure("monitor", password="monitor-password", role="ReadOnly")
+    wanted = {"password": "other-password", "role": "Operator"}
+    with pytest.raises(BaremetalError, match="changes the account monitor only along with its password, which is not known.*update_password always"):
+        board.ensure("monitor", **wanted, update_password="on_create")
+    assert board.lets_in("monitor", "monitor-password")
+    assert not board.ensure("monitor", **{**wanted, "password": "monitor-password"})["password_changed"]
+    assert board.ensure("monitor", role="Operator")["changed"] is False
+    assert board.lets_in("monitor", "monitor-password")
+
+
+def lock(board):
+    """Lock the account of the factory."""
+    board.resources[f"{ACCOUNTS}/1"]["Locked"] = True
+
+
+def test_locked_account_is_unlocked_with_its_password():
+    board = Board()
+    lock(board)
+    assert not board.ensure("factory", password=NEW, update_password="on_create")["changed"]
+    assert board.ensure("factory", password=NEW, check_mode=True)["after"]["locked"] is False and not board.changes
+    assert board.ensure("factory", password=NEW)["after"]["locked"] is False
+    assert board.failed_logins == 0 and board.lets_in("factory", NEW)
+    assert not board.ensure("factory", password=NEW)["changed"]
+
+
+@pytest.mark.parametrize("answer", [(400, error_body("Base.1.8.PropertyNotWritable", "The property Locked is a read only property.")), None])
+def test_account_that_stays_locked_is_told_and_costs_no_login(answer):
+    board = Board()
+    lock(board)
+
+    def keep_locked(tree, body):
+        if answer and "Locked" in body:
+            return answer
+        tree._put(f"{ACCOUNTS}/1", {**body, "Locked": True})
+        return 200
+
+    board.on("PATCH", f"{ACCOUNTS}/1", keep_locked)
+    with pytest.raises(BaremetalError, match="took the new password of the account factory and keeps the account locked.*wait until the BMC unlocks it"):
+        board.ensure("factory", password=NEW)
+    assert board.failed_logins == 0 and board.passwords[f"{ACCOUNTS}/1"] == NEW
+
+
+def test_board_that_does_not_tell_whether_an_account_is_enabled():
+    board = Board()
+    for number in ("1", "2"):
+        path = f"{ACCOUNTS}/{number}"
+        board.on("GET", path, lambda tree, body, path=path: (200, {
+            "@odata.id": path, **{key: value for key, value in tree.resources[path].items() if key != "Enabled"}}))
+    assert not board.ensure(OWN, enabled=True)["changed"]
+    with pytest.raises(BaremetalError, match="its enabled would change"):
+        board.ensure(OWN, enabled=False)
+    assert not board.ensure("factory", enabled=True, password="factory-password")["changed"]
+    assert not board.changes
+    for _unused in range(2):
+        # Without a password nothing proves it.
+        assert board.ensure("factory", enabled=True)["changed"] and board.ensure("factory", enabled=False)["changed"]
+    # Who is disabled is not let in.
+    assert board.ensure("factory", enabled=True, password="factory-password")["changed"]
+    assert board.lets_in("factory", "factory-password")
+
+
 @pytest.mark.parametrize("sessions_end", [False, True])
 def test_own_password_is_rotated_and_no_session_stays(sessions_end):
     board = Board(sessions_end=sessions_end)
@@ -293,8 +368,8 @@ def test_access_is_never_lost_while_the_way_back_lasts(keeps, sessions_end, new)
     assert not board.sessions
 
 
-def test_password_that_must_be_changed_first_is_changed():
-    board = Board()
+def expire(board):
+    """Have a board let us do nothing before the old password is changed."""
     path = f"{ACCOUNTS}/2"
     refusal = error_body("Base.1.13.PasswordChangeRequired",
                          f"PATCH the Password property for this account located at the target URI '{path}' to complete.")
@@ -302,17 +377,96 @@ def test_password_that_must_be_changed_first_is_changed():
     def refuse(tree, body):
         return (403, refusal) if board.passwords[path] == OLD else None
 
-    for place in ("/redfish/v1/Systems", SERVICE, ACCOUNTS):
+    for place in ("/redfish/v1/Systems", "/redfish/v1/Systems/1", SERVICE, ACCOUNTS):
         board.on("GET", place, refuse)
+
+
+def test_password_that_must_be_changed_first_is_changed():
+    board = Board()
+    expire(board)
     with pytest.raises(PasswordChangeRequired) as caught:
         board.ensure(OWN, password=NEW)
     account = expired_account(OWN, caught.value.seen)
     accounts = RedfishAccounts(service_on(board), lambda user, secret: service_on(board, username=user, password=secret))
-    assert change_expired(accounts, (OWN, OLD), account, NEW, check_mode=True)["changed"] and not board.changes
-    result = change_expired(accounts, (OWN, OLD), account, NEW)
+    options = {"confirm": lambda: None}
+    assert change_expired(accounts, (OWN, OLD), account, NEW, check_mode=True, **options)["changed"] and not board.changes
+    result = change_expired(accounts, (OWN, OLD), account, NEW, **options)
     assert result["outdated_credential"] and result["after"]["role"] == "Administrator"
     assert board.lets_in(OWN, NEW) and not board.sessions
     assert expired_account(OWN, "change it") is None
+
+
+UUID, OTHER_UUID = "7f1f2d0a-1f53-4d1b-9c3b-2f0f3d1f6a10", "00000000-1111-4222-8333-444444444444"
+
+
+@pytest.fixture
+def through_door(monkeypatch):
+    """``through_door(board, breaker, **connection)``: the result of a rotation of the own password, and the warnings."""
+    def run(board, breaker=None, **connection):
+        monkeypatch.setattr(redfish_service, "Connector", lambda url, connection: board)
+        params = {name: option.get("default") for name, option in bmc_account.DOOR.argument_spec.items()}
+        params.update(driver="redfish", bmc={**CONNECTION, **connection}, username=OWN, password=NEW)
+        warnings = []
+        return bmc_account.DOOR.run(Call(params=params, node="node1", breaker=breaker, warn=warnings.append)), warnings
+
+    return run
+
+
+@pytest.mark.parametrize("identity", [{}, {"system_uuid": UUID}])
+def test_factory_password_of_the_machine_that_is_meant_is_changed(through_door, identity):
+    board = Board()
+    board.resources["/redfish/v1/Systems/1"]["UUID"] = UUID
+    expire(board)
+    result, warnings = through_door(board, **identity)
+    assert result["password_changed"] and result["outdated_credential"] and not warnings
+    assert board.lets_in(OWN, NEW) and not board.sessions
+
+
+@pytest.mark.parametrize("sessions_end", [False, True])
+def test_factory_password_of_another_machine_is_set_again(through_door, sessions_end):
+    board = Board(sessions_end=sessions_end)
+    board.resources["/redfish/v1/Systems/1"]["UUID"] = OTHER_UUID
+    expire(board)
+    with pytest.raises(OtherMachine, match=f"that of {OWN} is the old one again. Seen: UUID {OTHER_UUID}, expected {UUID}") as caught:
+        through_door(board, system_uuid=UUID)
+    assert board.passwords[f"{ACCOUNTS}/2"] == OLD and not board.sessions
+    assert OLD not in str(caught.value) and NEW not in str(caught.value)
+
+
+def test_factory_password_that_another_machine_does_not_take_again_is_told(through_door):
+    board = Board()
+    board.resources["/redfish/v1/Systems/1"]["UUID"] = OTHER_UUID
+    expire(board)
+    board.on("PATCH", f"{ACCOUNTS}/2", lambda tree, body: (400, error_body("", "too simple")) if body["Password"] == OLD else None)
+    said = "could not be set back and is the new one.*setting the old one again: the BMC refused.*keep the new password"
+    with pytest.raises(OtherMachine, match=f"that of {OWN} {said}"):
+        through_door(board, system_uuid=UUID)
+    assert board.lets_in(OWN, NEW)
+
+
+def test_factory_password_of_a_machine_that_cannot_be_told_is_changed_with_a_warning(through_door):
+    board = Board()
+    board.resources["/redfish/v1/Systems"]["Members"].append(link("/redfish/v1/Systems/2"))
+    expire(board)
+    result, warnings = through_door(board, system_uuid=UUID)
+    assert result["password_changed"] and board.lets_in(OWN, NEW)
+    assert ["could not be found out" in text and "serves 2 systems" in text for text in warnings] == [True]
+
+
+def test_run_remembers_what_a_task_found_out(through_door):
+    """A BMC that cannot be reached is not tried again, and the path of its system is not asked for again."""
+    breaker, board = Breaker(HandedOver({})), Board()
+    through_door(board, breaker)
+    board.requests.clear()
+    result, _unused = through_door(board, breaker, password=NEW)
+    assert not result["changed"] and ("GET", "/redfish/v1/Systems") not in [request[:2] for request in board.requests]
+    for path in ("/redfish/v1/", "/redfish/v1/Systems", "/redfish/v1/Systems/1"):
+        board.on("GET", path, lambda tree, body: BmcUnreachable("the BMC does not answer"))
+    for said in ("does not answer", "is not tried again"):
+        board.requests.clear()
+        with pytest.raises(BmcUnreachable, match=said):
+            through_door(board, breaker, password=NEW)
+    assert not board.requests
 
 
 @pytest.mark.parametrize("options", [{"state": "absent"}, {"enabled": False}, {"role": "ReadOnly"}])
@@ -405,45 +559,60 @@ class Users:
     """The user table of a BMC behind a driver and pyghmi's Command in one.
 
     :param keeps: what it makes of a password.
+    :param channel: number of the LAN channel, None for a board that has none by that name.
+    :param tells: whether it tells if a user is enabled.
     """
 
-    def __init__(self, keeps=lambda password: password, slots=4):
+    def __init__(self, keeps=lambda password: password, slots=4, channel=1, tells=True):
         self.table = {number: {"name": "", "password": None, "privilege": 0x0F, "enabled": False} for number in range(1, slots + 1)}
         self.table[2] = {"name": OWN, "password": OLD, "privilege": 4, "enabled": True}
         self.keeps = keeps
+        self.channel, self.tells = channel, tells
         self.done = []
         self.is_open = True
+        # The next errors, by what is asked for.
+        self.fails = {}
+
+    def _do(self, step):
+        self.done.append(step)
+        if self.fails.get(step):
+            raise self.fails[step].pop(0)
 
     def change_password(self, password):
         self.done.append("moved on")
 
     @contextlib.contextmanager
     def command(self):
-        yield self
+        try:
+            yield self
+        except SessionError as error:
+            raise BmcLost("the BMC does not answer any more") from error
 
     def get_network_channel(self):
-        return 1
+        return self.channel
 
     def raw_command(self, netfn, command, data):
-        user = self.table[data[-1]]
+        user = self.table[bytes(data)[-1]]
         if command == 0x46:
             return {"data": bytearray(user["name"].encode().ljust(16, b"\0"))}
         assert command == 0x44
-        return {"data": bytearray([len(self.table), 0x40 if user["enabled"] else 0x80, 0, user["privilege"]])}
+        assert data[0] == (self.channel or 0x0E)
+        return {"data": bytearray([len(self.table), (0x40 if user["enabled"] else 0x80) if self.tells else 0, 0, user["privilege"]])}
 
     def set_user_name(self, uid, name):
-        self.done.append("name")
+        self._do("name")
         self.table[uid]["name"] = name
 
     def set_user_access(self, uid, channel, link_auth, ipmi_msg, privilege_level):
-        self.done.append(f"access {privilege_level} {ipmi_msg}")
+        assert channel == (self.channel or 0x0E)
+        self._do(f"access {privilege_level} {ipmi_msg}")
         self.table[uid]["privilege"] = {"user": 2, "operator": 3, "administrator": 4, "no_access": 0x0F}[privilege_level]
 
     def set_user_password(self, uid, mode="set_password", password=None):
         user = self.table[uid]
         if mode == "test_password":
             return user["password"] == password
-        self.done.append(mode)
+        self._do(mode)
         if mode == "set_password":
             user["password"] = self.keeps(password)
         else:
@@ -451,9 +620,12 @@ class Users:
         return True
 
     def ensure(self, name, own=OLD, **options):
-        def log_in(user, password):
-            if not any(entry["name"] == user and entry["password"] == password for entry in self.table.values()):
+        def log_in(user, password, privilege="administrator"):
+            found = [entry for entry in self.table.values() if entry["name"] == user and entry["password"] == password and entry["enabled"]]
+            if not found:
                 raise NotLetIn("the BMC does not accept the password")
+            if found[0]["privilege"] < PRIVILEGES[privilege]:
+                raise NotPrivileged("the BMC does not let the user in with that privilege level")
             return types.SimpleNamespace(close=lambda: None)
 
         accounts = ipmi_accounts.IpmiAccounts(self, OWN, log_in)
@@ -476,6 +648,53 @@ def test_ipmi_user_comes_changes_and_goes():
     assert users.ensure("monitor", state="absent")["changed"]
     assert users.table[3]["name"] == "" and users.table[3]["privilege"] == 0x0F
     assert not users.ensure("monitor", state="absent")["changed"]
+
+
+MONITOR = {"password": "monitor-password", "role": "ReadOnly"}
+
+
+def test_ipmi_board_without_a_channel_that_calls_itself_a_lan():
+    users = Users(channel=None)
+    assert users.ensure("monitor", **MONITOR)["after"]["enabled"]
+
+
+@pytest.mark.parametrize("step", ["set_password", "access user False", "access user True", "enable"])
+@pytest.mark.parametrize("error", [BaremetalError("the BMC refused the command"), SessionError("lost", "no reply")])
+def test_ipmi_user_that_is_half_made_is_taken_away(step, error):
+    users = Users()
+    users.fails[step] = [error]
+    with pytest.raises(BmcLost if isinstance(error, SessionError) else BaremetalError, match="refused the command|does not answer any more"):
+        users.ensure("monitor", **MONITOR)
+    assert users.table[3]["name"] == "" and not users.table[3]["enabled"]
+    assert users.ensure("monitor", **MONITOR)["after"]["enabled"]
+
+
+def test_ipmi_user_that_is_half_made_and_stays_is_told():
+    users = Users()
+    users.fails = {"set_password": [SessionError("lost", "no reply")], "disable": [SessionError("lost", "no reply")]}
+    with pytest.raises(BmcLost, match="does not answer any more.*monitor may be there half made, so delete it first"):
+        users.ensure("monitor", **MONITOR)
+
+
+def test_ipmi_role_that_is_refused_is_told():
+    users = Users()
+    users.fails["access operator True"] = [Exception("parameter out of range")]
+    users.ensure("monitor", **MONITOR)
+    with pytest.raises(BaremetalError, match="refused the privilege level operator. Seen: parameter out of range"):
+        users.ensure("monitor", role="Operator")
+
+
+def test_ipmi_board_that_does_not_tell_whether_a_user_is_enabled():
+    users = Users(tells=False)
+    assert not users.ensure(OWN, enabled=True)["changed"]
+    with pytest.raises(BaremetalError, match="its enabled would change"):
+        users.ensure(OWN, enabled=False)
+    assert users.ensure("monitor", **MONITOR, enabled=True)["changed"]
+    assert not users.ensure("monitor", **MONITOR, enabled=True)["changed"]
+    # The password is right and of no use.
+    assert users.ensure("monitor", enabled=False)["changed"]
+    assert users.ensure("monitor", **MONITOR, enabled=True)["changed"] and users.table[3]["enabled"]
+    assert not users.ensure("monitor", **MONITOR, enabled=True)["changed"]
 
 
 def test_ipmi_own_password_is_rotated_or_taken_back():
