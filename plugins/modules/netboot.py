@@ -59,7 +59,7 @@ options:
     description:
       - Address that DHCP gives the node. One of IPv6 ends in 0, and the fifteen that follow are the node's too.
       - By default the node's address in the registry.
-      - An address that is reserved for another node is refused.
+      - What becomes of an address that is reserved for another machine, O(replace_reservation) tells.
     type: str
   nonce:
     description:
@@ -156,6 +156,12 @@ options:
     description: With O(state=absent), whether the node keeps its address reservation.
     type: bool
     default: true
+  replace_reservation:
+    description:
+      - With O(state=present), whether a reservation of O(address) for another machine is removed. If not, the address is refused.
+      - By default it is removed where the registry has O(address) for this node. It has it for no other node then, and the other machine was removed from the
+        registry, or has another address by now.
+    type: bool
 seealso:
   - module: rackwright.baremetal.ramdisk_wait
   - module: rackwright.baremetal.power

@@ -45,6 +45,7 @@ NAMES = (
     "indicator_led",
     "inject_nmi",
     "netboot",
+    "netboot_cleanup",
     "network",
     "network_address",
     "network_info",

@@ -17,8 +17,11 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import discovered, discovery, journal, node_files, ramdisk_store, wait
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.tables import HISTORY
 from ansible_collections.rackwright.baremetal.tests.boot_server.conftest import COLLECTION, run
 from ansible_collections.rackwright.baremetal.tests.simulators import boot_client
+from sqlalchemy import insert
 
 MAC = "52:54:00:00:02:11"
 HYPHENS = "52-54-00-00-02-11"
@@ -197,12 +200,32 @@ def test_what_a_preflight_finds(site, ramdisk):
             "from ansible_collections.rackwright.baremetal.plugins.module_utils._door import Call\n"
             "from ansible_collections.rackwright.baremetal.plugins.module_utils._doors.boot_server_info import run\n"
             "print(json.dumps(run(Call(params=json.loads(sys.argv[1])))))")
-    params = {"root": str(site.root), "url": site.url, "image": None, "images": []}
+    params = {"root": str(site.root), "url": site.url, "image": None, "images": [], "cache": False}
     done = run("ip", "netns", "exec", site.server, sys.executable, "-c", code, json.dumps(params),
                env={**os.environ, "PYTHONPATH": str(COLLECTION.parents[2])})
     # This ramdisk has no digests.
     assert {item["check"]: item["status"] for item in json.loads(done.stdout)["checks"]} == {
         "daemons": "ok", "tftp": "ok", "http": "ok", "ramdisk": "warn", "images": "skipped"}
+
+
+def test_a_node_that_was_removed_is_not_known_any_more(site):
+    mac, registry = "52:54:00:00:02:55", f"sqlite:///{site.folder}/registry.db"
+    with open_registry(registry).begin() as connection:
+        connection.execute(insert(HISTORY).values(node="gone", at="2026-01-01T00:00:00+00:00", who="alice", event="manage"))
+    file = site.root / "dnsmasq/hosts.d" / mac.replace(":", "-")
+    file.write_text(f"# node gone\n{mac},192.0.2.55,gone\n")
+    assert node_files.reload_reservations(site.root)
+    assert eventually(lambda: site.dhcp(mac))["ip"] == "192.0.2.55"
+    playbook = site.folder / "forget.yml"
+    playbook.write_text(json.dumps([{"hosts": "boot_servers", "gather_facts": False, "tasks": [
+        {"ansible.builtin.include_role": {"name": "rackwright.baremetal.boot_server", "tasks_from": "forget"}}]}]))
+    before = sorted(file.parent.iterdir())
+    for arguments, changed in ((["--check", "--diff"], 1), ([], 1), ([], 0)):
+        played = site.play(*arguments, playbook=playbook, baremetal_registry=registry)
+        assert played.ok and played.changed == changed and ("-52:54:00:00:02:55,192.0.2.55,gone" in played.output) == bool(arguments), played.output
+        assert file.exists() == bool(arguments)
+    assert sorted(file.parent.iterdir()) == [path for path in before if path != file]
+    assert site.dhcp(mac, tries=2) is None
 
 
 def test_the_same_over_ipv6(site, ramdisk):

@@ -20,6 +20,7 @@ from ansible_collections.rackwright.baremetal.tests.simulators.boot_server impor
 BROADCAST = ("255.255.255.255", 67)
 NODE, OTHER = "52:54:00:00:02:11", "52:54:00:00:02:99"
 NATIVE, UNLISTED = "52:54:00:00:02:14", "52:54:00:00:02:15"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0fZcXTmTzc0bXyqUcR8bM6nDAHJnUuVHgYPEPfTU+/ operator@example.com"
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not all(shutil.which(tool, path="/usr/sbin:/sbin:/usr/bin:/bin") for tool in ("ip", "nginx", "dnsmasq")),
@@ -194,3 +195,17 @@ def test_without_dhcp_files_are_served():
         assert wire.tftp(made.client, "192.0.2.1", "snponly.efi")
         assert wire.http(made.client, "192.0.2.1", "/boot.ipxe")[0] == 200
         assert all(made.pids().values())
+
+
+def test_the_next_machine_gets_an_address_though_the_lease_of_the_one_before_runs():
+    with rack() as made:
+        for mac, node in ((NODE, "node1"), (OTHER, "node2")):
+            node_files.present(
+                str(made.root), node=node, mac=mac.replace(":", "-"), address="192.0.2.11", nonce="0123456789abcdef", keys=[KEY],
+                url="http://192.0.2.1:8080", arguments=[], ramdisk={"kernel": "ramdisk/abc/vmlinuz", "initrd": "ramdisk/abc/initrd.img"}, registered=True)
+            options = [*wire.firmware(7), (61, b"\x01" + bytes.fromhex(mac.replace(":", "")))]
+            offer, = offers(made, mac, options)
+            assert offer["address"] == "192.0.2.11"
+            answer, = offers(made, mac, [*options, (50, bytes([192, 0, 2, 11])), (54, offer["options"][54])], kind=wire.REQUEST)
+            assert answer["type"] == wire.ACK and answer["address"] == "192.0.2.11"
+        assert offers(made, NODE, wire.firmware(7)) == []

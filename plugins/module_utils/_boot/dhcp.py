@@ -15,14 +15,14 @@ import struct
 import typing as t
 
 SERVER_PORT, CLIENT_PORT = 67, 68
-DISCOVER, OFFER, REQUEST, ACK, NAK = 1, 2, 3, 5, 6
+DISCOVER, OFFER, REQUEST, ACK, NAK, RELEASE = 1, 2, 3, 5, 6, 7
 
 _COOKIE = b"\x63\x82\x53\x63"
 _FIXED = struct.Struct(">BBBBIHH4s4s4s4s16s64s128s")
 _BROADCAST_FLAG = 0x8000
 _BROADCAST = b"\xff" * 6
 _PAD, _END = 0, 255
-_OVERLOAD, _TYPE, _SERVER, _BOOT_FILE = 52, 53, 54, 67
+_OVERLOAD, _TYPE, _SERVER, _CLIENT, _BOOT_FILE = 52, 53, 54, 61, 67
 
 
 class Message(t.NamedTuple):
@@ -80,6 +80,20 @@ def discover(mac, xid):
     header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, b"", b"\xff" * 4)
     header = header[:10] + struct.pack(">H", _checksum(header)) + header[12:]
     return _BROADCAST + mac + b"\x08\x00" + header + udp
+
+
+def release(mac, client, address, server, xid):
+    """The DHCPRELEASE of a machine that does not need its address any more, without the headers of UDP.
+
+    :param mac: bytes.
+    :param client: its client identifier as bytes, or None where it has none.
+    :param address: its IPv4 address, as text.
+    :param server: identifier of the server, as text.
+    :param xid: 32 bits.
+    """
+    options = [(_TYPE, bytes([RELEASE])), (_SERVER, ipaddress.IPv4Address(server).packed), *([(_CLIENT, client)] if client else [])]
+    fixed = _FIXED.pack(1, 1, 6, 0, xid, 0, 0, ipaddress.IPv4Address(address).packed, b"", b"", b"", mac, b"", b"")
+    return fixed + _COOKIE + b"".join(bytes([code, len(value)]) + value for code, value in options) + bytes([_END])
 
 
 def _checksum(header):

@@ -17,8 +17,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from . import answer_file, boot_interface, daemons, ipxe, journal, kernel_arguments, medium
-from .static_network import HOST_NAME
+from . import answer_file, boot_interface, daemons, ipxe, journal, kernel_arguments, leases, medium, reservations, writing
 from .. import _node_addresses
 from .._errors import BaremetalError
 
@@ -48,18 +47,19 @@ def hyphens(mac):
     ).replace(":", "-")
 
 
-def refuse_stopped_daemons(root):
+def refuse_stopped_daemons(root, cache=False):
     """Make sure that the boot server runs: found out by waiting, it looks like a bad cable half an hour later.
 
     :param root: boot_server_root.
+    :param cache: whether it is one for images, which has nginx alone.
     :raises BaremetalError: naming what does not run.
     """
     # By the names that the role boot_server gives their files.
-    files = {name: f"{root}/run/{name}.pid" for name in ("dnsmasq", "nginx")}
+    files = {name: f"{root}/run/{name}.pid" for name in (("nginx",) if cache else ("dnsmasq", "nginx"))}
     stopped = [name for name, pid_file in files.items() if daemons.running(pid_file, f"{root}/{name}/{name}.conf") is None]
     if stopped:
         raise BaremetalError(
-            "the boot server does not run, so no node would get an address and a file", stage="boot files",
+            f"the boot server does not run, so no node would get {'an image' if cache else 'an address and a file'}", stage="boot files",
             seen=" and ".join(f"no {name} with this configuration by {files[name]}" for name in stopped),
             cure="run playbooks/boot_server.yml, which starts it, or set root to the boot_server_root of the one that runs")
 
@@ -117,14 +117,6 @@ def further_arguments(extra):
     return further
 
 
-def _reservation(node, mac, reserved):
-    """The dnsmasq host file of a node; the ramdisk takes its host name from it where the node's name is one."""
-    parts = [mac.replace("-", ":"), reserved]
-    if HOST_NAME.fullmatch(node):
-        parts.append(node)
-    return f"# node {node}\n{','.join(parts)}\n"
-
-
 def read(path):
     """The text of a file, or None where there is none."""
     try:
@@ -157,24 +149,6 @@ def _discard(path):
         path.unlink()
 
 
-def _others_with(address, own, hosts):
-    """(file, node name) of every other reservation of an address."""
-    for name in sorted(os.listdir(hosts)):
-        # There are as many of them as there are nodes, and each node asks: no more is done with a file than must be.
-        if name.startswith(".") or name == own.name or not _holds(f"{hosts}/{name}", address):
-            continue
-        text = read(hosts / name) or ""
-        for line in text.splitlines():
-            if address in line.split(","):
-                yield hosts / name, text.partition("\n")[0].removeprefix("# node ")
-
-
-def _holds(path, text):
-    with contextlib.suppress(FileNotFoundError), open(path, "rb", buffering=0) as file:
-        return text.encode() in file.read()
-    return False
-
-
 def _digest(name, text):
     return None if text is None else answer_file.shown(name, text)
 
@@ -190,7 +164,7 @@ def reload_reservations(root):
 
 
 def _layout(root, node_mac):
-    return Path(root, "http/node", node_mac), Path(root, "dnsmasq/hosts.d", node_mac)
+    return Path(root, "http/node", node_mac), reservations.folder(root) / node_mac
 
 
 def _tftp_folder(root, mac):
@@ -213,6 +187,23 @@ def _link(folder, links):
 
 def _links_in(folder):
     return {path.name: os.readlink(path) if path.is_symlink() else None for path in folder.iterdir()} if folder.exists() else {}
+
+
+@contextlib.contextmanager
+def _made(*directories):
+    """Make directories, each in the one before. What fails inside takes back those that were not there, with all that is in them."""
+    fresh = next((directory for directory in directories if not directory.is_dir()), None)
+    try:
+        for directory in directories:
+            if not directory.is_dir():
+                directory.mkdir()
+                # nginx must get in, whatever umask the caller has.
+                directory.chmod(0o755)
+        yield
+    except BaseException:
+        if fresh is not None:
+            shutil.rmtree(fresh, ignore_errors=True)
+        raise
 
 
 def _scripts(root, mac):
@@ -239,7 +230,7 @@ def boot_file(root, mac, nonce):
 
 
 def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=boot_interface.DEFAULT, ramdisk=None, tenant=None, files=None,
-            check_mode=False):
+            registered=False, check_mode=False):
     """Make a node boot into the ramdisk, or into a system of a tenant's, when it next boots from the network.
 
     :param root: boot_server_root.
@@ -252,8 +243,9 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=
     :param ramdisk: see :func:`ramdisk_store.current`.
     :param tenant: see :func:`ipxe.tenant_script`; instead of the ramdisk.
     :param files: dict of texts by name that a tenant's system finds below the nonce. They may be secret, so no text tells of them but their digests.
+    :param registered: whether the registry has the address for this node, hence for no other, so that a reservation for another is left over.
     :returns: (changed, text before, text after).
-    :raises BaremetalError: for bad input, and when another node has the address.
+    :raises BaremetalError: for bad input, when another node has the address, and when files cannot be written; then what was begun is taken back.
     """
     _checked(_NONCE, "the nonce", nonce, "give 8 to 64 letters, digits, hyphens or underscores")
     try:
@@ -271,8 +263,8 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=
             "there is no boot server in this directory", stage="boot files", seen=f"no {folder.parent} or no {host_file.parent}",
             cure="run playbooks/boot_server.yml, or set root to its boot_server_root")
     moved = []
-    for file, owner in _others_with(reserved, host_file, host_file.parent):
-        if owner != node:
+    for file, owner in reservations.others(root, reserved, mac):
+        if owner != node and not registered:
             raise BaremetalError(
                 f"the address {address} is reserved for another machine", stage="boot files",
                 seen=f"{file.name.replace('-', ':')} of node {owner} in {file}",
@@ -290,7 +282,7 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=
     medium_file = keys_file.with_name(boot_interface.MEDIUM)
     # Nobody asks for keys where the ramdisk does not boot.
     keys_text = None if tenant else "".join(f"{key}\n" for key in keys)
-    reservation = _reservation(node, mac, reserved)
+    reservation = reservations.text(node, mac, reserved)
     wanted = [
         *([] if tenant else [(keys_file, keys_text)]),
         *((folder / nonce / file, text) for file, text in (files or {}).items()),
@@ -301,7 +293,7 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=
     ]
     old_medium = medium.read(medium_file, ramdisk["medium"]) if is_medium else None
     before = [*((path.name, read(path)) for path in _scripts(root, mac)), (boot_interface.MEDIUM, old_medium),
-              ("authorized_keys", read(keys_file)), ("reservation", read(host_file))]
+              ("authorized_keys", read(keys_file)), ("reservation", read(host_file)), *((f"reservation of {file.name}", read(file)) for file in moved)]
     before += [(file, _digest(file, read(folder / nonce / file))) for file in files or {}]
     after = [(script_file.name, script), ("authorized_keys", keys_text), ("reservation", reservation)]
     after += [(file, _digest(file, text)) for file, text in (files or {}).items()]
@@ -311,25 +303,27 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=
     new_links = _links_in(tftp_folder) != links
     todo = [(path, text) for path, text in wanted if read(path) != text]
     new_medium = is_medium and old_medium != script
+    writing.refuse_read_only([folder.parent, folder, keys_file.parent, host_file.parent, script_file.parent, journal.folder(root, mac).parent,
+                              *([tftp_folder.parent, tftp_folder] if new_links else [])])
     if not check_mode:
-        for directory in (folder, keys_file.parent):
-            if not directory.is_dir():
-                directory.mkdir()
-                # nginx must get in, whatever umask the caller has.
-                directory.chmod(0o755)
-        journal.open_path(root, mac, nonce)
-        if new_links and tftp_folder.exists():
-            _discard(tftp_folder)
-        if new_links and links:
-            _link(tftp_folder, links)
-        for path, text in todo:
-            write(path, text)
-        if new_medium:
-            medium.write(medium_file, script, f"{root}/http/{ramdisk['medium']['path']}", ramdisk["medium"])
-        for item in stale + moved:
-            _discard(item)
-        if moved or any(path == host_file for path, dummy in todo):
-            reload_reservations(root)
+        with writing.explained(root):
+            with _made(folder, keys_file.parent):
+                journal.open_path(root, mac, nonce)
+                if new_links and tftp_folder.exists():
+                    _discard(tftp_folder)
+                if new_links and links:
+                    _link(tftp_folder, links)
+                for path, text in todo:
+                    write(path, text)
+                if new_medium:
+                    medium.write(medium_file, script, f"{root}/http/{ramdisk['medium']['path']}", ramdisk["medium"])
+            for item in stale:
+                _discard(item)
+            for file in moved:
+                reservations.drop(file, reserved)
+            if moved or any(path == host_file for path, dummy in todo):
+                reload_reservations(root)
+            leases.release(root, address, mac)
     return bool(todo or new_medium or new_links or stale or moved), show(before), show(after)
 
 
@@ -339,15 +333,18 @@ def absent(root, *, mac, reservation=True, check_mode=False):
     :param mac: MAC address with hyphens.
     :param reservation: whether it keeps its address.
     :returns: (changed, text before, text after).
+    :raises BaremetalError: when files cannot be removed.
     """
     folder, host_file = _layout(root, mac)
     scripts, host = [(path.name, read(path)) for path in _scripts(root, mac)], read(host_file)
     doomed = [path for path in (folder, _scripts(root, mac)[1], _tftp_folder(root, mac), *([] if reservation else [host_file])) if path.exists()]
+    writing.refuse_read_only({path.parent for path in doomed})
     if not check_mode:
-        for path in doomed:
-            _discard(path)
-        journal.close_path(root, mac, forget=not reservation)
-        if host_file in doomed:
-            reload_reservations(root)
+        with writing.explained(root):
+            for path in doomed:
+                _discard(path)
+            journal.close_path(root, mac, forget=not reservation)
+            if host_file in doomed:
+                reload_reservations(root)
     kept = host if reservation else None
     return bool(doomed), show([*scripts, ("reservation", host)]), show([("reservation", kept)])

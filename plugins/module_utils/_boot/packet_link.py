@@ -42,7 +42,7 @@ def opened(interface, netns, protocol, steps, *, stage, what):
     :raises BaremetalError: when the block, or opening the socket, ends with an OSError.
     """
     try:
-        with _socket_in(netns) as link:
+        with socket_in(f"/run/netns/{netns}" if netns else None, lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)) as link:
             program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
             link.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(steps), ctypes.addressof(program)))
             link.bind((interface, protocol))
@@ -72,23 +72,25 @@ def host_cards(netns):
     return {link["address"] for link in links if link.get("address")}
 
 
-def _socket_in(netns):
-    """A packet socket, in another network namespace where one is named; it hears nothing before it is bound.
+def socket_in(space, make):
+    """A socket, in another network namespace where one is named.
 
+    :param space: path of the namespace, or None.
+    :param make: function that makes the socket. A packet socket without a protocol hears nothing before it is bound.
     :raises OSError: when there is no such namespace, or we may not.
     """
-    if netns is None:
-        return socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    if space is None:
+        return make()
     made = []
 
     def work():
         try:
-            with open(f"/run/netns/{netns}", "rb") as space:
+            with open(space, "rb") as handle:
                 libc = ctypes.CDLL(None, use_errno=True)
-                if libc.setns(space.fileno(), _CLONE_NEWNET):
+                if libc.setns(handle.fileno(), _CLONE_NEWNET):
                     number = ctypes.get_errno()
                     raise OSError(number, os.strerror(number))
-                made.append(socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0))
+                made.append(make())
         except OSError as error:
             made.append(error)
 

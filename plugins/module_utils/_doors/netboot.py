@@ -24,9 +24,16 @@ def before(call):
     filled = fill_boot_port(call, ("mac", "address") if present else ("mac",))
     if not present:
         return filled
-    node = record(call) if call.registry_url else {"boot_interface": None, "boot_mode": None, "driver": AUTO, "properties": {}}
+    node = record(call) if call.registry_url else {"address": None, "boot_interface": None, "boot_mode": None, "driver": AUTO, "properties": {}}
     known = ramdisk_store.ARCHITECTURES.get(str(node["properties"].get("cpu_arch")))
-    return {**filled, "boot_interfaces": _settle(call, node), "architecture": call.params["architecture"] or known}
+    return {**filled, "boot_interfaces": _settle(call, node), "architecture": call.params["architecture"] or known,
+            "replace_reservation": _has_alone(call, node, filled.get("address", call.params["address"]))}
+
+
+def _has_alone(call, node, address):
+    """Whether no other node has the address: the registry has each for one node only. What the task says of it comes first."""
+    said = call.params["replace_reservation"]
+    return node["address"] == address if said is None else said
 
 
 def _settle(call, node):
@@ -97,7 +104,8 @@ def run(call):
     changed, old, new = node_files.present(
         root, node=call.node, mac=mac, address=params["address"], nonce=params["nonce"], keys=params["ssh_public_keys"],
         url=params["url"], arguments=arguments, interface=interface, ramdisk=ramdisk, tenant=tenant,
-        files=answer_file.files(params["answer"]) if params["answer"] else None, check_mode=call.check_mode)
+        files=answer_file.files(params["answer"]) if params["answer"] else None,
+        registered=bool(params["replace_reservation"]), check_mode=call.check_mode)
     medium = f"/node/{mac}/{params['nonce']}/{boot_interface.MEDIUM}" if interface in boot_interface.MEDIA else None
     medium_url = ipxe.base_url(params["url"]) + medium if medium else None
     boot = {
@@ -150,6 +158,7 @@ DOOR = Door(
             "kernel": {"type": "str"}, "initrd": {"type": "str"}, "iso": {"type": "str"}, "boot_mode": {"type": "str"}, "memory_mb": {"type": "int"}}},
         "answer": {"type": "dict", "options": ANSWER},
         "reservation": {"type": "bool", "default": True},
+        "replace_reservation": {"type": "bool"},
         **NODE,
         **REGISTRY,
     },

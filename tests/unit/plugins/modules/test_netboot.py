@@ -2,11 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The doors netboot and ramdisk_wait: files of a boot server and a registry together."""
+"""The doors netboot, netboot_cleanup and ramdisk_wait: files of a boot server and a registry together."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import subprocess
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._door import Call, outcome
-from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import netboot, ramdisk_wait
+from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import netboot, netboot_cleanup, ramdisk_wait
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.plugins.module_utils._lifecycle import transitions
 from ansible_collections.rackwright.baremetal.plugins.module_utils._process import place, process_start_time
@@ -85,7 +86,7 @@ class Site:
     def call(self, door, check_mode=False, controller=None, **params):
         defaults = {name: spec.get("default") for name, spec in door.argument_spec.items()}
         given = {**defaults, "name": "node1", "root": str(self.root), "registry": self.url, **params}
-        call = Call(params=given, check_mode=check_mode, diff=True, node="node1", controller=controller or self.controller)
+        call = Call(params=given, check_mode=check_mode, diff=True, node=given["name"], controller=controller or self.controller)
 
         def work():
             call.params.update(door.before(call) or {})
@@ -297,6 +298,96 @@ def test_what_is_refused(site, enrolled, params, message):
         site.enrol(**enrolled)
     result = site.netboot(**params)
     assert result["failed"] and message in result["msg"] and "To do:" in result["msg"] and "\n" not in result["msg"]
+
+
+SECOND = {"name": "node2", "ports": [{"address": "52:54:00:00:02:12"}]}
+
+
+def remove(site, name):
+    with site.engine.begin() as connection:
+        assert nodes.remove(connection, name)
+
+
+def reserved(site):
+    return {path.name[-2:]: path.read_text().splitlines()[1].split(",")[1] for path in (site.root / "dnsmasq/hosts.d").iterdir()}
+
+
+def test_the_next_node_gets_the_address_of_one_that_was_removed(site):
+    site.enrol()
+    site.netboot()
+    remove(site, "node1")
+    site.enrol(**SECOND)
+    refused = site.netboot(name="node2", replace_reservation=False)
+    assert refused["msg"].startswith("node2: boot files: the address 192.0.2.11 is reserved for another machine.")
+    predicted = site.netboot(name="node2", check_mode=True)
+    assert predicted["changed"] and reserved(site) == {"11": "192.0.2.11"}
+    assert site.netboot(name="node2") == predicted and reserved(site) == {"12": "192.0.2.11"}
+
+
+def test_nodes_whose_addresses_were_swapped(site):
+    site.enrol()
+    site.enrol(**SECOND, address="192.0.2.12")
+    site.netboot()
+    site.netboot(name="node2")
+    site.enrol(address="192.0.2.13")
+    site.enrol(**SECOND)
+    site.enrol(address="192.0.2.12")
+    for name in ("node1", "node2"):
+        assert not site.netboot(name=name).get("failed")
+    assert reserved(site) == {"11": "192.0.2.12", "12": "192.0.2.11"}
+
+
+def test_an_address_that_the_registry_does_not_give_the_node_takes_nobodys_reservation(site):
+    site.enrol()
+    site.netboot()
+    site.enrol(**SECOND, address="192.0.2.12")
+    for more in ({}, {"registry": None, "mac": "52:54:00:00:02:12"}):
+        assert "reserved for another machine" in site.netboot(name="node2", address="192.0.2.11", **more)["msg"]
+
+
+def test_a_boot_server_forgets_a_node_that_was_removed(site):
+    def clean_up(check_mode=False, **more):
+        return site.call(netboot_cleanup.DOOR, check_mode=check_mode, **more)
+
+    site.enrol()
+    site.clean()
+    site.netboot()
+    by_hand = site.root / "dnsmasq/hosts.d/52-54-00-00-02-77"
+    by_hand.write_text("# node by-hand\n52:54:00:00:02:77,192.0.2.77\n")
+    (site.root / "dnsmasq/hosts.d/52-54-00-00-02-78").write_text("52:54:00:00:02:78,192.0.2.78\n")
+    assert clean_up()["changed"] is False and clean_up(registry=None)["changed"] is False
+    remove(site, "node1")
+    # The same machine by another name.
+    site.enrol(name="server1")
+    assert clean_up()["changed"] is False
+    remove(site, "server1")
+    predicted = clean_up(check_mode=True)
+    assert predicted["nodes"] == [{"name": "node1", "mac": "52:54:00:00:02:11"}] and (site.root / f"http/node/{HYPHENS}").exists()
+    assert clean_up() == predicted and predicted["changed"]
+    assert "192.0.2.11" in predicted["diff"][0]["before"] and predicted["diff"][0]["after"] == ""
+    assert sorted(os.listdir(site.root / "dnsmasq/hosts.d")) == [by_hand.name, "52-54-00-00-02-78"]
+    assert not list((site.root / "http/node").iterdir()) and clean_up()["changed"] is False
+
+
+def test_no_boot_server_and_no_registry_to_clean_up(site, tmp_path):
+    for more in ({"root": str(tmp_path / "elsewhere")}, {"registry": f"sqlite:///{tmp_path}/none.db"}):
+        result = site.call(netboot_cleanup.DOOR, **more)
+        assert result["changed"] is False and result["nodes"] == [] and result["diff"] == []
+
+
+def test_a_medium_for_which_there_is_no_room(site, ejected, monkeypatch):
+    def pwrite(descriptor, data, offset):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with_other_loaders(site)
+    site.enrol(driver="redfish", boot_interface="redfish-virtual-media")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", pwrite)
+        result = site.netboot(network="192.0.2.0/24")
+    assert result["failed"] and result["msg"].startswith("node1: boot files: the boot files cannot be written. Seen: "), result
+    assert "No space left on device, " in result["msg"] and f" bytes free in {site.root}. To do: make room" in result["msg"]
+    assert not list((site.root / "http/node").iterdir())
+    assert site.netboot(network="192.0.2.0/24")["boot"]["device"] == "cdrom"
 
 
 def test_without_a_ramdisk_nothing_is_written(site):

@@ -6,11 +6,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
+import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import daemons, node_files, ramdisk_store
+from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import daemons, node_files, ramdisk_store, reservations
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 
 MAC = "52-54-00-00-02-11"
@@ -21,8 +26,8 @@ HOST = f"dnsmasq/hosts.d/{MAC}"
 READER = f"{FOLDER}/.for-192.0.2.11"
 
 
-@pytest.fixture
-def root(tmp_path):
+def made(tmp_path):
+    """A boot server's directory."""
     for folder in ("http/node", "http/ramdisk/abc", "dnsmasq/hosts.d", "run"):
         (tmp_path / folder).mkdir(parents=True)
     for name in ("vmlinuz", "initrd.img"):
@@ -30,6 +35,37 @@ def root(tmp_path):
     (tmp_path / "http/ramdisk/current.json").write_text(
         json.dumps({"digest": "abc", "kernel": "ramdisk/abc/vmlinuz", "initrd": "ramdisk/abc/initrd.img"}))
     return tmp_path
+
+
+@pytest.fixture
+def root(tmp_path):
+    return made(tmp_path)
+
+
+@pytest.fixture
+def open_root():
+    """One that everybody can get at; nobody but us enters what pytest makes."""
+    folder = Path(tempfile.mkdtemp(prefix="rackwright-files-"))
+    for path in (folder, *made(folder).rglob("*")):
+        path.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def no_rights(root):
+    """Inside, we may read what is in a directory and not write."""
+    folders = [path for path in (root, *root.rglob("*")) if path.is_dir()]
+    try:
+        if os.geteuid() == 0:
+            os.seteuid(65534)
+        for path in folders if os.getuid() else ():
+            path.chmod(0o555)
+        yield
+    finally:
+        os.seteuid(os.getuid())
+        for path in folders:
+            path.chmod(0o755)
 
 
 @pytest.fixture
@@ -142,6 +178,87 @@ def test_an_address_of_another_node_is_refused(root, reloads):
     with pytest.raises(BaremetalError, match="reserved for another machine.*52:54:00:00:02:11 of node node1"):
         present(root, node="node2", mac="52-54-00-00-02-12")
     assert listing(root) == [HOST, READER, f"{FOLDER}/boot.ipxe", f"{FOLDER}/nonce-0001/authorized_keys"]
+
+
+def test_what_the_registry_says_ends_a_reservation_that_is_left_over(root, reloads):
+    present(root)
+    new = {"node": "node2", "mac": "52-54-00-00-02-12", "registered": True}
+    predicted = present(root, check_mode=True, **new)
+    assert (root / HOST).exists()
+    assert present(root, **new) == predicted and predicted[0]
+    assert "# node node1\n52:54:00:00:02:11,192.0.2.11,node1" in predicted[1] and "node1" not in predicted[2]
+    assert os.listdir(root / "dnsmasq/hosts.d") == ["52-54-00-00-02-12"] and len(reloads) == 2
+    assert present(root, **new)[0] is False
+
+
+def test_two_nodes_swap_their_addresses(root, reloads):
+    other = {"node": "node2", "mac": "52-54-00-00-02-12"}
+    present(root)
+    present(root, address="192.0.2.12", **other)
+    present(root, address="192.0.2.12", registered=True)
+    present(root, registered=True, **other)
+    assert {name: (root / "dnsmasq/hosts.d" / name).read_text() for name in os.listdir(root / "dnsmasq/hosts.d")} == {
+        MAC: "# node node1\n52:54:00:00:02:11,192.0.2.12,node1\n",
+        "52-54-00-00-02-12": "# node node2\n52:54:00:00:02:12,192.0.2.11,node2\n"}
+
+
+def test_a_reservation_that_has_become_another_stays(root, reloads):
+    """The other of two that swap may be as far as that."""
+    present(root, address="192.0.2.12")
+    reservations.drop(root / HOST, "192.0.2.11")
+    assert (root / HOST).exists()
+    reservations.drop(root / HOST, "192.0.2.12")
+    reservations.drop(root / HOST, "192.0.2.12")
+    assert not (root / HOST).exists()
+
+
+def test_who_may_not_write_is_told_so_in_check_mode_too(open_root, reloads):
+    root = open_root
+    for check_mode in (True, False):
+        with no_rights(root), pytest.raises(BaremetalError, match="may not write in .*hosts.d.* To do: .*root.*ansible_become"):
+            present(root, check_mode=check_mode)
+    assert listing(root) == [] and not reloads
+    present(root)
+    before = listing(root)
+    for check_mode in (True, False):
+        with no_rights(root), pytest.raises(BaremetalError, match="ansible_become"):
+            node_files.absent(str(root), mac=MAC, check_mode=check_mode)
+    assert listing(root) == before
+
+
+def full_disk(monkeypatch, files=0):
+    """No room after so many files."""
+    left = iter(range(files))
+
+    def fsync(descriptor):
+        if next(left, None) is None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+
+@pytest.mark.parametrize("files", [0, 1, 2, 3])
+def test_a_full_disk_leaves_nothing_of_a_boot(root, reloads, monkeypatch, files):
+    with monkeypatch.context() as patch:
+        full_disk(patch, files)
+        with pytest.raises(BaremetalError, match=f"No space left on device, [0-9]+ bytes free in {root}. To do: make room"):
+            present(root)
+    assert os.listdir(root / "http/node") == [] and [name for name in listing(root) if name != HOST] == []
+    present(root)
+    before = listing(root)
+    full_disk(monkeypatch)
+    with pytest.raises(BaremetalError, match="make room"):
+        present(root, nonce="nonce-0002")
+    assert listing(root) == before and os.listdir(root / FOLDER / "nonce-0001")
+
+
+def test_what_else_the_disk_refuses(root, reloads, monkeypatch):
+    def fsync(descriptor):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(BaremetalError, match="Input/output error.* kernel log"):
+        present(root)
 
 
 def test_sixteen_addresses_of_ipv6_are_one_nodes(root, reloads):
