@@ -17,6 +17,7 @@ description:
   - Kernel and initrd of the ramdisk are fetched as a whole and their digests compared with those of the build.
   - Of an image the manifest, the block map and the seek table are fetched and compared with what the registry recorded when it was published. The
     blocks themselves are verified while they are written to a disk.
+  - Of a cache, nginx and the images are looked at.
   - A check that fails does not fail the task.
 extends_documentation_fragment:
   - rackwright.baremetal._attributes
@@ -40,6 +41,10 @@ options:
     description: Base URL of the boot server, C(http://ADDRESS:PORT).
     type: str
     required: true
+  cache:
+    description: Whether it is a cache (C(boot_server_origin)), which has nginx and images alone. What it serves of them is fetched through it.
+    type: bool
+    default: false
   image:
     description: Name of the only image to look at. When not given, all images of the registry are looked at.
     type: str
@@ -85,7 +90,7 @@ status:
 checks:
   description:
     - C(daemons), whether dnsmasq and nginx run with the configuration of the role; C(tftp) and C(http), whether what answers there is this boot
-      server; C(ramdisk) and C(images), whether what is served is what was published.
+      server; C(ramdisk) and C(images), whether what is served is what was published. A cache has C(daemons), C(http) and C(images).
   type: list
   elements: dict
   returned: success

@@ -38,15 +38,18 @@ options:
     type: dict
     required: true
   hosts:
-    description: What was found on hosts that serve all nodes. A check that fails there fails every node.
+    description: What was found on hosts that serve nodes. A check that fails there fails all of their nodes.
     type: list
     elements: dict
     default: []
     suboptions:
       name:
-        description: Name of the host.
+        description: Name of the host. When not given, that of each item of the loop that O(hosts[].result) is of.
         type: str
-        required: true
+      nodes:
+        description: Names of the nodes that the host serves. When not given, those of each item of that loop, or else all.
+        type: list
+        elements: str
       check:
         description: Name of the check that fails where the task itself failed.
         type: str
@@ -54,7 +57,7 @@ options:
       result:
         description:
           - Result of M(rackwright.baremetal.boot_server_info), M(rackwright.baremetal.dhcp_server_info) or M(rackwright.baremetal.address_conflict_info).
-            One that was skipped is left out.
+            One that was skipped is left out. That of a loop is taken too, whose items are dictionaries with C(name) and C(nodes).
           - What it says of nodes in C(nodes), lists of checks by name, is shown with what else was found of them.
         type: dict
         required: true
@@ -86,7 +89,7 @@ status:
   returned: success
   sample: fail
 failed_nodes:
-  description: Nodes with a check that failed; all of them where a check of a host failed.
+  description: Nodes with a check that failed, and all of a host with one.
   type: list
   elements: str
   returned: success

@@ -15,6 +15,8 @@ import time
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import daemons, node_files
+from ansible_collections.rackwright.baremetal.plugins.module_utils._door import Call
+from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import boot_server_info
 from ansible_collections.rackwright.baremetal.tests.simulators import boot_client as wire
 from ansible_collections.rackwright.baremetal.tests.simulators.boot_load import Load, Machine, fetch
 from ansible_collections.rackwright.baremetal.tests.simulators.boot_server import boot_server, cable, ip, namespaces
@@ -84,6 +86,15 @@ def test_an_image_is_there_when_the_boot_server_is_not(rack):
     nginx = rack.value("boot_server__daemons")[0]
     daemons.stop(nginx["pid_file"], nginx["conf"])
     assert wire.http(rack.cache.space, CACHE, IMAGE) == (200, rack.content)
+
+
+def test_what_a_preflight_finds_of_a_cache(rack):
+    params = {"root": str(rack.cache.root), "url": f"http://{CACHE}:8080", "image": None, "images": [], "cache": True}
+    nginx = rack.cache.value("boot_server__daemons")[0]
+    for status in ("ok", "fail"):
+        checks = wire.inside(rack.cache.space, lambda: boot_server_info.run(Call(params=params)))["checks"]
+        assert {item["check"]: item["status"] for item in checks} == {"daemons": status, "http": status, "images": "skipped"}
+        daemons.stop(nginx["pid_file"], nginx["conf"])
 
 
 def test_many_machines_boot_at_a_time():

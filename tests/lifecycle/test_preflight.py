@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import json
+import sys
+
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import images
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
@@ -36,8 +39,18 @@ def test_a_deploy_leaves_out_the_node_that_failed_and_costs_nothing_without(site
 
 
 def test_a_boot_server_that_fails_stops_everybody(site):
+    """And the cache of a rack is looked at as well."""
     site.simulator.faults(index=1)
+    cache1 = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "boot_server_address": "127.0.0.1", "boot_server_http_port": 9,
+              "boot_server_origin": "http://192.0.2.1:8080", "boot_server_root": str(site.directory / "cache")}
+    (site.directory / "inventory/rack1.yml").write_text(json.dumps({"all": {"hosts": {"cache1": cache1, "node2": {"ramdisk_boot_cache": "cache1"}}}}))
+    report = site.directory / "preflight.json"
     code, output = site.play("deploy", "--check", "-e", "deploy_preflight=true")
     assert code == 2 and BEGIN not in output, output
     assert "  FAIL http: boot1: the first boot script is not there." in output
-    assert "Not fit for a deploy, as the table tells: boot1." in " ".join(output.split())
+    assert "Not fit for a deploy, as the table tells: boot1, cache1." in " ".join(output.split())
+    assert "  FAIL http: cache1: nothing answers by HTTP at http://127.0.0.1:9." in output
+    code, output = site.play("preflight", "-e", "preflight_warn_only=true", "-e", f"preflight_report_file={report}")
+    found = json.loads(report.read_text())
+    assert code == 0 and found["failed_hosts"] == ["boot1", "cache1"] and found["failed_nodes"] == ["node1", "node2"], output
+    assert {item["check"]: item["status"] for item in found["hosts"]["cache1"]} == {"daemons": "fail", "http": "fail", "images": "skipped"}

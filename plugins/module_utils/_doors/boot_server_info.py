@@ -44,13 +44,16 @@ def before(call):
 
 def run(call):
     """Look; nothing is changed. Runs on the boot server."""
-    root, url = call.params["root"], ipxe.base_url(call.params["url"])
-    checks = [tried("daemons", lambda: node_files.refuse_stopped_daemons(root)), tried("tftp", lambda: _loaders(root, url)),
-              tried("http", lambda: _script(root, url))]
-    if checks[-1]["status"] == FAIL:
-        checks += [check(name, SKIPPED, "HTTP does not work") for name in ("ramdisk", "images")]
+    root, url, cache = call.params["root"], ipxe.base_url(call.params["url"]), call.params["cache"]
+    checks = [tried("daemons", lambda: node_files.refuse_stopped_daemons(root, cache))]
+    if cache:
+        # It has nothing but images, which it fetches itself.
+        checks.append(tried("http", lambda: _connect(url)))
     else:
-        checks += [_ramdisk(root, url), _images(url, call.params["images"])]
+        checks += [tried("tftp", lambda: _loaders(root, url)), tried("http", lambda: _script(root, url))]
+    works = checks[-1]["status"] != FAIL
+    looks = {**({} if cache else {"ramdisk": lambda: _ramdisk(root, url)}), "images": lambda: _images(url, call.params["images"])}
+    checks += [look() if works else check(name, SKIPPED, "HTTP does not work") for name, look in looks.items()]
     return {"changed": False, "status": worst(checks), "checks": checks}
 
 
@@ -141,6 +144,7 @@ DOOR = Door(
     argument_spec={
         "root": {"type": "path", "default": "/srv/rackwright"},
         "url": {"type": "str", "required": True},
+        "cache": {"type": "bool", "default": False},
         "image": {"type": "str"},
         "images": {"type": "list", "elements": "dict", "options": {
             "name": {"type": "str", "required": True}, "path": {"type": "str", "required": True}, "digest": {"type": "str", "required": True},

@@ -11,7 +11,7 @@ import os
 import pathlib
 import tempfile
 
-from .._checks import FAIL, check, worst
+from .._checks import FAIL, SKIPPED, check, worst
 from .._door import Door
 from .._errors import BaremetalError
 from .._fleet.check_table import render
@@ -22,13 +22,15 @@ STAGE = "preflight"
 def run(call):
     """Show the table, and write the file where one is named."""
     nodes = {name: _node(name, result) for name, result in call.params["nodes"].items()}
-    hosts = {}
-    for entry in call.params["hosts"]:
+    hosts, users = {}, {}
+    for entry in _entries(call.params["hosts"]):
         hosts.setdefault(entry["name"], []).extend(_host(entry))
+        users.setdefault(entry["name"], set()).update(nodes if entry["nodes"] is None else entry["nodes"])
         for name, checks in (entry["result"].get("nodes") or {}).items():
             _add(nodes, name, checks)
     failed_hosts = [name for name, checks in hosts.items() if worst(checks) == FAIL]
-    failed_nodes = list(nodes) if failed_hosts else [name for name, node in nodes.items() if node["status"] == FAIL]
+    stopped = set().union(*(users[name] for name in failed_hosts))
+    failed_nodes = [name for name, node in nodes.items() if node["status"] == FAIL or name in stopped]
     table = render(nodes, hosts)
     call.show(table)
     every = [item for checks in (*hosts.values(), *(node["checks"] for node in nodes.values())) for item in checks]
@@ -51,10 +53,25 @@ def _node(name, result):
 
 
 def _add(nodes, name, checks):
-    """What was seen of a node from a host, beside what its BMC told."""
+    """What was seen of a node from a host, beside what its BMC told. One host may not see what another does."""
     if name in nodes:
-        nodes[name]["checks"] = [*nodes[name]["checks"], *checks]
+        both = [*nodes[name]["checks"], *checks]
+        seen = {item["check"] for item in both if item["status"] != SKIPPED}
+        nodes[name]["checks"] = [item for item in both if item["status"] != SKIPPED or item["check"] not in seen]
         nodes[name]["status"] = worst(nodes[name]["checks"])
+
+
+def _entries(given):
+    """One entry for each result; a loop has several, and its items say of which hosts they are."""
+    for entry in given:
+        loop = entry["result"].get("results")
+        for result in [entry["result"]] if loop is None else loop:
+            item = result.get("item") if isinstance(result.get("item"), dict) else {}
+            found = {"name": entry.get("name") or item.get("name"), "nodes": item.get("nodes") if entry.get("nodes") is None else entry["nodes"]}
+            if not found["name"]:
+                raise BaremetalError("nothing says on which host it was looked", stage=STAGE, seen=f"the check {entry['check']} in hosts",
+                                     cure="give name there, or in the items of the loop")
+            yield {**entry, **found, "result": result}
 
 
 def _host(entry):
@@ -85,7 +102,8 @@ DOOR = Door(
     argument_spec={
         "nodes": {"type": "dict", "required": True},
         "hosts": {"type": "list", "elements": "dict", "default": [], "options": {
-            "name": {"type": "str", "required": True}, "check": {"type": "str", "required": True}, "result": {"type": "dict", "required": True}}},
+            "name": {"type": "str"}, "nodes": {"type": "list", "elements": "str"}, "check": {"type": "str", "required": True},
+            "result": {"type": "dict", "required": True}}},
         "path": {"type": "path"},
     },
     run=run,

@@ -22,7 +22,7 @@ def render(nodes, hosts):
     """All of it.
 
     :param nodes: dict by node of dicts with ``checks`` (see _checks.py; ``cause`` tells which belong together), ``rack``.
-    :param hosts: dict by host of lists of checks that concern the whole site.
+    :param hosts: dict by host of lists of checks that concern its nodes, with several of one name where it was looked in several networks.
     :returns: text of at most WIDTH columns where names and words let it.
     """
     racks = {}
@@ -31,8 +31,8 @@ def render(nodes, hosts):
     parts = []
     for rack, members in sorted(racks.items(), key=lambda item: (item[0] == _NO_RACK, item[0])):
         parts.append([f"{rack}: {_summary(members)}", *_table("node", members)])
-    for host, checks in hosts.items():
-        parts.append(_table("boot server", {host: checks}))
+    if hosts:
+        parts.append(_table("boot server", hosts))
     told = _told({**nodes, **{host: {"checks": checks} for host, checks in hosts.items()}})
     if told:
         parts.append(["To do:", *told])
@@ -50,8 +50,7 @@ def _table(title, rows):
     names = list(dict.fromkeys(item["check"] for checks in rows.values() for item in checks if item["status"] != SKIPPED))
     cells = [[title, *names]]
     for name, checks in rows.items():
-        by_check = {item["check"]: _WORDS[item["status"]] for item in checks}
-        cells.append([_short(name), *(by_check.get(check, "-") for check in names)])
+        cells.append([_short(name), *(_WORDS[worst(item for item in checks if item["check"] == check)] for check in names)])
     widths = [max(len(row[column]) for row in cells) for column in range(len(names) + 1)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in cells]
     return [lines[0], "-" * len("  ".join("-" * width for width in widths)), *lines[1:]]

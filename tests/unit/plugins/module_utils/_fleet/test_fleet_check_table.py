@@ -60,6 +60,18 @@ def test_the_same_trouble_is_told_once():
     assert told.index("silent") < told.index("another trouble")
 
 
+def test_hosts_are_rows_of_one_table_and_the_worst_of_several_networks_is_shown():
+    foreign = check("dhcp", "fail", "a DHCP server that is not ours on eth1", "switch it off")
+    text = render({"node1": node(check("bmc", "ok"))}, {"boot1": [check("tftp", "ok"), check("dhcp", "ok"), foreign, check("dhcp", "ok")],
+                                                         "cache3": [check("http", "ok")]})
+    assert """\
+boot server  tftp  dhcp  http
+-----------------------------
+boot1        ok    FAIL  -
+cache3       -     -     ok
+""" in text and "FAIL dhcp: boot1: a DHCP server that is not ours on eth1." in text
+
+
 def test_nothing_to_do():
     assert render({"node1": node(check("bmc", "ok"))}, {}).endswith("node1  ok")
 

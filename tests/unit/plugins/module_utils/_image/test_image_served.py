@@ -41,7 +41,7 @@ def look(root, server, folder, published, tmp_path):
     images.record(open_registry(registry), published)
 
     def look(**more):
-        call = Call(params={"root": str(tmp_path), "url": server.url, "image": None, "images": None, "registry": registry, **more})
+        call = Call(params={"root": str(tmp_path), "url": server.url, "image": None, "images": None, "cache": False, "registry": registry, **more})
         call.params.update(boot_server_info.before(call))
         result = boot_server_info.run(call)
         assert not result["changed"] and all(item["cure"] for item in result["checks"] if item["status"] in ("warn", "fail"))
@@ -55,6 +55,16 @@ def test_all_is_served(look):
     assert {name: item["status"] for name, item in found.items()} == {
         "daemons": "fail", "http": "ok", "ramdisk": "ok", "images": "ok", "tftp": "fail"}
     assert "no dnsmasq" in found["daemons"]["seen"] and found["images"]["seen"] == "some"
+
+
+def test_a_cache_has_images_alone(look, root, published):
+    found = look(cache=True)
+    assert {name: item["status"] for name, item in found.items()} == {"daemons": "fail", "http": "ok", "images": "ok"}
+    assert "no nginx" in found["daemons"]["seen"] and "dnsmasq" not in found["daemons"]["seen"]
+    (root / published["path"] / "manifest.json").unlink()
+    assert look(cache=True)["images"]["status"] == "fail"
+    silent = look(cache=True, url="http://127.0.0.1:9")
+    assert (silent["http"]["status"], silent["images"]["status"]) == ("fail", "skipped")
 
 
 def test_images_that_are_looked_at(look):
