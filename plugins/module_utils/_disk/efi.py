@@ -96,7 +96,8 @@ def present(device, label, *, check_mode=False, node=None, runner=run, esp_finde
     before = read_records(node=node, runner=runner)
     plan = plan_present(before, label, csv_label, wanted, _known_partitions(runner, node))
     kept = [number for number in plan["keep"] if number]
-    rest = [number for number in before["order"] if number not in plan["remove"] + kept]
+    # Firmware may name records that do not exist, and efibootmgr takes none of them.
+    rest = [number for number in before["order"] if number in before["entries"] and number not in plan["remove"] + kept]
     changed = bool(plan["remove"]) or None in plan["keep"] or before["order"][:len(kept)] != kept
     entries = [
         before["entries"][number] if number else {
@@ -109,10 +110,11 @@ def present(device, label, *, check_mode=False, node=None, runner=run, esp_finde
         }
         for number, one in zip(plan["keep"], wanted)
     ]
-    result = {"changed": changed, "removed": plan["remove"], "entries": entries, "entry": entries[0], "boot_order": kept + rest}
+    result = {"changed": changed, "removed": plan["remove"], "entries": entries, "entry": entries[0],
+              "boot_order": kept + rest if changed else before["order"]}
     result["diff"] = {
         "before": _state(before["entries"], before["order"]),
-        "after": {"records": _shown(entries + [before["entries"][n] for n in rest if n in before["entries"]])},
+        "after": {"records": _shown(entries + [before["entries"][n] for n in rest])},
     }
     if not changed or check_mode:
         return result

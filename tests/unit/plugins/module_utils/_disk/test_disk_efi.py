@@ -153,7 +153,10 @@ class Firmware:
             self.records[number] = (words["-L"], "HD(%s,GPT,%s,0x800,0x1)/File(%s)" % (words["-p"], DISKS[words["-d"]], words["-l"]))
             self.order.insert(0, number)
         elif argv[1] == "-o" and not self.stubborn:
-            self.order = options["-o"].split(",")
+            order = options["-o"].split(",")
+            if not set(order) <= set(self.records):
+                raise BaremetalError("efibootmgr -o ended with code 8")
+            self.order = order
         return b""
 
 
@@ -221,6 +224,17 @@ def test_duplicates_and_dead_records_go_others_stay():
     assert done["removed"] == ["0001", "0003", "0004"]
     assert done["boot_order"] == ["0002", "0000", "0005", "0006", "0007"]
     assert set(firmware.records) == {"0000", "0002", "0005", "0006", "0007"}
+
+
+def test_records_that_the_order_names_and_that_do_not_exist_are_left_out():
+    firmware = Firmware({"0000": PXE, "0001": record("rackwright")}, ["2004", "0000", "0001"])
+    assert make(firmware)["boot_order"] == firmware.order == ["0001", "0000"]
+    firmware.order.append("2004")
+    again = make(firmware)
+    assert (again["changed"], again["boot_order"]) == (False, ["0001", "0000", "2004"])
+    # A new record may get such a number.
+    firmware = Firmware({"0000": PXE}, ["0001", "0000"])
+    assert make(firmware)["boot_order"] == firmware.order == ["0001", "0000"]
 
 
 def test_a_firmware_that_does_not_keep_it():
