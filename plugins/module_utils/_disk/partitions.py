@@ -34,10 +34,13 @@ MBR_SECTORS = 2 ** 32
 
 
 def geometry(device):
-    """Return (size in bytes, bytes per logical sector) of a block device."""
-    with open(device, "rb") as stream:
-        size = struct.unpack("Q", fcntl.ioctl(stream, BLKGETSIZE64, b"\0" * 8))[0]
-        sector = struct.unpack("i", fcntl.ioctl(stream, BLKSSZGET, b"\0" * 4))[0]
+    """Return (size in bytes, bytes per logical sector) of a block device. Raises BaremetalError."""
+    try:
+        with open(device, "rb") as stream:
+            size = struct.unpack("Q", fcntl.ioctl(stream, BLKGETSIZE64, b"\0" * 8))[0]
+            sector = struct.unpack("i", fcntl.ioctl(stream, BLKSSZGET, b"\0" * 4))[0]
+    except OSError as error:
+        raise _unreadable(device, error) from None
     return size, sector
 
 
@@ -268,7 +271,15 @@ def write(device, pieces, node):
 
 
 def read(device, offset, length):
-    """Return so many bytes of a device from an offset on, fewer at its end."""
-    with open(device, "rb") as stream:
-        stream.seek(offset)
-        return stream.read(length)
+    """Return so many bytes of a device from an offset on, fewer at its end. Raises BaremetalError."""
+    try:
+        with open(device, "rb") as stream:
+            stream.seek(offset)
+            return stream.read(length)
+    except OSError as error:
+        raise _unreadable(device, error) from None
+
+
+def _unreadable(device, error):
+    return BaremetalError("%s cannot be read" % device, stage=STAGE, seen=error.strerror,
+                          cure="Look at the kernel log (dmesg) and at the health of the disk (smartctl); replace a disk that fails.")

@@ -116,6 +116,12 @@ def test_a_used_disk_cannot_be_written(loops, tmp_path):
         run("umount", tmp_path)
 
 
+@pytest.mark.parametrize("look", [partitions.geometry, lambda device: partitions.read(device, 0, 8)])
+def test_a_device_that_cannot_be_read_is_named(tmp_path, look):
+    with pytest.raises(BaremetalError, match=f"{tmp_path} cannot be read. Seen: "):
+        look(str(tmp_path))
+
+
 def test_a_missing_tool_is_named(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda name, path=None: None)
     with pytest.raises(BaremetalError, match="the program blkid is needed and not installed"):
