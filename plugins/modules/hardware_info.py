@@ -65,6 +65,7 @@ options:
   root_device:
     description:
       - Root device hints that must choose exactly one disk; their grammar is described in M(rackwright.baremetal.disk_image).
+      - With O(interlock), and where no disk matches, one is waited for, for 30 seconds.
     type: dict
   extended:
     description:
@@ -309,6 +310,7 @@ from ..module_utils._disk import bmc_address, buses, lldp, smbios, system
 from ..module_utils._disk.devices import list_disks
 from ..module_utils._disk.hints import VOLUME_NAME, select
 from ..module_utils._disk.interlock import facts, verify
+from ..module_utils._disk.late import find_disk
 from ..module_utils._disk.nics import interfaces
 from ..module_utils._disk.options import CONNECT_TIMEOUT, INTERLOCK_OPTIONS
 from ..module_utils._disk.raid_members import raid_members
@@ -321,6 +323,12 @@ def collect(interlock=None, root_device=None, extended=True, lldp_timeout=0):
     # Compared first: nothing that another machine says shall be taken for the node's hardware.
     if interlock:
         result["interlock"] = verify(interlock)
+    skip = (interlock or {}).get("skip_block_devices") or ()
+    # An array does not run yet, and may be what the boot is for; who writes to it assembles it and holds the hints against it.
+    wanted = None if VOLUME_NAME in (root_device or {}) else root_device
+    if interlock and wanted is not None:
+        # Every run that writes to the disk comes here first, and as soon as SSH answers.
+        find_disk(wanted, skip=skip, list_disks=list_disks)
     firmware = smbios.read()
     hardware = result["hardware"] = {
         "hostname": platform.node(),
@@ -349,9 +357,7 @@ def collect(interlock=None, root_device=None, extended=True, lldp_timeout=0):
         for interface in hardware["interfaces"]:
             interface["lldp"] = neighbours[interface["name"]]
     if root_device is not None:
-        # An array does not run yet, and may be what the boot is for; who writes to it assembles it and holds the hints against it.
-        array = VOLUME_NAME in root_device
-        result["root_disk"] = None if array else select(hardware["disks"], root_device, (interlock or {}).get("skip_block_devices") or ())
+        result["root_disk"] = None if wanted is None else select(hardware["disks"], wanted, skip)
     return result
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._disk import smbios
+from ansible_collections.rackwright.baremetal.plugins.module_utils._disk import late, smbios
 from ansible_collections.rackwright.baremetal.plugins.modules import hardware_info
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._disk import test_disk_smbios
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.modules.inband import start
@@ -87,6 +87,31 @@ def test_the_root_disk_is_chosen(capsys, monkeypatch):
     result = start(hardware_info, capsys, interlock=INTERLOCK, root_device={"serial": "s1"}, _ansible_check_mode=True)
     assert result["root_disk"] == DISK
     assert result["interlock"] == {"nonce": "n1"}
+
+
+def test_a_root_disk_that_appears_late_is_waited_for(capsys, monkeypatch):
+    other = dict(DISK, name="/dev/vdb", serial="S2")
+    looks = [[], [other]]
+    monkeypatch.setattr(hardware_info, "list_disks", lambda: looks.pop(0) if looks else [DISK, other])
+    monkeypatch.setattr(hardware_info, "verify", lambda interlock: {"nonce": interlock["nonce"]})
+    monkeypatch.setattr(late, "INTERVAL", 0)
+    monkeypatch.setattr(late, "settle", lambda node=None: None)
+    result = start(hardware_info, capsys, interlock=INTERLOCK, root_device={"serial": "s1"}, extended=False)
+    assert (result["root_disk"], result["hardware"]["disks"]) == (DISK, [DISK, other])
+
+
+@pytest.mark.parametrize("arguments, text", [
+    ({"interlock": dict(INTERLOCK, skip_block_devices=[{"serial": "S2"}])}, None),
+    ({"interlock": INTERLOCK}, "2 disks match"),
+    ({}, "no disk matches"),
+])
+def test_waiting_is_for_disks_that_may_come(capsys, monkeypatch, arguments, text):
+    disks = [DISK, dict(DISK, name="/dev/vdb", serial="S2")]
+    monkeypatch.setattr(hardware_info, "list_disks", lambda: disks if arguments else [])
+    monkeypatch.setattr(hardware_info, "verify", lambda interlock: {})
+    monkeypatch.setattr(late, "settle", lambda node=None: pytest.fail("it waits"))
+    result = start(hardware_info, capsys, root_device={"size": "> 5"}, extended=False, **arguments)
+    assert text in result["msg"] if text else result["root_disk"] == DISK
 
 
 def test_software_raid_is_not_looked_for(capsys, monkeypatch):
