@@ -34,6 +34,7 @@ def render(kind, **more):
     return environment.get_template(NAMES[kind]).render({
         "inventory_hostname": "node1", "install_hostname": "node1.example.com", "install_user": "debian", "install_beacon": BEACON,
         "install__ssh_public_keys": ["ssh-ed25519 AAAA it's me", "ssh-ed25519 BBBB"], "install_disk": "/dev/disk/by-path/pci-0000:00:04.0",
+        "install_disk_match": {"serial": "ACME_Disk_Z1"},
         "install_mirror": "http://deb.debian.org/debian", "install__packages": ["chrony"], **more})
 
 
@@ -45,7 +46,8 @@ def check(kind, text):
 def test_the_templates_of_the_role(kind):
     text = render(kind)
     check(kind, text)
-    for word in ("node1", "/dev/disk/by-path/pci-0000:00:04.0", f"{BEACON}/installing", f"{BEACON}/installed", "ssh-ed25519 BBBB", "chrony"):
+    disk = "ACME_Disk_Z1" if kind == "autoinstall" else "/dev/disk/by-path/pci-0000:00:04.0"
+    for word in ("node1", disk, f"{BEACON}/installing", f"{BEACON}/installed", "ssh-ed25519 BBBB", "chrony"):
         assert word in text
 
 
@@ -60,6 +62,7 @@ def test_preseed_is_validated_by_debconf():
 def test_autoinstall_says_what_it_must():
     data = yaml.safe_load(render("autoinstall"))["autoinstall"]
     assert data["identity"]["hostname"] == "node1.example.com" and data["ssh"]["authorized-keys"] == ["ssh-ed25519 AAAA it's me", "ssh-ed25519 BBBB"]
+    assert data["storage"]["layout"]["match"] == {"serial": "ACME_Disk_Z1"}
     assert check("autoinstall", render("autoinstall"))
 
 
