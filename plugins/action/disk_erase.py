@@ -36,8 +36,8 @@ class ActionModule(InbandActionModule):
                 result["certificates_file"] = str(keep(directory, node, certificates))
             except OSError as error:
                 result.update(failed=True, msg=f"{node}: {self._STAGE}: the certificates cannot be written to {directory}. Seen: {error.strerror}. "
-                              "To do: see to the directory and the room there. They are in this result, and the same command again in the same "
-                              f"boot of the ramdisk returns them again. {result.get('msg', '')}".rstrip())
+                              "To do: see to the directory and the room there. They are in this result, and where the work has come to its end, the "
+                              f"same command again in the same boot of the ramdisk returns them again. {result.get('msg', '')}".rstrip())
         return result
 
 

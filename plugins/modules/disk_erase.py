@@ -96,7 +96,7 @@ options:
     description:
       - A directory on the controller, made if need be, in which the certificates are kept, for one erase of a node in one file that the owner alone may
         read.
-      - Those of disks whose erase failed are kept too.
+      - Those of disks whose erase failed are kept too, and those of disks that were done when the work was ended by O(timeout) or from outside.
     type: str
   wait:
     description:
@@ -327,7 +327,7 @@ def main():
         result.pop("diff", None)
     failures = result.pop("failures")
     if failures:
-        good = len(result["erased"]) - len(failures)
+        good = sum(one["result"] == "erased" for one in result["erased"])
         module.fail_json(msg=" ".join(map(sentence, failures)) + " Disks that were erased all the same: %d." % good, **result)
     module.exit_json(**result)
 

@@ -33,7 +33,8 @@ def erase(options, job, *, check_mode=False, lister=list_disks, verifier=verify)
     options: {interlock, disks ("root" or "all"), root_device, skip_block_devices, grade, methods, fallback, wipe_special_filesystems,
     wait, timeout}. job: the job of this machine, which the erase becomes unless only the metadata goes. lister: of disks.
     Returns {changed, erased: [certificates], plan, skipped, failures: [texts], job, diff}. In check mode nothing is written, but
-    everything that would refuse does. Raises BaremetalError; a disk that failed while others were erased is in failures instead.
+    everything that would refuse does. Raises BaremetalError; a disk that failed while others were erased is in failures instead, and so is
+    what ended the work when some disks were done.
     """
     verifier(options["interlock"])
     # What the node's record says of its disks counts beside what the task says.
@@ -55,7 +56,14 @@ def erase(options, job, *, check_mode=False, lister=list_disks, verifier=verify)
         shown, started = {}, False
     if check_mode or not options["wait"]:
         return dict(shown, changed=started, erased=[], failures=[], job=_job_facts(job))
-    return dict(job.join(options["timeout"] or None), changed=started, job=_job_facts(job))
+    try:
+        result = job.join(options["timeout"] or None)
+    except BaremetalError as error:
+        erased = job.status()["parts"]
+        if not erased:
+            raise
+        result = dict(shown, erased=erased, failures=[str(error)] + _errors(erased))
+    return dict(result, changed=started, job=_job_facts(job))
 
 
 def choose_disks(disks, options, *, transport=None):
@@ -131,6 +139,8 @@ def _prepare(options, lister):
             entries.append(entry)
         except BaremetalError as error:
             problems.append(error)
+        except OSError as error:
+            problems.append(_broken(disk, error))
     raise_all(problems, "%d disks cannot be erased, nothing was written", stage=STAGE)
     return entries, skipped
 
@@ -171,7 +181,11 @@ def _work(entries, options, lister, verifier, report):
         # Who is told to stop does not wait for drives that erase for hours.
         pool.shutdown(wait=False, cancel_futures=True)
     certificates = [found[device] for device in targets]
-    return {"changed": bool(certificates), "erased": certificates, "failures": [one["error"] for one in certificates if one["error"]]}
+    return {"changed": bool(certificates), "erased": certificates, "failures": _errors(certificates)}
+
+
+def _errors(certificates):
+    return [one["error"] for one in certificates if one["error"]]
 
 
 def _certificate(entry, options, progress, verifier):
@@ -181,18 +195,29 @@ def _certificate(entry, options, progress, verifier):
                                  under_way=lambda candidate: progress.begin(disk, candidate), guard=lambda: verifier(options["interlock"]))
     except BaremetalError as error:
         certificate = failed(disk, error, options)
-    progress.note(disk, 1.0)
+    except OSError as error:
+        certificate = failed(disk, _broken(disk, error), options)
     # What was found at first, before stacks were taken apart and marks with them.
-    return dict(certificate, signatures=entry["signatures"])
+    certificate = dict(certificate, signatures=entry["signatures"])
+    progress.end(disk, certificate)
+    return certificate
+
+
+def _broken(disk, error):
+    return BaremetalError("%s fails" % describe(disk), stage=STAGE, seen=str(error),
+                          cure="Look at the kernel log (dmesg) and at the health of the disk (smartctl); replace it, or put it into skip_block_devices.")
 
 
 class _Progress:
-    """The progress of several disks as one number of bytes, told about once a second, and at once what drives have begun or ended by themselves."""
+    """The progress of several disks as one number of bytes, told about once a second, and at once what drives have begun or ended by themselves.
+
+    The certificates of disks that are done are told with it: the work may be ended before the last one is.
+    """
 
     def __init__(self, entries, report):
         self._sizes = {entry["disk"]["name"]: entry["disk"]["size"] for entry in entries}
         self._parts = dict.fromkeys(self._sizes, 0.0)
-        self._lasting = {}
+        self._lasting, self._certificates = {}, []
         self._report, self._told, self._lock = report, None, threading.Lock()
 
     def note(self, disk, part):
@@ -201,6 +226,13 @@ class _Progress:
             if self._told is None or part >= 1 or time.monotonic() - self._told >= 1:
                 self._told = time.monotonic()
                 self._tell()
+
+    def end(self, disk, certificate):
+        """Tell that a disk is done."""
+        with self._lock:
+            self._parts[disk["name"]] = 1.0
+            self._certificates.append(certificate)
+            self._tell()
 
     def begin(self, disk, candidate):
         """Tell that a disk is being erased in one way now; None: no more."""
@@ -211,7 +243,8 @@ class _Progress:
             self._tell()
 
     def _tell(self):
-        self._report(round(sum(size * self._parts[name] for name, size in self._sizes.items())), sum(self._sizes.values()), list(self._lasting.values()))
+        self._report(round(sum(size * self._parts[name] for name, size in self._sizes.items())), sum(self._sizes.values()), list(self._lasting.values()),
+                     self._certificates)
 
 
 def transport_of(disk):

@@ -79,7 +79,7 @@ def erase_disk(disk, plan, able, options, *, report, under_way, guard):
             refuse_special_filesystems(disk, found, options["wipe_special_filesystems"])
         refuse_if_protected(disk, hints=options["root_device"], skip=options["skip_block_devices"])
         try:
-            samples = _erase(disk, candidate, able, report, under_way)
+            samples = _erase(disk, candidate, able, options, report, under_way)
             break
         except BaremetalError as error:
             if candidate is ways[-1]:
@@ -102,7 +102,7 @@ def failed(disk, error, options):
             "result": "failed", "error": str(error)}
 
 
-def _erase(disk, candidate, able, report, under_way):
+def _erase(disk, candidate, able, options, report, under_way):
     """Do one method and prove it; returns what the samples said, None for the metadata alone."""
     device, size = disk["name"], disk["size"]
     if candidate["method"] == "metadata":
@@ -128,7 +128,10 @@ def _erase(disk, candidate, able, report, under_way):
             seen="%d of %d samples are not, the first at byte %d" % (len(wrong), samples["taken"], wrong[0]),
             cure="Erase it by another method (methods); destroy it if that fails too, and report the drive's firmware to its maker.")
     # Random remains of a thrown-away key shall look like no partition table, and the kernel shall forget the old one.
-    refuse_if_protected(disk)
+    try:
+        refuse_if_protected(disk, hints=options["root_device"], skip=options["skip_block_devices"])
+    except BaremetalError as error:
+        raise BaremetalError("%s is erased, but not wiped after that" % device, stage=STAGE, seen=error.seen or error.what, cure=error.cure) from None
     wipe_metadata(device)
     return dict(samples, bytes_each=surface.SAMPLE, expected="zeroes" if candidate["zeroes"] else "zeroes, ones, or other than before")
 

@@ -98,9 +98,10 @@ class Job:
         """Start a job, or find the one that was started before.
 
         :param identity: dict that names the job; a job of the same identity is the same job.
-        :param work: function that takes a function ``report(done, total, lasting=())`` and returns a dict. It
+        :param work: function that takes a function ``report(done, total, lasting=(), parts=())`` and returns a dict. It
             runs in a process of its own, so everything that it needs must be imported already. lasting: texts; what would go on now
-            if the job were stopped, because a drive does it by itself.
+            if the job were stopped, because a drive does it by itself. parts: of what it will return, as much as there is; the status keeps
+            it where the job fails.
         :returns: True when a job was started; False when one of the same identity is running,
             has finished, or has failed and nobody was told yet.
         :raises BaremetalError: when another job is running, or work on this machine was stopped.
@@ -120,8 +121,8 @@ class Job:
             reason = self._reason()
             if reason is not None:
                 raise BaremetalError(f"{self._words.failed}: {reason}", stage=self._words.stage, seen=self._words.untouched, cure=_NEXT)
-            status = {"identity": identity, "lasting": [], "state": "running", "pid": None, "done": 0, "total": None, "result": None,
-                      "error": None, "told": False}
+            status = {"identity": identity, "lasting": [], "state": "running", "pid": None, "done": 0, "total": None, "parts": [],
+                      "result": None, "error": None, "told": False}
             self._save(status)
             self._detach(descriptor, status, work)
         return True
@@ -153,8 +154,8 @@ class Job:
         os.chdir("/")
         status["pid"] = os.getpid()
 
-        def report(done, total, lasting=()):
-            status.update(done=done, total=total, lasting=list(lasting))
+        def report(done, total, lasting=(), parts=()):
+            status.update(done=done, total=total, lasting=list(lasting), parts=list(parts))
             self._save(status)
 
         self._save(status)

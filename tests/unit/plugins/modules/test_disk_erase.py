@@ -50,6 +50,13 @@ def test_certificates_are_returned_also_when_one_disk_failed(capsys, monkeypatch
     assert result["msg"] == "erase: broken. Disks that were erased all the same: 1."
 
 
+def test_disks_that_were_done_when_the_work_was_ended_are_counted(capsys, monkeypatch):
+    done = [{"device": "/dev/sda", "result": "erased", "error": None}]
+    monkeypatch.setattr(disk_erase, "erase", lambda options, job, check_mode: {"changed": True, "erased": done, "failures": ["erase: it took too long"]})
+    result = start(disk_erase, capsys, **ARGUMENTS)
+    assert (result["erased"], result["msg"]) == (done, "erase: it took too long. Disks that were erased all the same: 1.")
+
+
 def test_certificates_are_kept_for_their_owner(tmp_path):
     certificates = [{"device": "/dev/sda", "serial": "S1"}]
     first = keep(str(tmp_path / "new/folder"), "rack1/node", certificates)

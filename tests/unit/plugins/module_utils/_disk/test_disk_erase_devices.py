@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pathlib
 import random
 import time
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._disk import erase, erase_disk, nvme, surface
+from ansible_collections.rackwright.baremetal.plugins.module_utils._disk import devices, erase, erase_disk, nvme, surface
 from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.devices import GIB, list_disks, read_disk
 from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.erase import choose_disks
 from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.partitions import reread, signatures
@@ -158,6 +159,86 @@ def test_a_stopped_erase_names_the_drives_that_are_erasing_and_no_others(disks, 
         time.sleep(0.05)
     stopped = job.stop("enough")
     assert (stopped["job"]["lasting"], stopped["job"]["done"]) == (["nvme_format (crypto) of " + target], done)
+
+
+@pytest.mark.parametrize("how", ["stopped", "time-out"])
+def test_certificates_of_disks_that_are_done_outlive_an_erase_that_is_ended(disks, call, monkeypatch, tmp_path, how):
+    target, other = disks
+    real = surface.overwrite
+
+    def overwrite(device, size, **more):
+        while device == target:
+            time.sleep(0.01)
+        real(device, size, **more)
+
+    monkeypatch.setattr(surface, "overwrite", overwrite)
+    job, options = Job(str(tmp_path / "job")), {"disks": "all", "root_device": None, "grade": "clear", "methods": ["overwrite"]}
+    call(wait=False, **options)
+    deadline = time.monotonic() + 60
+    while not job.status()["parts"] and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if how == "stopped":
+        job.stop("ended by request of bob")
+    ended = call(timeout=1, **options)
+    assert [(one["device"], one["result"]) for one in ended["erased"]] == [(other, "erased")]
+    assert len(ended["failures"]) == 1
+    assert ("within 1 s" if how == "time-out" else "ended by request of bob") in ended["failures"][0]
+    assert ended["job"]["state"] == "failed"
+
+
+def test_a_disk_in_a_network_that_is_meant_is_erased(disks, call, monkeypatch):
+    real = devices._disk
+    monkeypatch.setattr(devices, "_disk", lambda *arguments: dict(real(*arguments), tran="fc"))
+    with pytest.raises(BaremetalError, match="it is reached over a network"):
+        call(grade="clear")
+    [certificate] = call(grade="clear", root_device=dict(HINTS, tran="fc"))["erased"]
+    assert (certificate["result"], certificate["error"]) == ("erased", None)
+    assert not content(disks[0]).strip(b"\0")
+
+
+def test_a_disk_that_must_not_be_written_after_its_erase_is_told_as_erased(disks, call, monkeypatch):
+    looks, real = [], erase_disk.refuse_if_protected
+
+    def refuse(disk, **options):
+        looks.append(disk)
+        if len(looks) == 2:
+            raise BaremetalError("the disk is protected, nothing was written", seen="it is in use at /mnt")
+        return real(disk, **options)
+
+    monkeypatch.setattr(erase_disk, "refuse_if_protected", refuse)
+    [failure] = call(grade="clear")["failures"]
+    assert "%s is erased, but not wiped after that. Seen: it is in use at /mnt" % disks[0] in failure and "nothing was written" not in failure
+
+
+def test_a_dead_disk_is_named_before_anything_is_written(disks, call, monkeypatch):
+    target, other = disks
+    before = content(other)
+
+    def dead(device, **options):
+        if device == target:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return signatures(device, **options)
+
+    monkeypatch.setattr(erase, "signatures", dead)
+    with pytest.raises(BaremetalError, match="%s .*fails. Seen: .*Input/output error" % target):
+        call(disks="all", root_device=None, grade="clear")
+    assert content(other) == before
+
+
+def test_a_disk_that_dies_meanwhile_leaves_the_others_to_be_erased(disks, call, monkeypatch):
+    target, other = disks
+    real = erase.erase_disk
+
+    def dying(disk, *arguments, **options):
+        if disk["name"] == target:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(disk, *arguments, **options)
+
+    monkeypatch.setattr(erase, "erase_disk", dying)
+    done = call(disks="all", root_device=None, grade="clear")
+    assert [(one["device"], one["result"]) for one in done["erased"]] == [(target, "failed"), (other, "erased")]
+    assert target in done["failures"][0] and "Input/output error" in done["failures"][0]
+    assert done["job"]["state"] == "finished" and not content(other).strip(b"\0")
 
 
 def test_an_erase_that_does_not_erase_is_found(disks, call, monkeypatch):

@@ -153,6 +153,22 @@ def test_a_job_that_takes_too_long_is_stopped(job, tmp_path):
     assert job.join(timeout=60) == {"well": True}
 
 
+def test_what_was_done_in_part_is_known_after_the_end(job):
+    def work(report):
+        report(1, 2, [], [{"disk": 1}])
+        time.sleep(60)
+
+    job.start(ONE, work)
+    until(lambda: job.status()["done"] == 1)
+    with pytest.raises(BaremetalError, match="not written within 0 s"):
+        job.join(timeout=0)
+    assert job.status()["parts"] == [{"disk": 1}]
+    # A new try begins with nothing.
+    job.start(ONE, lambda report: {})
+    job.join()
+    assert job.status()["parts"] == []
+
+
 def test_a_job_that_is_told_twice_to_end_clears_up_all_the_same(job, tmp_path):
     """Two aborts, or one that meets the time-out."""
     def work(report):
