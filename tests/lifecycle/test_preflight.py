@@ -10,6 +10,7 @@ import json
 import sys
 
 import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._checks import FAIL, check
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import images
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
 from ansible_collections.rackwright.baremetal.tests.simulators.lab import PASSWORD, lab, publish
@@ -36,6 +37,17 @@ def test_a_deploy_leaves_out_the_node_that_failed_and_costs_nothing_without(site
     # Without it there is no task more than there was.
     code, output = site.play("deploy", "--check")
     assert output.partition("PLAY [Deploy an image]")[0].count("TASK [") == 0 and "[WARNING]" not in output, output
+
+
+def test_a_cache_that_fails_stops_its_own_nodes(site):
+    """Its row is given here, as the boot server of this site would fail as well."""
+    site.simulator.faults(index=1)
+    dead = {"name": "cache1", "nodes": ["node2"], "check": "http", "result": {"checks": [check("http", FAIL, "nothing answers", "start it")]}}
+    given = {"deploy_preflight": True, "preflight_server": "", "preflight__hosts": [dead]}
+    code, output = site.play("deploy", "--check", "-e", json.dumps(given))
+    table, begin, deploy = output.partition(BEGIN)
+    assert code == 2 and begin and "  FAIL http: cache1: nothing answers." in table and "fatal: [node2]" in table, output
+    assert "[node1]" in deploy and "[node2]" not in deploy, output
 
 
 def test_a_boot_server_that_fails_stops_everybody(site):
