@@ -17,7 +17,7 @@ import re
 
 from .._errors import BaremetalError
 from . import nodes
-from .store import now, one_at_a_time
+from .store import by_bytes, now, one_at_a_time
 from .tables import ALLOCATIONS, QUOTAS
 
 try:
@@ -36,7 +36,8 @@ _REQUIREMENTS = ("resource_class", "traits", "candidate_nodes")
 
 def read(connection, name):
     """One allocation, inside a transaction of the caller; None where there is none of this name."""
-    return next(iter(_allocations(connection.execute(select(ALLOCATIONS).where(ALLOCATIONS.c.name == name).order_by(ALLOCATIONS.c.node)))), None)
+    query = select(ALLOCATIONS).where(ALLOCATIONS.c.name == name).order_by(by_bytes(connection, ALLOCATIONS.c.node))
+    return next(iter(_allocations(connection.execute(query))), None)
 
 
 def list_allocations(engine):

@@ -10,6 +10,7 @@ that a registry in either database can be restored from, also by a later release
 
 from __future__ import annotations
 
+import operator
 import os
 import pathlib
 import shutil
@@ -87,9 +88,9 @@ def _replace(connection, wanted):
 
 
 def _rows(connection):
-    """All rows by table, as lists of dicts in the order of their keys."""
+    """All rows by table, as lists of dicts in the order of their keys. Sorted here: each database would do it in its own way, and they are compared."""
     return {
-        table.name: [dict(row) for row in connection.execute(select(table).order_by(*table.primary_key)).mappings()]
+        table.name: sorted((dict(row) for row in connection.execute(select(table)).mappings()), key=operator.itemgetter(*table.primary_key.columns.keys()))
         for table in METADATA.sorted_tables
     }
 

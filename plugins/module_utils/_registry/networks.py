@@ -9,7 +9,7 @@ from __future__ import annotations
 from .._errors import BaremetalError
 from . import network_rules
 from .network_rules import DETAILS, STAGE
-from .store import now
+from .store import by_bytes, now
 from .tables import ADDRESSES, NETWORKS, NODES
 
 try:
@@ -25,7 +25,7 @@ def hold(connection):
 
     :returns: dict by name.
     """
-    return {row.name: _network(row) for row in connection.execute(select(NETWORKS).order_by(NETWORKS.c.name).with_for_update())}
+    return {row.name: _network(row) for row in connection.execute(select(NETWORKS).order_by(by_bytes(connection, NETWORKS.c.name)).with_for_update())}
 
 
 def _network(row):

@@ -20,7 +20,7 @@ import functools
 
 from .._errors import BaremetalError
 from . import addresses, duplicates
-from .store import among, now
+from .store import among, by_bytes, now
 from .tables import ADDRESSES, ALLOCATIONS, LOCKS, NODES, PORTS
 
 try:
@@ -208,7 +208,7 @@ def list_nodes(engine):
 
 def read_all(connection):
     """The same, inside a transaction of the caller."""
-    rows = connection.execute(_select().order_by(NODES.c.name)).all()
+    rows = connection.execute(_select().order_by(by_bytes(connection, NODES.c.name))).all()
     locks = {lock.node: lock for lock in connection.execute(select(LOCKS))}
     allocations = {allocation.node: allocation for allocation in connection.execute(select(ALLOCATIONS))}
     ports = {}
@@ -246,9 +246,8 @@ def set_power_states(connection, states):
 
     :param states: dict by node of ``on``, ``off`` or None for unknown.
     """
-    # In the order of their names: two that lock the same rows in different orders would wait for each other for ever.
     for some in among(NODES.c.name, sorted(states)):
-        connection.execute(select(NODES.c.name).where(some).order_by(NODES.c.name).with_for_update())
+        connection.execute(select(NODES.c.name).where(some).order_by(by_bytes(connection, NODES.c.name)).with_for_update())
     for state in set(states.values()):
         for some in among(NODES.c.name, [name for name, value in states.items() if value == state]):
             connection.execute(update(NODES).where(some).values(power_state=state))

@@ -133,6 +133,14 @@ def one_at_a_time(connection):
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ONE_AT_A_TIME})")
 
 
+def by_bytes(connection, column):
+    """A column of texts to order by as SQLite and Python do; PostgreSQL has the order of the language that its database was made for.
+
+    Whoever takes hold of several rows does so in this order: two that take the same ones in different orders would wait for each other for ever.
+    """
+    return column.collate("C") if connection.dialect.name == "postgresql" else column
+
+
 def holds_password(url):
     """Whether a registry URL names a password, in its authority or among its options.
 

@@ -29,6 +29,8 @@ MACHINES = [
     {"name": "node1", "driver": "redfish", "bmc": {"address": "198.51.100.1", "password": {"env": "BMC_PASSWORD"}}, "ports": [{"address": "52:54:00:00:00:01"}],
      "address": "192.0.2.1", "traits": ["CUSTOM_GPU"], "properties": {"capabilities": {"boot_mode": "uefi"}}, "protected": False, "owner": "lab"},
     {"name": "node2", "driver": "manual", "maintenance": True, "maintenance_reason": "fan"},
+    # Behind the others in the order of a language, and before them in that of bytes.
+    {"name": "Server3", "driver": "manual"},
 ]
 
 
@@ -56,7 +58,7 @@ def content(engine):
 def test_backup_and_restore(do, filled, tmp_path):
     before = content(filled)
     path = tmp_path / "new" / "backup.db"
-    assert do(registry_backup, path=str(path))["rows"]["nodes"] == 2
+    assert do(registry_backup, path=str(path))["rows"]["nodes"] == 3
     assert stat.S_IMODE(path.stat().st_mode) == 0o600 and [file.name for file in path.parent.iterdir()] == ["backup.db"]
     keep = tmp_path / "keep.db"
     assert not do(registry_restore, path=str(path), keep=str(keep))["changed"]
@@ -68,7 +70,7 @@ def test_backup_and_restore(do, filled, tmp_path):
     assert content(filled) == after and not keep.exists()
     result = do(registry_restore, path=str(path), keep=str(keep))
     assert result["changed"] and result["kept"] == str(keep)
-    assert result["diff"][0]["before"]["nodes"] == 1 and result["diff"][0]["after"]["nodes"] == 2
+    assert result["diff"][0]["before"]["nodes"] == 2 and result["diff"][0]["after"]["nodes"] == 3
     assert content(filled) == before
     # What was there is a backup itself, and numbers of the history go on after those that came back.
     assert content(open_registry(f"sqlite:///{keep}")) == after
