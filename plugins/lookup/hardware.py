@@ -12,12 +12,13 @@ author:
   - rackwright.baremetal contributors (@rackwright)
 description:
   - Reads a file and returns the nodes in it as M(rackwright.baremetal.node) takes them. The form is told from the content.
-  - A YAML or JSON file with the key C(nodes).
+  - A YAML or JSON file with the key C(nodes). What M(rackwright.baremetal.registry_export) writes is one.
   - A CSV file (its name ends with C(.csv)) with one node a row. The first row names the keys, with a dot for each level, such as
     C(name,driver,bmc.address,bmc.password.env,ports,root_device.serial). C(ports) are MAC addresses and C(traits) words, with spaces between them.
   - An inventory of Bifrost, C(baremetal.json) or C(baremetal.yml), with C(driver_info) flat or nested in C(power) and the like.
   - What C(openstack baremetal node list --long -f json) printed; see O(ports).
   - A file that is encrypted with Ansible Vault is decrypted. Expressions are templated in a file with the key C(nodes), and in no other.
+    They are not in an export of the registry, which has the key C(exported), or C(states) at least, because texts of tenants and machines are in it.
   - Keys for which there is no place are left out, and a warning names them.
 options:
   _terms:
@@ -69,8 +70,8 @@ class LookupModule(LookupBase):
 
     def _nodes(self, path, ports):
         data = self._load(path)
-        if hardware_files.is_own(data):
-            # The other forms come from programs, and what tenants wrote may be in them.
+        if hardware_files.has_expressions(data):
+            # Other files come from programs, and what tenants wrote may be in them.
             data = self._templar.template(data)
         try:
             nodes, left_out = hardware_files.read(data, ports=ports, password=self.get_option("password"))

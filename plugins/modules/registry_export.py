@@ -14,6 +14,7 @@ author:
 description:
   - Writes a file with the key C(nodes), which is a hardware file that M(rackwright.baremetal.node) and C(enroll.yml) take, the key C(networks), which
     is what M(rackwright.baremetal.network) takes, and the key C(states), with what has become of each node and the addresses that it was given.
+  - The key C(exported) says what the file is; expressions in it are not templated when it is enrolled, because texts of tenants and machines are in it.
   - The file is for its owner alone. Credentials are in it as in the registry, as references and Ansible Vault ciphertext.
 extends_documentation_fragment:
   - rackwright.baremetal._attributes

@@ -13,7 +13,7 @@ from .._door import Door
 from .._errors import BaremetalError
 from .._lifecycle import transitions
 from .._private_file import write_private
-from .._registry import network_rules, networks, nodes
+from .._registry import hardware_files, network_rules, networks, nodes
 from ._options import REGISTRY
 from ._registry_access import existing_registry
 
@@ -24,6 +24,7 @@ def run(call):
     records = nodes.list_nodes(engine)
     found = nodes.bmcs(engine, [record["name"] for record in records])
     data = {
+        hardware_files.EXPORTED: True,
         "nodes": [nodes.hardware(record, found[record["name"]]["credential"]) for record in records],
         "networks": [_declared(network) for network in networks.list_networks(engine)],
         "states": {record["name"]: {**nodes.state(record), "addresses": record["addresses"]} for record in records},

@@ -30,7 +30,11 @@ _PROPERTIES = {"ram": "memory_mb", "disk_size": "local_gb"}
 # What a node of Ironic has under the same name here, and under another one.
 _SAME = ("name", "resource_class", "traits", "description", "owner", "lessee", "network_data", "automated_clean", "disable_power_off",
          "maintenance", "maintenance_reason", "protected", "protected_reason", "retired", "retired_reason", "boot_mode")
-_OTHER = {"conductor_group": "site", "node_network_data": "network_data"}
+# The client prints network_data under a heading of its own.
+_OTHER = {"conductor_group": "site", "node_network_data": "network_data", "network_configuration": "network_data"}
+
+# What says in a file that it is an export of a registry.
+EXPORTED = "exported"
 
 # Columns of a CSV file that hold several values.
 _LISTS = ("ports", "traits")
@@ -66,6 +70,11 @@ def read(data, *, ports=None, password=None):
 def is_own(data):
     """Whether a file has the form that this collection gives hardware files: a mapping with the key ``nodes``."""
     return isinstance(data, dict) and isinstance(data.get("nodes"), list)
+
+
+def has_expressions(data):
+    """Whether the expressions in a file are a person's who wrote them to be evaluated; in an export stands also what tenants, BMCs and machines said."""
+    return is_own(data) and not data.get(EXPORTED) and "states" not in data
 
 
 def _with_password(node, password):

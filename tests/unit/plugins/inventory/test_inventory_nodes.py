@@ -213,9 +213,14 @@ def test_backup_restore_and_export(site):
     assert "changed=1" in play("restore", *restore)
     assert listed(site) == before
     assert len(list((site / "registry-backups").iterdir())) == 2
+    # Texts that came from elsewhere stay texts when the export is enrolled.
+    with open_registry(f"sqlite:///{site}/registry.db").begin() as connection:
+        nodes.set_flags(connection, "node1", {"retired": True, "retired_reason": f"{{{{ lookup('pipe', 'touch {site}/ran') }}}}"})
+        connection.exec_driver_sql("UPDATE nodes SET last_error = 'the BMC says {{ this }}'")
     assert "changed=1" in play("export")
     assert "changed=0" in play("export")
     assert "changed=0" in enroll(site, "-e", f"enroll_hardware_file={site}/nodes.json")
+    assert not (site / "ran").exists()
 
 
 FILES = pathlib.Path(__file__).parents[1] / "module_utils" / "_registry" / "files"

@@ -19,7 +19,7 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.plugins.module_utils._lifecycle import transitions
 from ansible_collections.rackwright.baremetal.plugins.module_utils._process import place, process_start_time
-from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import addresses, images, nodes
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import addresses, hardware_files, images, nodes
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.network_rules import DETAILS
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
 from sqlalchemy import event
@@ -151,6 +151,7 @@ def test_export_can_be_enrolled(do, filled, tmp_path):
     assert not do(registry_export, path=str(path), history=True)["changed"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     data = json.loads(path.read_text())
+    assert not hardware_files.has_expressions(data)
     assert data["states"]["node1"]["provision_state"] == "manageable" and len(data["states"]["node1"]["history"]) == 2
     assert not do(node_door, nodes=data["nodes"])["changed"]
     assert data["networks"] == [{"name": "boot", "type": "provisioning", "cidr": "203.0.113.0/24", "vlan": 7}]

@@ -56,6 +56,8 @@ def test_list_of_ironic_with_its_ports():
             "resource_class": "small", "traits": ["CUSTOM_GPU"], "root_device": {"wwn": "0x5000c500"},
             "bmc": {"address": "https://198.51.100.21", "username": "operator", "password": {"env": "BMC_PASSWORD"}, "ca_file": "/etc/ssl/certs/bmc-ca.pem"},
             "properties": {"cpu_arch": "x86_64", "local_gb": "480", "capabilities": {"boot_mode": "uefi"}},
+            "network_data": {"links": [{"id": "nic0", "type": "phy", "ethernet_mac_address": "52:54:00:21:00:02"}],
+                             "networks": [{"id": "lab", "type": "ipv4_dhcp", "link": "nic0"}], "services": []},
             "ports": [{"address": "52:54:00:21:00:01", "pxe_enabled": False, "name": "eth0",
                        "local_link_connection": {"switch_id": "02:00:00:21:00:aa", "switch_info": "leaf1", "port_id": "Ethernet7"}},
                       {"address": "52:54:00:21:00:02", "pxe_enabled": True, "name": None}],
@@ -68,6 +70,18 @@ def test_list_of_ironic_with_its_ports():
         },
     ]
     assert left_out == ["boot_interface", "driver_info.deploy_kernel", "local_link_connection.network_type"]
+
+
+@pytest.mark.parametrize(("data", "evaluated"), [
+    ({"nodes": []}, True),
+    ({"nodes": [], "exported": True}, False),
+    # An export of before there was that key.
+    ({"nodes": [], "states": {}}, False),
+    ({"n1": {"driver": "ipmi"}}, False),
+    ([{"UUID": "u1", "Driver": "ipmi"}], False),
+])
+def test_expressions_are_evaluated_where_a_person_wrote_them(data, evaluated):
+    assert hardware_files.has_expressions(data) is evaluated
 
 
 def test_masked_password_is_no_password():
