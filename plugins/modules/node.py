@@ -41,6 +41,7 @@ options:
         C(system_uuid), C(serial), C(boot_mode) (V(uefi) or V(bios)), C(boot_interface), C(resource_class), C(root_device), C(properties), C(traits),
         C(automated_clean), C(disable_power_off), C(description), C(owner), C(lessee), C(site), C(location), C(network_data), C(extra).
         A key that is not known is an error, and a key that is left out is empty.
+      - C(extra) and C(properties) take texts, numbers, lists and dictionaries. A date is kept as text in the form of ISO 8601.
       - The flags C(maintenance), C(protected) and C(retired), and C(maintenance_reason), C(protected_reason) and C(retired_reason), stay as
         they are when they are left out. A reason goes with its flag.
       - C(rack) is the name of a group of the inventory, and C(site) the end of one, C(site_X), as C(resource_class) and each of C(traits) are.

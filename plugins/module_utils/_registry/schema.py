@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import datetime
+import json
 import urllib.parse
 import uuid
 
@@ -128,7 +130,7 @@ def normalise(record):
     """Check one node of a hardware file and bring it into the form that the registry keeps.
 
     :param record: dict as SCHEMA describes it.
-    :returns: a new dict: no None values, MAC addresses in lower case with colons, UUID in lower case, capabilities a dict of texts.
+    :returns: a new dict: no None values, dates as texts, MAC addresses in lower case with colons, UUID in lower case, capabilities a dict of texts.
     :raises BaremetalError: naming every key that is wrong.
     """
     if jsonschema is None:
@@ -141,7 +143,13 @@ def normalise(record):
     if problems:
         raise BaremetalError("the hardware record is not valid: " + "; ".join(problems), node=name, stage="enrolment",
                              cure="correct the hardware file; the module rackwright.baremetal.node documents every key")
-    node = _without_none(record)
+    node = _kept(record)
+    for key, value in node.items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise BaremetalError(f"{key} holds what the registry cannot keep", node=name, stage="enrolment", seen=str(error),
+                                 cure="give texts, numbers, lists and mappings only; put quotes around what is to be a text") from error
     node["ports"] = [
         {"address": _mac(port["address"], name), "pxe_enabled": port.get("pxe_enabled", True), "name": port.get("name"),
          # Where there is none, records are as short as they were.
@@ -216,7 +224,7 @@ def _told(problem):
     """What is wrong, without the value where that may be or hold a password."""
     if problem.validator == "type":
         wanted = [problem.validator_value] if isinstance(problem.validator_value, str) else problem.validator_value
-        hint = "; put quotes around it" if "string" in wanted and isinstance(problem.instance, (int, float)) else ""
+        hint = "; put quotes around it" if "string" in wanted and isinstance(problem.instance, (int, float, datetime.date)) else ""
         return f"must be of type {' or '.join(wanted)}{hint}"
     if "bmc" in list(problem.absolute_path)[:1] and problem.validator not in ("required", "additionalProperties"):
         return f"breaks the rule {problem.validator} {problem.validator_value}"
@@ -225,12 +233,13 @@ def _told(problem):
     return problem.message
 
 
-def _without_none(value):
+def _kept(value):
+    """A value as the registry keeps it: nothing that is None, keys that are texts, and in ISO 8601 what YAML takes for a date."""
     if isinstance(value, dict):
-        return {key: _without_none(item) for key, item in value.items() if item is not None}
+        return {str(key): _kept(item) for key, item in value.items() if item is not None}
     if isinstance(value, list):
-        return [_without_none(item) for item in value]
-    return value
+        return [_kept(item) for item in value]
+    return value.isoformat() if isinstance(value, datetime.date) else value
 
 
 def _mac(text, name):

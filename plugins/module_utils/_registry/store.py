@@ -21,7 +21,7 @@ try:
     import sqlalchemy.dialects.sqlite
     from sqlalchemy import event
     from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError
+    from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, IntegrityError, NoSuchModuleError
     from sqlalchemy.pool import NullPool
 except ImportError as error:
     sqlalchemy = None
@@ -116,8 +116,8 @@ def _is_there(engine):
 
 
 def _explain(context):
-    """Make what the database could not do an error that a person can act on; a broken rule of the schema stays what it is."""
-    if not isinstance(context.sqlalchemy_exception, IntegrityError):
+    """Make what the database could not do an error that a person can act on; a broken rule of the schema, and a mistake of ours, stay what they are."""
+    if isinstance(context.sqlalchemy_exception, DBAPIError) and not isinstance(context.sqlalchemy_exception, IntegrityError):
         raise BaremetalError(
             "the registry cannot be read or written, so nothing of this was recorded", stage="registry",
             seen=" ".join(str(context.original_exception).split()),
