@@ -15,8 +15,8 @@ description:
   - Brings the registry to what a hardware file says of its nodes. All records are checked before the first one is written.
   - A MAC address, address, system UUID, serial number or BMC that belongs to another node is refused, and so is a name that differs from another
     one in the case of its letters alone. Nodes that are enrolled together may swap what is theirs.
-  - A BMC is one by its host, whether it is spoken to by Redfish or by IPMI. Systems with a C(system_id) of their own, BMCs behind a bridge, and ports
-    other than 80, 443 and 623, which a gateway has for each, are told apart.
+  - A BMC is one by its host, however its IPv6 address is spelled, and whether it is spoken to by Redfish or by IPMI. Systems with a C(system_id) of their
+    own, BMCs behind a bridge, and ports other than 80, 443 and 623, which a gateway has for each, are told apart.
   - The password of a BMC is stored as a reference or as Ansible Vault ciphertext, never in clear, and is never shown.
   - The rest of a record is in clear and in the inventory. What looks like a secret there, by its key (password, token, secret, credentials, private key and
     the like) or because it is a private key or a URL with a password, is refused, unless it is a reference or ciphertext as above.

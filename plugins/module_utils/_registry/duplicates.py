@@ -9,6 +9,7 @@ All functions work inside a transaction of the caller.
 
 from __future__ import annotations
 
+import ipaddress
 import urllib.parse
 
 from .._errors import BaremetalError
@@ -35,10 +36,10 @@ def bmc_key(node):
     bmc = node.get("bmc")
     if not bmc:
         return None
-    parts = urllib.parse.urlsplit(bmc["address"] if "://" in bmc["address"] else f"//{_bracketed(bmc['address'])}")
+    parts = split(bmc["address"])
     port = bmc.get("port") or parts.port or {"http": 80, "ipmi": 623}.get(parts.scheme or node["driver"], 443)
     bridged = [str(bmc[key]) for key in ("bridge_channel", "bridge_address") if bmc.get(key) is not None]
-    return f"{parts.hostname}:{port}/{bmc.get('system_id') or '-'.join(bridged)}"
+    return f"{canonical(parts.hostname)}:{port}/{bmc.get('system_id') or '-'.join(bridged)}"
 
 
 def _is_same_bmc(key, driver, other_key, other_driver):
@@ -49,7 +50,7 @@ def _is_same_bmc(key, driver, other_key, other_driver):
     """
     if driver == other_driver == "ipmi":
         return key == other_key
-    (host, port, system), (other_host, other_port, other_system) = _parts(key), _parts(other_key)
+    (host, port, system), (other_host, other_port, other_system) = parts_of(key), parts_of(other_key)
     if host != other_host or (port != other_port and not {port, other_port} <= OWN_PORTS):
         return False
     if "ipmi" in (driver, other_driver):
@@ -57,15 +58,31 @@ def _is_same_bmc(key, driver, other_key, other_driver):
     return system == other_system or not (system and other_system)
 
 
-def _parts(key):
+def parts_of(key):
+    """Host, port and what stands behind it, of a key as ``bmc_key`` makes it."""
     place, dummy, system = key.partition("/")
     host, dummy, port = place.rpartition(":")
     return host, int(port), system
 
 
-def _bracketed(host):
-    # A bare IPv6 address has more than one colon, a host with a port exactly one.
-    return f"[{host}]" if host.count(":") > 1 and not host.startswith("[") else host
+def split(address):
+    """The address of a BMC as ``urllib.parse`` has URLs. A bare IPv6 address has more than one colon, a host with a port exactly one.
+
+    :raises ValueError: for what is no address; also where ``port`` of the result is asked for.
+    """
+    if "://" not in address and address.count(":") > 1 and not address.startswith("["):
+        return urllib.parse.urlsplit(f"//[{ipaddress.IPv6Address(address)}]")
+    return urllib.parse.urlsplit(address if "://" in address else f"//{address}")
+
+
+def canonical(host):
+    """A host as BMCs are compared by it: each address has one spelling (RFC 5952), and a name stays what it is."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    # The same host, as a socket of IPv6 shows it.
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def give_up(connection, node, old):
@@ -116,7 +133,7 @@ def refuse(connection, node):
     ]
     key = bmc_key(node)
     if key:
-        at_host = NODES.c.bmc_key.startswith(f"{_parts(key)[0]}:", autoescape=True)
+        at_host = NODES.c.bmc_key.startswith(f"{parts_of(key)[0]}:", autoescape=True)
         others = connection.execute(select(NODES.c.name, NODES.c.driver, NODES.c.bmc_key).where(at_host, NODES.c.name != name).order_by(NODES.c.name))
         found.append(("BMC", key, next((other.name for other in others if _is_same_bmc(key, node["driver"], other.bmc_key, other.driver)), None)))
     for port in node["ports"]:

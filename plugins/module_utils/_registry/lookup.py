@@ -10,12 +10,11 @@ Private to the collection; may change at any time.
 from __future__ import annotations
 
 import ipaddress
-import urllib.parse
 import uuid
 
 from . import nodes
 from .._identity import says_something
-from .duplicates import OWN_PORTS
+from .duplicates import OWN_PORTS, canonical, parts_of, split
 from .store import among
 from .tables import NODES, PORTS
 
@@ -51,7 +50,7 @@ def _against(record, hardware):
         found.append(f"MAC addresses {', '.join(sorted(macs))} and not {', '.join(sorted(known))}")
     wanted = _bmc_address(record)
     shown = bmc.get("address" if wanted and wanted.version == 4 else "v6address")
-    if wanted and shown and str(wanted) != shown:
+    if wanted and shown and str(wanted) != canonical(shown):
         found.append(f"BMC address {shown} and not {wanted}")
     return found
 
@@ -59,12 +58,11 @@ def _against(record, hardware):
 def _bmc_address(record):
     """Address of a node's own BMC; None where it has none, or it is reached by a name, through a port that is another's, or over a bridge."""
     bmc = record["bmc"] or {}
-    address = bmc.get("address") or ""
-    parts = urllib.parse.urlsplit(address if "://" in address else f"//[{address}]" if address.count(":") > 1 and address[:1] != "[" else f"//{address}")
+    parts = split(bmc.get("address") or "")
     if bmc.get("bridge_address") is not None or (bmc.get("port") or parts.port) not in (None, *OWN_PORTS):
         return None
     try:
-        return ipaddress.ip_address(parts.hostname or "")
+        return ipaddress.ip_address(canonical(parts.hostname or ""))
     except ValueError:
         return None
 
@@ -100,12 +98,12 @@ def owners(engine, hardware):
         for some in among(PORTS.c.address, sorted(macs)):
             columns = (PORTS.c.node.label("node"), PORTS.c.address.label("value"))
             note(connection.execute(select(*columns).where(some).order_by(PORTS.c.node, PORTS.c.address)), "MAC address")
-        for address in filter(None, (bmc.get("address"), bmc.get("v6address"))):
-            # What a bridge reaches has the address of another BMC.
+        for address in map(canonical, filter(None, (bmc.get("address"), bmc.get("v6address")))):
+            # What a bridge reaches has the address of another BMC, and one of IPv6 may begin with another one.
             rows = connection.execute(select(NODES.c.name.label("node"), NODES.c.bmc_key, NODES.c.details).where(
                 NODES.c.bmc_key.startswith(f"{address}:", autoescape=True)).order_by(NODES.c.name))
             for row in rows:
-                if (row.details.get("bmc") or {}).get("bridge_address") is None:
+                if parts_of(row.bmc_key)[0] == address and (row.details.get("bmc") or {}).get("bridge_address") is None:
                     found.setdefault(row.node, []).append(f"BMC address {address}")
     return found
 

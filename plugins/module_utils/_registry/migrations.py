@@ -11,6 +11,7 @@ schema is a new function at the end of ``MIGRATIONS``.
 from __future__ import annotations
 
 from .._errors import BaremetalError, missing_library
+from .duplicates import canonical
 
 try:
     import sqlalchemy as sa
@@ -137,8 +138,23 @@ def _switch_ports(op):
     op.add_column("ports", sa.Column("local_link_connection", sa.JSON))
 
 
+def _bmc_hosts(op):
+    """The keys of BMCs have one spelling of each address, see ``duplicates.canonical``. Of two nodes that share a BMC already, one keeps its own."""
+    nodes = sa.table("nodes", sa.column("name"), sa.column("bmc_key"))
+    connection = op.get_bind()
+    rows = connection.execute(sa.select(nodes).where(nodes.c.bmc_key.is_not(None)).order_by(nodes.c.name)).all()
+    taken = {row.bmc_key for row in rows}
+    for row in rows:
+        place, dummy, system = row.bmc_key.partition("/")
+        host, dummy, port = place.rpartition(":")
+        key = f"{canonical(host)}:{port}/{system}"
+        if key not in taken:
+            connection.execute(sa.update(nodes).where(nodes.c.name == row.name).values(bmc_key=key))
+            taken.add(key)
+
+
 # (version, migration), oldest first.
-MIGRATIONS = (("0001", _initial), ("0002", _lock_place), ("0003", _allocations), ("0004", _networks), ("0005", _switch_ports))
+MIGRATIONS = (("0001", _initial), ("0002", _lock_place), ("0003", _allocations), ("0004", _networks), ("0005", _switch_ports), ("0006", _bmc_hosts))
 
 # Any number that nothing else in the database locks by.
 _UPGRADE_LOCK = 0x7261636B

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import datetime
 import json
-import urllib.parse
 import uuid
 
 from .. import _network_data, _node_addresses
 from .._errors import BaremetalError, missing_library
-from . import clear_secrets, credentials
+from . import clear_secrets, credentials, duplicates
 
 try:
     import jsonschema
@@ -188,14 +187,9 @@ def normalise(record):
             credentials.reference(node["bmc"].get("kg_key"), what="key K_g")
         except BaremetalError as error:
             raise error.at(node=name, stage="enrolment")
-        # An IPv6 address without brackets has more than one colon and no port.
-        _checked(node["bmc"]["address"], lambda text: text.count(":") > 1 and "://" not in text or _port(text), name,
+        _checked(node["bmc"]["address"], lambda text: duplicates.split(text).port, name,
                  "bmc.address makes no address", "give a host name, an IP address or https://host:port")
     return node
-
-
-def _port(text):
-    return urllib.parse.urlsplit(text if "://" in text else f"//{text}").port
 
 
 def _checked(text, parse, name, problem, cure):

@@ -52,6 +52,15 @@ def test_who_has_what_is_told(known, machine, told):
     assert lookup.owners(known, machine) == told
 
 
+def test_addresses_of_a_bmc_are_compared_in_one_spelling(registry):
+    fill(registry, {"name": "node7", "serial": "SN7", "bmc": {"address": "2001:0db8:0::7"}},
+         {"name": "node8", "serial": "SN8", "bmc": {"address": "2001:db8::7:1"}})
+    for spelled in ("2001:db8::7", "2001:DB8:0:0:0:0:0:7"):
+        machine = shows(serial="SN7")
+        machine["bmc"]["v6address"] = spelled
+        assert lookup.identify(registry, machine) == {"node": "node7", "owners": {"node7": ["serial number SN7", "BMC address 2001:db8::7"]}, "against": []}
+
+
 def test_permanent_addresses_count(known):
     bonded = {"interfaces": [{"mac_address": "02:00:00:00:00:01", "permanent_mac": "52:54:00:00:00:03"}]}
     assert lookup.owners(known, bonded) == {"node2": ["MAC address 52:54:00:00:00:03"]}

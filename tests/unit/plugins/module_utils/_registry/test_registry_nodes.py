@@ -157,6 +157,22 @@ def test_one_bmc_by_ipmi_and_by_redfish(enrol, first, second, host):
     assert enrol("node1", driver=second, bmc={"address": host})[0]
 
 
+@pytest.mark.parametrize("address", ["2001:0db8:0::11", "2001:DB8:0:0:0:0:0:11", "https://[2001:db8:0::11]", "[2001:db8::0011]:443"])
+def test_one_bmc_in_another_spelling_of_its_address(enrol, address):
+    enrol("node1", driver="redfish", bmc={"address": "2001:db8::11"})
+    enrol("node2", driver="redfish", bmc={"address": "2001:db8::11:5"})
+    with pytest.raises(BaremetalError, match="node3: .*the BMC 2001:db8::11:443/ belongs to node node1"):
+        enrol("node3", driver="redfish", bmc={"address": address})
+    # The node itself may have it written in this way.
+    assert enrol("node1", driver="redfish", bmc={"address": address})[0]
+
+
+@pytest.mark.parametrize("address", ["bmc:1:2", "[2001:db8::1]:123456", "[2001:db8::1", "https://2001:db8::1"])
+def test_bmc_address_that_is_none(enrol, address):
+    with pytest.raises(BaremetalError, match="node1: .*bmc.address makes no address.*To do: "):
+        enrol(driver="redfish", bmc={"address": address})
+
+
 @pytest.mark.parametrize("address", ["https://admin:canary@192.0.2.50", "admin:canary@192.0.2.50", "canary@[2001:db8::1]:443"])
 def test_bmc_address_with_a_password_in_it(enrol, address):
     with pytest.raises(BaremetalError, match="node1: .*bmc.address holds a user name or a password") as refusal:

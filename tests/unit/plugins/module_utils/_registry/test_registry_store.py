@@ -22,7 +22,7 @@ from alembic.runtime.migration import MigrationContext
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import images, migrations, nodes, schema, store
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
-from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.tables import HISTORY, LOCKS, METADATA
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.tables import HISTORY, LOCKS, METADATA, NODES
 from sqlalchemy import event, insert
 
 ROOT = pathlib.Path(open_registry.__code__.co_filename).parents[6]
@@ -136,6 +136,25 @@ def test_every_released_schema_is_brought_forward_with_its_data(url, released):
         assert connection.execute(sqlalchemy.select(HISTORY)).one().duration == 1.5
         connection.execute(insert(HISTORY).values(**old["history"]))
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+
+
+def test_addresses_of_bmcs_come_into_one_spelling(url, monkeypatch):
+    monkeypatch.setattr(store, "_engines", {})
+    keys = {
+        "node1": ("2001:0db8:0::11:443/1", "2001:db8::11:443/1"), "node2": ("198.51.100.1:623/7-0x72",) * 2, "node3": ("bmc.example.com:443/",) * 2,
+        # Two records of one BMC: a person has to say which one is right, and can still do so.
+        "node4": ("2001:db8::12:443/",) * 2, "node5": ("2001:db8:0::12:443/",) * 2, "node6": (None, None),
+    }
+    with monkeypatch.context() as released:
+        released.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:5])
+        with open_registry(url).begin() as connection:
+            for name, (before, _after) in keys.items():
+                connection.execute(insert(NODES).values(name=name, driver="redfish", provision_state="enroll", bmc_key=before, maintenance=False, details={},
+                                                        **dict.fromkeys(("created_at", "updated_at", "provision_updated_at"), "2026-01-01T00:00:00+00:00")))
+    store._engines.clear()
+    with open_registry(url).begin() as connection:
+        found = connection.execute(sqlalchemy.select(NODES.c.name, NODES.c.bmc_key)).all()
+    assert {row.name: row.bmc_key for row in found} == {name: after for name, (_before, after) in keys.items()}
 
 
 def test_failed_migration_leaves_the_old_schema(engine, monkeypatch):
@@ -294,4 +313,3 @@ def test_mistake_of_the_caller_is_no_fault_of_the_database(engine):
     """Nobody has to look for room on a disk because of a value that is none of JSON's."""
     with pytest.raises((TypeError, sqlalchemy.exc.StatementError), match="not JSON serializable"), engine.begin() as connection:
         connection.execute(insert(HISTORY).values(node="n", at="t", who="w", event="e", instance={"x": object()}))
-
