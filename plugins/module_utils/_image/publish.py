@@ -200,6 +200,7 @@ def _publish(name, src, wanted, images, home, log, image_type):
         stored = store(raw.path, os.path.join(made, DISK))
         if raw.unproved and stored.digest != raw.unproved.hex:
             raise sources.mismatch(raw.unproved, f"sha256:{stored.digest}", src)
+        sources.check_unchanged(raw.path, raw.identity)
         block_map = blockmap.render(stored.block_map)
         manifest = {
             "version": 1,

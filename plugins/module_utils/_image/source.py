@@ -30,7 +30,7 @@ class Raw(t.NamedTuple):
     """A raw image ready to be stored.
 
     ``path`` of the raw file; ``format``, ``table``, ``sector`` and ``file_system`` as recognised; ``unproved`` is the
-    checksum that the content still has to be held against, None when that was done.
+    checksum that the content still has to be held against, None when that was done; ``identity`` is for :func:`check_unchanged`.
     """
 
     path: str
@@ -39,6 +39,7 @@ class Raw(t.NamedTuple):
     sector: t.Optional[int]
     file_system: t.Optional[str]
     unproved: t.Optional[checksums.Checksum]
+    identity: tuple
 
 
 def local_path(source):
@@ -117,6 +118,7 @@ def obtain(source, expected, work, image_type):
     else:
         _need_file(path, "the source")
         proved = False
+    before = _identity(path)
     recognised = formats.recognise(path)
     if recognised.format == "raw":
         formats.check_type(recognised, image_type)
@@ -125,8 +127,7 @@ def obtain(source, expected, work, image_type):
         if not proved and expected.algorithm != "sha256":
             _prove(path, expected, source)
             proved = True
-        return Raw(path, "raw", recognised.table, recognised.sector, recognised.file_system, None if proved else expected)
-    before = _identity(path)
+        return Raw(path, "raw", recognised.table, recognised.sector, recognised.file_system, None if proved else expected, before)
     if not proved:
         _prove(path, expected, source)
     made, form = path, recognised.format
@@ -147,12 +148,20 @@ def obtain(source, expected, work, image_type):
                                  seen=f"{converted.format}, {converted.virtual_size} bytes where {recognised.virtual_size} belong",
                                  cure="fetch the source again")
         recognised = converted
-    if _identity(path) != before:
-        # What was unpacked or converted may not be what was proved.
-        raise BaremetalError("the source changed while it was converted", stage="convert the image",
-                             seen=path, cure="run the same command again when the file is complete")
+    # What was unpacked or converted may not be what was proved.
+    check_unchanged(path, before)
     formats.check_type(recognised, image_type)
-    return Raw(made, form, recognised.table, recognised.sector, recognised.file_system, None)
+    return Raw(made, form, recognised.table, recognised.sector, recognised.file_system, None, _identity(made))
+
+
+def check_unchanged(path, identity):
+    """Make sure that a file is still what was recognised and proved.
+
+    :raises BaremetalError: when it is not.
+    """
+    if _identity(path) != identity:
+        raise BaremetalError("the source changed while it was published", stage="check the image",
+                             seen=path, cure="run the same command again when the file is complete")
 
 
 def mismatch(expected, actual, source):

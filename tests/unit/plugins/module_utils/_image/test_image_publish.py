@@ -158,6 +158,22 @@ def test_withdraw(published, root):
     assert publish.withdraw("some", str(root)) is False
 
 
+def test_a_raw_source_that_changes_after_its_proof_is_refused(raw, root, monkeypatch):
+    os.utime(raw, (1, 1))
+    real = source._prove
+
+    def proved_and_changed(path, *arguments):
+        real(path, *arguments)
+        with open(path, "r+b") as file:
+            file.seek(2 * MIB)
+            file.write(b"other")
+
+    monkeypatch.setattr(source, "_prove", proved_and_changed)
+    with pytest.raises(BaremetalError, match="the source changed while it was published"):
+        publish.publish("some", str(raw), "sha512:" + hashlib.sha512(raw.read_bytes()).hexdigest(), str(root))
+    assert tree(root) == ["images"]
+
+
 def page(raw):
     raw.write_text("<html>the image has moved</html>")
     return sha256(raw)
