@@ -16,6 +16,8 @@ description:
     is not compared.
   - Compared are host name, SMBIOS identity, the instance UUID and the image digest that the config drive carries, the disk of the root file system,
     that root partition and file system have grown, and that cloud-init has used the config drive. Every difference is listed in one failure.
+  - Where the root file system is on LVM, dm-crypt or software RAID, the disk is the one that this stands on. That it fills its volume is compared then,
+    but not whether the volume has grown.
 extends_documentation_fragment:
   - rackwright.baremetal._attributes
   - rackwright.baremetal._inband
@@ -113,18 +115,23 @@ proof:
       description: Image digest of the config drive.
       type: str
     root_device:
-      description: The partition with the root file system.
+      description: The partition or volume with the root file system.
       type: str
       sample: /dev/vda1
     root_disk:
-      description: The disk with that partition.
+      description: The disk that this stands on; null where it is more than one.
       type: str
       sample: /dev/vda
+    root_disks:
+      description: All disks that it stands on.
+      type: list
+      elements: str
+      sample: [/dev/vda]
     root_size:
-      description: Size of that partition in bytes.
+      description: Size of the partition or volume in bytes.
       type: int
     root_free_behind:
-      description: Bytes without partition between it and the next partition, or the end of the disk.
+      description: Bytes without partition between it and the next partition, or the end of the disk; null for a volume.
       type: int
     root_file_system_size:
       description: Size of the root file system in bytes.

@@ -26,6 +26,7 @@ from .devices import GIB
 from .hints import select
 from .interlock import same_uuid
 from .partitions import MIB
+from .stack import disk_of
 from .system import boot_mode, read_text, system
 
 STAGE = "proof"
@@ -75,9 +76,7 @@ def gather(*, sysfs="/sys", proc="/proc", etc="/etc", instance_data=INSTANCE_DAT
     """Read the installed system and return the proof.
 
     Keys: hostname, system_uuid, serial, instance_uuid, image_digest (None where the config drive
-    says nothing), root_device (partition), root_disk (device), root_size (bytes of the partition),
-    root_file_system_size (bytes), root_free_behind (bytes between partition and the next one or
-    the end of the disk), ssh_host_keys (list of "type key"), boot_mode, uptime (seconds), datasource, datasource_detail
+    says nothing), what root_layout returns, ssh_host_keys (list of "type key"), boot_mode, uptime (seconds), datasource, datasource_detail
     and cloud_id (of cloud-init; None without it).
     """
     identity = system(sysfs=sysfs)
@@ -133,32 +132,43 @@ def instance_metadata(path=INSTANCE_DATA, *, runner=run):
 
 
 def root_layout(*, sysfs="/sys", runner=run):
-    """Return {root_device, root_disk, root_size, root_free_behind, root_file_system_size}.
+    """Return {root_device, root_disk, root_disks, root_size, root_free_behind, root_file_system_size}.
 
-    root_disk is None, and sizes are None, when the root file system is on no plain partition.
+    root_device: what the root file system is on, a partition or a volume of LVM, dm-crypt and the like. root_disks: the disks that it stands on, as
+    /dev names, through all that lies between; an array of software RAID with partitions is one of them. root_disk: the only one of these, or None.
+    root_size: bytes of root_device, None where it is no block device. root_free_behind: bytes between the partition and the next one or the end of the
+    disk, None where it is no partition. root_file_system_size: bytes.
     """
     source = runner(["findmnt", "--noheadings", "--output", "SOURCE", "/"], stage=STAGE).decode()
     # btrfs appends its subvolume in brackets.
     device = os.path.realpath(source.strip().split("[")[0])
     place = os.path.realpath(os.path.join(sysfs, "class/block", os.path.basename(device)))
     status = os.statvfs("/")
+    disks = sorted(_disks_below(os.path.basename(device), sysfs))
     layout = {
         "root_device": device,
-        "root_disk": None,
-        "root_size": None,
+        "root_disk": disks[0] if len(disks) == 1 else None,
+        "root_disks": disks,
+        "root_size": _sectors(os.path.join(place, "size")) * SYSFS_SECTOR if disks else None,
         "root_free_behind": None,
         "root_file_system_size": status.f_blocks * status.f_frsize,
     }
-    if read_text(os.path.join(place, "partition")) is None:
-        return layout
-    disk = os.path.dirname(place)
-    start, size = (_sectors(os.path.join(place, name)) for name in ("start", "size"))
-    limits = [_sectors(other) for other in glob.glob(os.path.join(disk, "*", "start"))]
-    limit = min([other for other in limits if other > start] + [_sectors(os.path.join(disk, "size"))])
-    layout["root_disk"] = os.path.join(os.path.dirname(device), os.path.basename(disk))
-    layout["root_size"] = size * SYSFS_SECTOR
-    layout["root_free_behind"] = (limit - start - size) * SYSFS_SECTOR
+    if read_text(os.path.join(place, "partition")) is not None:
+        disk = os.path.dirname(place)
+        start, size = (_sectors(os.path.join(place, name)) for name in ("start", "size"))
+        limits = [_sectors(other) for other in glob.glob(os.path.join(disk, "*", "start"))]
+        limit = min([other for other in limits if other > start] + [_sectors(os.path.join(disk, "size"))])
+        layout["root_free_behind"] = (limit - start - size) * SYSFS_SECTOR
     return layout
+
+
+def _disks_below(name, sysfs):
+    """Return what root_layout calls root_disks, of a device with this kernel name; empty where there is none."""
+    place = os.path.realpath(os.path.join(sysfs, "class/block", name))
+    slaves = glob.glob(os.path.join(place, "slaves", "*"))
+    if slaves:
+        return set().union(*(_disks_below(os.path.basename(slave), sysfs) for slave in slaves))
+    return {disk_of(name, sysfs)} if os.path.isdir(place) else set()
 
 
 def host_keys(etc="/etc"):
@@ -236,8 +246,8 @@ def prove(expected, *, timeout, waiter=wait_for_cloud_init, gatherer=gather, lis
 
 def _root_mismatches(expected, proof, disks):
     hints, skip = expected.get("root_device"), expected.get("skip_block_devices") or ()
-    if proof["root_disk"] is None:
-        return ["root file system expected on a partition, seen on %s" % proof["root_device"]]
+    if not proof["root_disks"]:
+        return ["root file system expected on a disk, seen on %s" % proof["root_device"]]
     wrong = []
     if hints:
         try:
@@ -245,20 +255,21 @@ def _root_mismatches(expected, proof, disks):
         except BaremetalError as error:
             wrong.append(error.what)
         else:
-            if disk["name"] != proof["root_disk"]:
+            if disk["name"] not in proof["root_disks"]:
                 wrong.append(
                     "root file system expected on %s (serial %s), seen on %s"
-                    % (disk["name"], disk["serial"] or "none", proof["root_disk"])
+                    % (disk["name"], disk["serial"] or "none", ", ".join(proof["root_disks"]))
                 )
-    if proof["root_free_behind"] > ROOT_SLACK and not expected.get("root_gb"):
+    # Whether a volume of LVM or dm-crypt could be larger, only its own tools know.
+    if (proof["root_free_behind"] or 0) > ROOT_SLACK and not expected.get("root_gb"):
         wrong.append(
             "root partition expected to be grown, seen %.1f GiB with %.1f GiB free behind it"
             % (proof["root_size"] / GIB, proof["root_free_behind"] / GIB)
         )
     if proof["root_file_system_size"] < FILE_SYSTEM_SHARE * proof["root_size"]:
         wrong.append(
-            "root file system expected to fill its partition of %.1f GiB, seen %.1f GiB"
-            % (proof["root_size"] / GIB, proof["root_file_system_size"] / GIB)
+            "root file system expected to fill %s of %.1f GiB, seen %.1f GiB"
+            % (proof["root_device"], proof["root_size"] / GIB, proof["root_file_system_size"] / GIB)
         )
     return wrong
 

@@ -35,6 +35,7 @@ SEEN = {
     "image_digest": DIGEST,
     "root_device": "/dev/vda1",
     "root_disk": "/dev/vda",
+    "root_disks": ["/dev/vda"],
     "root_size": 10 * GIB,
     "root_free_behind": 1024 ** 2,
     "root_file_system_size": int(9.7 * GIB),
@@ -57,11 +58,12 @@ def test_the_right_system():
         ({"hostname": "node1.example.com"}, {}),
         ({"hostname": "NODE1"}, {}),
         ({"serial": None}, {"serial": "SN9"}),
-        ({"root_device": None}, {"root_disk": "/dev/vdb"}),
+        ({"root_device": None}, {"root_disks": ["/dev/vdb"]}),
         ({"system_uuid": UUID.upper()}, {}),
         ({"datasource": None}, {"datasource": "NoCloud"}),
         ({}, {"datasource": None}),
         ({"root_gb": 10}, {"root_free_behind": 5 * GIB}),
+        ({}, {"root_device": "/dev/dm-0", "root_disk": None, "root_disks": ["/dev/vda", "/dev/vdb"], "root_free_behind": None}),
     ],
 )
 def test_what_means_the_same(expected, seen):
@@ -76,8 +78,8 @@ def test_what_means_the_same(expected, seen):
         ({"serial": "SN2"}, "SMBIOS serial number expected SN1, seen SN2"),
         ({"instance_uuid": "old"}, "instance UUID of the config drive expected %s, seen old" % INSTANCE),
         ({"image_digest": None}, "image digest of the config drive expected %s, seen none" % DIGEST),
-        ({"root_disk": "/dev/vdb"}, "root file system expected on /dev/vda (serial S1), seen on /dev/vdb"),
-        ({"root_disk": None}, "root file system expected on a partition, seen on /dev/vda1"),
+        ({"root_disks": ["/dev/vdb", "/dev/vdc"]}, "root file system expected on /dev/vda (serial S1), seen on /dev/vdb, /dev/vdc"),
+        ({"root_device": "overlay", "root_disks": []}, "root file system expected on a disk, seen on overlay"),
         (
             {"root_free_behind": 7 * GIB, "root_size": 3 * GIB, "root_file_system_size": 3 * GIB},
             "root partition expected to be grown, seen 3.0 GiB with 7.0 GiB free behind it",
@@ -87,7 +89,7 @@ def test_what_means_the_same(expected, seen):
             "datasource of cloud-init expected ConfigDrive, seen NoCloud (DataSourceNoCloud [seed=/dev/sdb1]), so the config drive of this deploy "
             "was not read",
         ),
-        ({"root_file_system_size": 2 * GIB}, "root file system expected to fill its partition of 10.0 GiB, seen 2.0 GiB"),
+        ({"root_file_system_size": 2 * GIB}, "root file system expected to fill /dev/vda1 of 10.0 GiB, seen 2.0 GiB"),
     ],
 )
 def test_each_mismatch_is_one_sentence(seen, text):
@@ -224,9 +226,38 @@ def test_layout_up_to_the_end_of_the_disk(machine):
     assert found["root_free_behind"] == (20971520 - 264192 - 20568064) * 512
 
 
-def test_layout_without_a_plain_partition(machine):
-    found = layout(machine, PARTS, "/dev/mapper/vg-root")
-    assert found["root_disk"] is None and found["root_file_system_size"] > 0
+def test_layout_without_a_block_device(machine):
+    found = layout(machine, PARTS, "overlay")
+    assert (found["root_disk"], found["root_disks"], found["root_size"]) == (None, [], None) and found["root_file_system_size"] > 0
+
+
+def stacked(root, layers):
+    """Volumes on what stands below them, beside the partitions of layout, and the partition of an array."""
+    places = {"vda1": "devices/pci/block/vda/vda1", "md0": "devices/virtual/block/md0", "md0p3": "devices/virtual/block/md0/md0p3",
+              "vdb": "devices/pci/block/vdb", **{name: "devices/virtual/block/" + name for name in layers}}
+    for name, place in places.items():
+        (root / place / "slaves").mkdir(parents=True, exist_ok=True)
+        (root / place / "size").write_text("4096\n")
+        (root / "class/block").mkdir(parents=True, exist_ok=True)
+        (root / "class/block" / name).symlink_to(root / place)
+        for slave in layers.get(name, ()):
+            (root / place / "slaves" / slave).symlink_to(root / places[slave])
+    for name in ("vda1", "md0p3"):
+        (root / places[name] / "partition").write_text("1\n")
+
+
+@pytest.mark.parametrize("layers, disks", [
+    ({"dm-0": ["vda1"]}, ["/dev/vda"]),
+    ({"dm-0": ["dm-1"], "dm-1": ["vda1"]}, ["/dev/vda"]),
+    ({"dm-0": ["md0p3"]}, ["/dev/md0"]),
+    ({"dm-0": ["md1"], "md1": ["vda1", "vdb"]}, ["/dev/vda", "/dev/vdb"]),
+])
+def test_layout_of_a_volume_leads_to_its_disks(tmp_path, layers, disks):
+    """LVM, dm-crypt and arrays, one on the other."""
+    stacked(tmp_path, layers)
+    found = proof.root_layout(sysfs=str(tmp_path), runner=lambda argv, **_options: b"/dev/dm-0\n")
+    assert found["root_disks"] == disks and found["root_disk"] == (disks[0] if len(disks) == 1 else None)
+    assert (found["root_size"], found["root_free_behind"]) == (4096 * 512, None)
 
 
 def test_host_keys_without_comments(machine):
