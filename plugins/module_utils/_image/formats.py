@@ -21,8 +21,17 @@ from .containers import refusal
 # usual 128 entries, a qcow2 header, the volume descriptor of ISO 9660, and superblocks.
 HEAD = filesystems.HEAD
 
+# Bytes of the sectors in which an MBR is taken to count. It counts in those of the disk that it was made for, and does not tell.
+MBR_SECTOR = 512
+
 # Ironic's names for what an image holds: a disk with a partition table, or one file system.
 WHOLE_DISK, PARTITION = TYPES = "whole-disk", "partition"
+
+# What whoever publishes an image does about one that is not of the type that was asked for.
+_PUBLISH = {
+    WHOLE_DISK: "publish a whole-disk image with a partition table; if a partition image is what you want, say so with type: partition",
+    PARTITION: "publish it with type: whole-disk, or give an image of the file system alone",
+}
 
 # (offset, magic, what it is, cure): known, and not an image that can be published.
 _CONVERT = "convert it with qemu-img to raw or qcow2"
@@ -50,7 +59,7 @@ class Recognised(t.NamedTuple):
 
     ``virtual_size`` is the disk's size in bytes, None when it is packed. ``table`` is the partition
     table of a raw image, gpt or mbr, and ``sector`` the size in bytes of the sectors that it counts
-    in, None for mbr, which does not say; of other formats they can be seen only after conversion.
+    in; of other formats they can be seen only after conversion.
     A raw image without a table holds a ``file_system``, and ``sector`` is the largest that this can be mounted on.
     """
 
@@ -108,19 +117,19 @@ def _recognise_raw(head, size):
     return Recognised("raw", size, *partition_table(head, size))
 
 
-def check_type(recognised, image_type):
+def check_type(recognised, image_type, cures=None):
     """Make sure that an image is what whoever publishes or writes it takes it for.
 
     :param recognised: the :class:`Recognised` of a raw image.
     :param image_type: one of TYPES.
+    :param cures: what to do about it, by type; None for an image that is to be published.
     :raises BaremetalError: when it is the other one.
     """
+    cure = (cures or _PUBLISH)[image_type]
     if image_type == WHOLE_DISK and recognised.file_system:
-        raise refusal("the raw image has no partition table", f"a file system, {recognised.file_system}",
-                      "publish a whole-disk image with a partition table; if a partition image is what you want, say so with type: partition")
+        raise refusal("the raw image has no partition table", f"a file system, {recognised.file_system}", cure)
     if image_type == PARTITION and not recognised.file_system:
-        raise refusal("the image is a whole disk, not a file system", f"a {recognised.table} partition table",
-                      "publish it with type: whole-disk, or give an image of the file system alone")
+        raise refusal("the image is a whole disk, not a file system", f"a {recognised.table} partition table", cure)
 
 
 def _limited(size):
@@ -162,7 +171,7 @@ def partition_table(head, size):
 
     :param head: the first bytes of the image.
     :param size: size of the image in bytes.
-    :returns: ``"gpt"`` or ``"mbr"``, and bytes of a sector, None where the table does not say.
+    :returns: ``"gpt"`` or ``"mbr"``, and bytes of a sector.
     :raises BaremetalError: when there is no table, or when it does not fit the image.
     """
     if head[510:512] != b"\x55\xaa":
@@ -173,7 +182,7 @@ def partition_table(head, size):
             _check_gpt(head, size, sector)
             return "gpt", sector
     _check_mbr(head, size)
-    return "mbr", None
+    return "mbr", MBR_SECTOR
 
 
 def _check_gpt(head, size, sector):
@@ -217,6 +226,6 @@ def _check_mbr(head, size):
     used = _mbr_entries(head)
     if not used:
         raise refusal("the raw image has a boot signature but no partition table", _seen(head), "publish a whole-disk image with a partition table")
-    needed = max(first + count for first, count in used) * 512
+    needed = max(first + count for first, count in used) * MBR_SECTOR
     if needed > size:
         raise refusal("the image is cut off", f"its partition table needs {needed} bytes, the file has {size}", "fetch it again")

@@ -21,6 +21,7 @@ import typing as t
 
 from . import blockmap, seekable
 from .._errors import BaremetalError
+from .formats import MBR_SECTOR
 from .stream import Stream, fetch
 
 DISK = "disk.raw.zst"
@@ -49,7 +50,8 @@ class Image(t.NamedTuple):
     @property
     def sector(self):
         """Bytes of the sectors in which its partition table counts, or on which its file system can be mounted at most; None when that is not known."""
-        return self.manifest.get("sector_size")
+        # Of an MBR, earlier manifests do not say.
+        return self.manifest.get("sector_size") or (MBR_SECTOR if self.manifest.get("partition_table") == "mbr" else None)
 
     @property
     def file_system(self):

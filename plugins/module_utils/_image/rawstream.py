@@ -21,6 +21,12 @@ _STAGE = "fetch the image"
 # Bytes that are handed to a thread at once: what its buffer holds.
 _PIECE = seekable.FRAME_SIZE
 _ZEROS = bytes(_PIECE)
+# What to do about an image that is not of the type that was asked for.
+_CURES = {
+    formats.WHOLE_DISK: "to put it into a partition, give deploy_partitions (partitions of disk_image), if need be {}; otherwise give the address of a disk "
+                        "with a partition table",
+    formats.PARTITION: "do without deploy_partitions (partitions of disk_image), or give the address of a file system alone",
+}
 
 
 class RawImage(t.NamedTuple):
@@ -56,7 +62,7 @@ def look_at(url, digest, image_type=formats.WHOLE_DISK):
         head = bytearray(formats.HEAD)
         head = bytes(head[:stream.readinto(head)])
         recognised = formats.recognise_stream(head, stream.size)
-    formats.check_type(recognised, image_type)
+    formats.check_type(recognised, image_type, _CURES)
     return RawImage(url, expected, stream.size, recognised.sector, recognised.file_system)
 
 

@@ -43,7 +43,7 @@ def check_fit(image, size, sector, device):
         raise BaremetalError(
             "the partition table of the image would not be found on the disk", stage="choose the disk",
             seen=f"it counts in sectors of {image.sector} bytes, {device} has sectors of {sector} bytes",
-            cure="choose another disk by the root device hints, publish an image that was made for such sectors, "
+            cure="choose another disk by the root device hints, publish an image with a GPT that was made for such sectors, "
                  "or give the disk other sectors if it can (nvme format)")
 
 

@@ -207,6 +207,14 @@ def test_the_plan_goes_as_far_as_the_bmc(site):
     assert site.node["provision_state"] == "available" and not list((site.folder / "boot/http/node").iterdir())
 
 
+def test_a_file_system_that_is_not_published_gets_the_default_partitions_when_asked(site):
+    site.enrol(*AVAILABLE)
+    site.serve()
+    image = {"image": "https://images.example.com/root.ext4", "image_checksum": "sha256:" + "c" * 64}
+    output = site.play("deploy", "--check", "--diff", deploy_partitions={}, **image)
+    assert '"role": "efi"' in output and '"role": "root"' in output
+
+
 @pytest.mark.parametrize(("set_there", "given", "said"), [
     ({"boot_server_address": None}, {}, "(ramdisk_boot_server_url). Seen: the host boot1 has no boot_server_address"),
     ({"ramdisk_boot_ssh_private_key_file": "/nowhere/key"}, {}, "no readable file /nowhere/key.pub. To do: make a pair of keys"),

@@ -32,7 +32,7 @@ def test_gpt(tmp_path, sector):
 
 
 def test_mbr(tmp_path):
-    assert recognise(make_raw(tmp_path / "x.qcow2", 8 * MIB, head=mbr(8 * MIB))) == ("raw", 8 * MIB, "mbr", None, None)
+    assert recognise(make_raw(tmp_path / "x.qcow2", 8 * MIB, head=mbr(8 * MIB))) == ("raw", 8 * MIB, "mbr", 512, None)
 
 
 @needs_qemu_img

@@ -14,7 +14,7 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._image import
 from ansible_collections.rackwright.baremetal.plugins.module_utils._image.publication import fetch_image
 from ansible_collections.rackwright.baremetal.plugins.module_utils._image.renewal import resembles
 from ansible_collections.rackwright.baremetal.plugins.module_utils._image.writer import write_image
-from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._image.image_builders import MIB, make_raw, mbr, sha256
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._image.image_builders import MIB, gpt, make_raw, sha256
 
 PATTERN = b"\xa5"
 
@@ -92,7 +92,7 @@ def test_an_image_that_ends_inside_a_sector(server, root, tmp_path, monkeypatch,
     """On a disk with sectors of 4096 bytes; a sector is written as a whole, and what lies in it behind the image is zero."""
     size = 9 * MIB - 1536
     whole = size + 1536
-    raw = make_raw(tmp_path / "odd.raw", size, [(5 * MIB, 10_000), (size - 700, 700)], head=mbr(size))
+    raw = make_raw(tmp_path / "odd.raw", size, [(5 * MIB, 10_000), (size - 700, 700)], head=gpt(size, 4096, first=256, last=1000))
     record = publish.publish("odd", str(raw), sha256(raw), str(root))[1]
     disk = tmp_path / "disk"
     disk.write_bytes(raw.read_bytes() + bytes(1536) + PATTERN * (3 * MIB))
