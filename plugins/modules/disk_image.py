@@ -25,10 +25,12 @@ description:
   - Software RAID that M(rackwright.baremetal.software_raid) has made is meant by the hint C(volume_name). The EFI system partition of the image is then
     copied to where the firmware of the machine finds it, on each of the disks. A machine that was started by BIOS is refused.
   - A disk that no hint matches is waited for, for 30 seconds. Several that match are refused at once.
-  - An image whose GPT counts in sectors of another size than the disk has is refused, because nothing would find its partitions.
+  - An image whose partition table counts in sectors of another size than the disk has is refused, because nothing would find its partitions. An MBR is
+    taken to count in sectors of 512 bytes.
   - Both ends of the disk, where firmware looks for something to boot, are zeroed first and written last, after everything else has been verified
     and has reached the disk. After any failure they are zero, so a half-written disk never boots.
-  - Then the backup GPT is moved to the end of the disk, and the config drive goes into a partition of its own at the end.
+  - Then the backup GPT is moved to the end of the disk, and the config drive goes into a partition of its own at the end. Until this has reached the disk,
+    the boot code and the first sector of each EFI system partition are withheld, so that no disk boots without its config drive, whenever it loses power.
   - A partition image, which holds one file system, goes into the root partition of a partition table that is made for it, see O(partitions). Everything
     else is put into the other partitions before the disk has a table, which is written last of all.
   - The work is done by a process that outlives the connection. The same task again, with the same nonce and digest, joins it; so does one
@@ -303,7 +305,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._disk import cloud_init, partitioning
 from ..module_utils._disk.config_drive import add_config_drive, keep_config_drive
-from ..module_utils._disk.esp_mirror import mirror_esp, refuse_bios, refuse_partitions
+from ..module_utils._disk.esp_mirror import mirror_esp, refuse_bios, refuse_partitions, stop_mirror
 from ..module_utils._disk.interlock import verify
 from ..module_utils._disk.late import find_disk
 from ..module_utils._disk.options import PARTITION_OPTIONS, disk_options
@@ -325,6 +327,7 @@ TOOLS = DiskTools(
     refuse_if_protected=refuse_if_protected,
     verify=verify,
     wipe_metadata=wipe_metadata,
+    stop_mirror=stop_mirror,
     reread=reread,
     move_backup_gpt=move_backup_gpt,
     mirror_esp=mirror_esp,

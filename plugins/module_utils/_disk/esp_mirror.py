@@ -6,6 +6,7 @@
 
 The image's own one lies inside an array, where no firmware looks. So its content goes to the array that software_raid has made for it beside the
 others, as in Ironic: RAID 1 with the superblock at the end, each of whose members is a plain FAT file system to the firmware.
+Its start is zeroed before the image is written, and written last of all, so that in between the firmware finds no loader.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from .._errors import BaremetalError
 from . import arrays, efi_loader
 from .commands import run
 from .devices import describe, is_array
-from .partitions import geometry
+from .partitions import MIB, geometry, write
 from .software_raid_plan import ESP_NAME
 from .system import boot_mode
 
@@ -45,6 +46,16 @@ def refuse_partitions(disk):
                              cure="Deploy an image of a whole disk, or take another disk as root_device.")
 
 
+def stop_mirror(device, *, node=None, running=arrays.running):
+    """Take away what the firmware starts the old system of an array by, before that system is overwritten.
+
+    device: the disk that will carry the image; for one that is no array, or has no mirror, nothing is done. running: for tests.
+    """
+    mirror = _mirror_of(device, running())[1]
+    if mirror:
+        write(mirror["device"], [(0, bytes(MIB))], node)
+
+
 def mirror_esp(device, *, node=None, running=arrays.running, esps_of=efi_loader.partitions_of):
     """Copy the EFI system partition of an image that was written to an array to where the firmware finds it.
 
@@ -53,47 +64,58 @@ def mirror_esp(device, *, node=None, running=arrays.running, esps_of=efi_loader.
     Returns the array with the copy, or None. Raises BaremetalError when the image has none, or the disks have no mirror.
     """
     there = running()
-    root = next((array for array in there if array["device"] == device), None)
+    root, mirror = _mirror_of(device, there)
     if root is None:
         return None
     esps = esps_of(device, node)
     if not esps:
         raise BaremetalError("the image has no EFI system partition, so the machine cannot start from it by UEFI", node=node, stage=STAGE,
                              cure="Use an image made for UEFI.")
-    mirror = next((array for array in there if array["name"] == ESP_NAME and array["level"] == "raid1" and array["disks"] == root["disks"]), None)
     if mirror is None:
         raise BaremetalError(
             "the disks of %s have no array for the EFI system partition" % device, node=node, stage=STAGE,
             seen="arrays: %s" % (", ".join("%s on %s" % (array["name"], ", ".join(array["disks"])) for array in there)),
             cure="Make the software RAID anew on a machine that was started by UEFI (raid.delete_configuration, raid.create_configuration).")
     source, size = esps[0]["partition"], geometry(esps[0]["partition"])[0]
-    room = geometry(mirror["device"])[0]
+    room, sector = geometry(mirror["device"])
     if size > room:
         raise BaremetalError("the EFI system partition of the image is larger than its mirror", node=node, stage=STAGE,
                              seen="%d bytes, and %d bytes of room" % (size, room), cure="Use an image whose EFI system partition has at most 512 MiB.")
-    _copy(source, mirror["device"], size)
+    first = _copy(source, mirror["device"], size, sector)
+    run(["wipefs", "--all", "--force", source], node=node, stage=STAGE)
+    write(mirror["device"], [(0, first)], node)
     # What was read of the members before, past their array, is no longer true.
     for member in mirror["members"]:
         run(["blockdev", "--flushbufs", member], node=node, stage=STAGE)
-    run(["wipefs", "--all", "--force", source], node=node, stage=STAGE)
     return mirror["device"]
 
 
-def _copy(source, target, size):
+def _mirror_of(device, there):
+    """The array that a device is, and that of the EFI system partition on the same disks; None for each that is not among those that run."""
+    root = next((array for array in there if array["device"] == device), None)
+    if root is None:
+        return None, None
+    return root, next((array for array in there if array["name"] == ESP_NAME and array["level"] == "raid1" and array["disks"] == root["disks"]), None)
+
+
+def _copy(source, target, size, sector):
+    """Copy all but the first sector, in whose place zeros are written, and return that sector."""
     try:
         with open(source, "rb") as reader:
             handle = os.open(target, os.O_WRONLY | os.O_EXCL | os.O_CLOEXEC)
             try:
-                left = size
-                while left:
-                    piece = memoryview(reader.read(min(_PIECE, left)))
-                    if not piece:
-                        raise BaremetalError("%s ends early" % source, stage=STAGE, seen="%d bytes are missing" % left,
-                                             cure="Look at the kernel log (dmesg).")
-                    left -= len(piece)
-                    while piece:
-                        piece = piece[os.write(handle, piece):]
+                first = reader.read(sector)
+                piece, left = memoryview(bytes(sector)), size - sector
+                while piece:
+                    piece = piece[os.write(handle, piece):]
+                    if left and not piece:
+                        piece = memoryview(reader.read(min(_PIECE, left)))
+                        if not piece:
+                            raise BaremetalError("%s ends early" % source, stage=STAGE, seen="%d bytes are missing" % left,
+                                                 cure="Look at the kernel log (dmesg).")
+                        left -= len(piece)
                 os.fsync(handle)
+                return first
             finally:
                 os.close(handle)
     except OSError as error:

@@ -35,7 +35,7 @@ class DiskTools(t.NamedTuple):
     """Functions of the disk room, by the names that they have there.
 
     ``find_disk(hints)``, ``refuse_if_protected(disk)``, ``verify(interlock)``,
-    ``wipe_metadata(device)``, ``reread(device)``,
+    ``wipe_metadata(device)``, ``stop_mirror(device)``, ``reread(device)``,
     ``move_backup_gpt(device)``, ``mirror_esp(device)``, ``add_config_drive(device, drive)``, ``keep_config_drive(device)``,
     ``pin_datasource(device, config_drive)``, ``partition(disk, wanted, drive)``.
     """
@@ -44,6 +44,7 @@ class DiskTools(t.NamedTuple):
     refuse_if_protected: t.Callable
     verify: t.Callable
     wipe_metadata: t.Callable
+    stop_mirror: t.Callable
     reread: t.Callable
     move_backup_gpt: t.Callable
     mirror_esp: t.Callable
@@ -112,8 +113,11 @@ def _image(options):
 
 
 def _work(image, disk, drive, pin, tools, report):
+    """Everything reaches the disk before what it boots from does: an image that lacks its config drive would boot as nobody's machine."""
     device = disk["name"]
     tools.refuse_if_protected(disk)
+    # What the firmware would start the old system by may lie on other disks too.
+    tools.stop_mirror(device)
     # What an earlier deploy of the image left is part of the image; other traces are removed.
     raw = isinstance(image, RawImage)
     renew = not raw and resembles(image, device)
@@ -121,24 +125,32 @@ def _work(image, disk, drive, pin, tools, report):
         tools.wipe_metadata(device)
     # That took its time; names can move. This look is the last thing before the write.
     tools.refuse_if_protected(disk)
+    withheld = []
     try:
-        facts = write_raw(image, device, report) if raw else write_image(image, device, report, renew)
+        facts = write_raw(image, device, report, withheld=withheld) if raw else write_image(image, device, report, renew, withheld=withheld)
         tools.reread(device)
         tools.move_backup_gpt(device)
-        facts["esp_mirror"] = tools.mirror_esp(device)
         facts["config_drive"] = tools.add_config_drive(device, drive) if drive else None
         facts["datasource_pinned"] = tools.pin_datasource(device, facts["config_drive"]) if drive and pin else None
+        _on(device, lambda target: target.put_back(withheld))
+        # What was read of the EFI system partition meanwhile is no longer true.
+        tools.reread(device)
+        facts["esp_mirror"] = tools.mirror_esp(device)
     except BaseException:
-        # An image that lacks its config drive would boot as nobody's machine.
-        target = Target(device)
-        try:
-            target.clear_edges()
-        except OSError as error:
-            raise target.explained(error).at(stage="write the image") from error
-        finally:
-            target.close()
+        _on(device, Target.clear_edges)
         raise
     return facts
+
+
+def _on(device, work):
+    """Open a disk once more, do something to it, and explain what fails."""
+    target = Target(device)
+    try:
+        work(target)
+    except OSError as error:
+        raise target.explained(error).at(stage="write the image") from error
+    finally:
+        target.close()
 
 
 def _work_on_partitions(image, disk, parts, drive, pin, tools, report):

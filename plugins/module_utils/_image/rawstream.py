@@ -70,17 +70,18 @@ def _no_file(location):
     raise BaremetalError("the digest of the image is given by an address", stage="read the checksum", seen=location, cure="give it as sha256:HEX")
 
 
-def write_raw(image, device, report=lambda done, total: None, place=None):
+def write_raw(image, device, report=lambda done, total: None, place=None, withheld=None):
     """Write a raw image to a disk that nobody uses.
 
     :param image: a :class:`RawImage`.
     :param device: path of the device.
     :param report: function that takes bytes done and bytes to do, called about once a second.
     :param place: see :func:`~.target.open_target`.
+    :param withheld: see :func:`~.writer.put`.
     :returns: what :func:`~.writer.put` returns.
     :raises BaremetalError: when the server, the content or the disk fails.
     """
-    return put(image, device, report, lambda target, crew: _fetch(image, target, crew), place=place)
+    return put(image, device, report, lambda target, crew: _fetch(image, target, crew), place=place, withheld=withheld)
 
 
 def _fetch(image, target, crew):

@@ -18,6 +18,7 @@ import stat
 import struct
 import threading
 
+from . import boot_parts
 from .._errors import BaremetalError
 
 # Bytes at both ends of the disk that firmware looks at: MBR, GPT and its backup. They are zeroed
@@ -195,8 +196,14 @@ class Target:
             os.pwrite(self._descriptor, aligned(length), start)
         self.sync()
 
-    def write_edges(self):
-        """Write what was kept back, after everything else has reached the disk, and its very first part last of all."""
+    def write_edges(self, withheld=None):
+        """Write what was kept back, after everything else has reached the disk, and its very first part last of all.
+
+        :param withheld: list to which what the disk boots from is added, as (start, bytes); it is zero on the disk until :meth:`put_back`.
+            None to write that too.
+        """
+        if withheld is not None:
+            withheld += [(start, self._withhold(start, end)) for start, end in boot_parts.spans(self._kept(0, EDGE), self.sector)]
         self.sync()
         for start, data in sorted(self._held, reverse=True):
             if not start:
@@ -205,6 +212,41 @@ class Target:
             buffer[:] = data
             self._write_all(buffer, start)
         self.sync()
+
+    def put_back(self, withheld):
+        """Write what :meth:`write_edges` withheld, after everything else has reached the disk.
+
+        :param withheld: list of (start, bytes).
+        """
+        self.sync()
+        for start, data in withheld:
+            # Beside the boot code are the entries of the MBR, which have changed since.
+            buffer = aligned(self.whole(len(data)))
+            self.read(buffer, start)
+            buffer[:len(data)] = data
+            self._write_all(buffer, start)
+        self.sync()
+
+    def _withhold(self, start, end):
+        """Take a span of whole sectors, or one within an edge, out of the image again, and return what it held."""
+        first, last = self.inner(start, end)
+        if first >= last:
+            return self._kept(start, end, take=True)
+        buffer = aligned(end - start)
+        self.read(buffer, start)
+        os.pwrite(self._descriptor, aligned(end - start), start)
+        return bytes(buffer)
+
+    def _kept(self, start, end, take=False):
+        """What was kept back of a span of the edges; with ``take``, zeros are kept instead."""
+        found = bytearray(end - start)
+        for number, (place, data) in enumerate(self._held):
+            first, last = max(start, place), min(end, place + len(data))
+            if first < last:
+                found[first - start:last - start] = data[first - place:last - place]
+                if take:
+                    self._held[number] = place, data[:first - place] + bytes(last - first) + data[last - place:]
+        return bytes(found)
 
     def sync(self):
         """Wait until everything has reached the disk."""

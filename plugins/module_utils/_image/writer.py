@@ -61,7 +61,7 @@ def _check_fit_of_partition(image, size, sector, device):
             cure="make the file system with blocks (of xfs: sectors) of 4096 bytes, or choose another disk by the root device hints")
 
 
-def write_image(image, device, report=lambda done, total: None, renew=False, place=None):
+def write_image(image, device, report=lambda done, total: None, renew=False, place=None, withheld=None):
     """Write a published image to a disk that nobody uses.
 
     :param image: an :class:`~.publication.Image`.
@@ -70,6 +70,7 @@ def write_image(image, device, report=lambda done, total: None, renew=False, pla
     :param renew: compare with what is on the disk first, and fetch and write only what differs; worth it when
         :func:`~.renewal.resembles` says so. The result is the same.
     :param place: see :func:`~.target.open_target`.
+    :param withheld: see :func:`put`.
     :returns: what :func:`put` returns.
     :raises BaremetalError: when the server, the content or the disk fails.
     """
@@ -83,10 +84,10 @@ def write_image(image, device, report=lambda done, total: None, renew=False, pla
         else:
             _fetch(image, target, work, crew)
 
-    return put(image, device, report, fill, remember=renew, place=place)
+    return put(image, device, report, fill, remember=renew, place=place, withheld=withheld)
 
 
-def put(image, device, report, fill, remember=False, place=None):
+def put(image, device, report, fill, remember=False, place=None, withheld=None):
     """Put an image on a disk, so that at no time before the last moment anything boots from it.
 
     On failure both ends of the disk are zero.
@@ -98,6 +99,7 @@ def put(image, device, report, fill, remember=False, place=None):
         what was written is not proved.
     :param remember: read the ends of the disk before they are cleared.
     :param place: see :func:`~.target.open_target`; then the ends of the disk stay as they are.
+    :param withheld: list that gets what the disk boots from, see :meth:`~.target.Target.write_edges`; None to write that too.
     :returns: dict with bytes_mapped, bytes_written, bytes_unchanged and seconds.
     :raises BaremetalError: when the server, the content or the disk fails.
     """
@@ -111,7 +113,7 @@ def put(image, device, report, fill, remember=False, place=None):
             target.clear_edges()
             with Crew(target, image.mapped_size, report) as crew:
                 fill(target, crew)
-            target.write_edges()
+            target.write_edges(withheld)
         except BaseException:
             target.clear_edges()
             raise

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import base64
-import ctypes
 import functools
 import hashlib
 import itertools
@@ -15,12 +14,10 @@ import os
 import random
 import re
 import shutil
-import signal
-import traceback
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._boot.config_drive import build
-from ansible_collections.rackwright.baremetal.plugins.module_utils._disk import commands, efi_loader, partitioning
+from ansible_collections.rackwright.baremetal.plugins.module_utils._disk import efi_loader, partitioning
 from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.devices import list_disks
 from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.late import find_disk
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
@@ -32,6 +29,7 @@ from ansible_collections.rackwright.baremetal.plugins.modules.disk_image import 
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._disk.tools import run
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._image.conftest import raw, root, server  # noqa: F401
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._image.image_builders import MIB, sha256
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.modules.dying import in_a_process_that_dies
 
 PROGRAMS = ("losetup", "addpart", "sgdisk", "sfdisk", "partx", "wipefs", "blkid", "lsblk", "mkfs.ext4", "mkfs.vfat", "mkswap", "mcopy", "mdir", "mount")
 MISSING = [program for program in PROGRAMS if not shutil.which(program, path="/usr/sbin:/sbin:/usr/bin:/bin")]
@@ -48,8 +46,6 @@ FSTAB = "UUID=11111111-2222-3333-4444-555555555555 / ext4 defaults 0 1\nUUID=ABC
 DRIVE = base64.b64encode(build({"hostname": "node1", "uuid": "7f1f2d0a-1f53-4d1b-9c3b-2f0f3d1f6a10"})).decode()
 ALL = {"swap_mb": 8, "ephemeral_gb": 1}
 KEPT = {**ALL, "preserve_ephemeral": True}
-# Of unshare(2) and mount(2).
-CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 0x40000
 
 
 class Disk:
@@ -298,7 +294,7 @@ def test_plain_server(site512, disk512, record, root, server):  # noqa: F811
     shutil.copy(record["raw"], root / "plain.ext4")
     result = site512(url=server.url + "plain.ext4", manifest_digest=None, partitions=ALL)
     assert_deployed(disk512, record, result)
-    with pytest.raises(BaremetalError, match="no partition table"):
+    with pytest.raises(BaremetalError, match=r"no partition table.*a file system, ext4.*give deploy_partitions .partitions of disk_image., if need be \{\}"):
         site512(url=server.url + "plain.ext4", manifest_digest=None)
 
 
@@ -341,34 +337,6 @@ def test_loader_that_cannot_be_installed_leaves_a_disk_that_does_not_boot(tmp_pa
         assert not any(disk512.read(0, MIB)) and not any(disk512.read(SIZE - MIB, MIB))
 
 
-def in_a_process_that_dies(work, number):
-    """Run work in a process that is killed when it is about to start its program of this number; its mounts die with it. Returns whether it was killed."""
-    child = os.fork()
-    if child:
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-    try:
-        # What a killed process leaves to its children ends with them too.
-        os.setsid()
-        libc = ctypes.CDLL(None)
-        if libc.unshare(CLONE_NEWNS) or libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None):
-            os._exit(2)
-        left = [number]
-
-        def dying(name, find=commands.find_tool):
-            # Asked for by whoever starts a program.
-            left[0] -= 1
-            if left[0] < 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return find(name)
-
-        commands.find_tool = dying
-        work()
-        os._exit(0)
-    except BaseException:
-        traceback.print_exc()
-        os._exit(1)
-
-
 def assert_nothing_or_all(disk, record):
     """What firmware sees is no loader at all, or the whole system. Returns whether it is nothing."""
     if not any(disk.read(MIB, 512)):
@@ -384,7 +352,7 @@ def assert_nothing_or_all(disk, record):
 
 
 @pytest.mark.parametrize("way, each", [("fresh", 6), ("keep", 2)])
-def test_killed_at_any_moment_and_run_again(site512, disk512, record, server, way, each):  # noqa: F811
+def test_killed_at_any_moment_and_run_again(site512, disk512, record, server, way, each, tmp_path):  # noqa: F811
     """As after a power cut: before the last write nothing boots, and the same command again mends it. What is kept is never touched."""
     partitions = KEPT if way == "keep" else ALL
     first = site512(partitions=ALL)
@@ -398,7 +366,7 @@ def test_killed_at_any_moment_and_run_again(site512, disk512, record, server, wa
         _work_on_partitions(image, disk, parts, None, False, site512.tools, lambda done, total: None)
 
     for number in itertools.count(3, each):
-        cut = in_a_process_that_dies(work, number)
+        cut = in_a_process_that_dies(work, number, tmp_path)
         nothing += assert_nothing_or_all(disk512, record)
         assert kept is None or disk512.digest(part_of("ephemeral", first)) == kept
         if not cut:

@@ -118,6 +118,25 @@ def test_the_mirror_gets_the_file_system_and_the_image_loses_it(mirror):
     assert run("wipefs", "--noheadings", mirror.source) == ""
 
 
+def test_the_mirror_is_a_file_system_at_the_very_end(mirror, monkeypatch):
+    """So a machine that loses power in between finds no loader: neither the old one nor half of the new one."""
+    run("mkfs.vfat", mirror.target)
+    esp_mirror.stop_mirror("/dev/sda", running=lambda: mirror.there)
+    assert run("blkid", "-p", "-s", "TYPE", "-o", "value", mirror.target) == "vfat"
+    esp_mirror.stop_mirror("/dev/md0", running=lambda: mirror.there)
+    assert not any(pathlib.Path(mirror.target).read_bytes()[:1024 ** 2])
+    run("mkfs.vfat", mirror.source)
+    real, seen = esp_mirror.run, []
+
+    def look(argv, **options):
+        seen.append((argv[0], any(pathlib.Path(mirror.target).read_bytes()[:512])))
+        return real(argv, **options)
+
+    monkeypatch.setattr(esp_mirror, "run", look)
+    mirror()
+    assert seen == [("wipefs", False), ("blockdev", True)]
+
+
 def test_what_cannot_be_mirrored(mirror, loops):
     assert mirror("/dev/sda") is None
     with pytest.raises(BaremetalError, match="the image has no EFI system partition"):

@@ -10,16 +10,19 @@ import hashlib
 import pathlib
 import random
 import struct
+import uuid
 import zlib
 
 MIB = 1024 * 1024
+# Type of an EFI system partition in a GPT.
+ESP = uuid.UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b").bytes_le
 
 
-def gpt(size, sector=512, first=2048, last=None):
-    """Protective MBR, GPT header and entries with one partition, as bytes for the start of a disk."""
+def gpt(size, sector=512, first=2048, last=None, kind=b"\x01" * 16):
+    """Protective MBR, GPT header and entries with one partition of a type, as bytes for the start of a disk."""
     sectors = size // sector
     last = last if last is not None else sectors - 34
-    entry = struct.pack("<16s16sQQQ72s", b"\x01" * 16, b"\x02" * 16, first, last, 0, "root".encode("utf-16-le"))
+    entry = struct.pack("<16s16sQQQ72s", kind, b"\x02" * 16, first, last, 0, "root".encode("utf-16-le"))
     entries = entry.ljust(128 * 128, b"\0")
     header = struct.pack(
         "<8sIIIIQQQQ16sQIII", b"EFI PART", 0x10000, 92, 0, 0, 1, sectors - 1, 34, sectors - 34, b"\x03" * 16, 2, 128, 128, zlib.crc32(entries))
@@ -28,9 +31,9 @@ def gpt(size, sector=512, first=2048, last=None):
     return mbr.ljust(sector, b"\0") + header.ljust(sector, b"\0") + entries
 
 
-def mbr(size):
-    """A sector with a boot signature and one partition from 1 MiB to the end."""
-    return b"\xfa\x31\xc0" + bytes(443) + struct.pack("<B3xB3xII", 0x80, 0x83, 2048, size // 512 - 2048) + bytes(48) + b"\x55\xaa"
+def mbr(size, kind=0x83):
+    """A sector with boot code, a boot signature and one partition of a type from 1 MiB to the end."""
+    return b"\xfa\x31\xc0" + bytes(443) + struct.pack("<B3xB3xII", 0x80, kind, 2048, size // 512 - 2048) + bytes(48) + b"\x55\xaa"
 
 
 def make_raw(path, size, extents=(), head=None, seed=0):

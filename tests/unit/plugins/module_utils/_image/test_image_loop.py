@@ -18,8 +18,9 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._errors impor
 from ansible_collections.rackwright.baremetal.plugins.module_utils._image import publish
 from ansible_collections.rackwright.baremetal.plugins.module_utils._image.publication import fetch_image
 from ansible_collections.rackwright.baremetal.plugins.module_utils._image.renewal import resembles
+from ansible_collections.rackwright.baremetal.plugins.module_utils._image.target import Target
 from ansible_collections.rackwright.baremetal.plugins.module_utils._image.writer import write_image
-from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._image.image_builders import MIB, gpt, make_raw, sha256
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._image.image_builders import ESP, MIB, gpt, make_raw, mbr, sha256
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="loop devices need root"),
@@ -108,6 +109,37 @@ def test_table_for_other_sectors_is_refused(server, root, tmp_path, disk):
     with pytest.raises(BaremetalError, match=f"would not be found.*sectors of {other} bytes.*has sectors of {disk.sector} bytes"):
         write_image(published, disk.device)
     assert disk.content() == PATTERN * (SIZE // len(PATTERN))
+
+
+def test_an_mbr_is_for_sectors_of_512_bytes(server, root, tmp_path, disk):
+    raw = make_raw(tmp_path / "mbr.raw", IMAGE_SIZE, [(MIB, 5000)], head=mbr(IMAGE_SIZE))
+    record = publish.publish("mbr", str(raw), sha256(raw), str(root))[1]
+    published = fetch_image(server.url + record["path"], record["digest"], record["manifest_digest"])
+    # Images that were published before do not say so.
+    for image in (published, published._replace(manifest=dict(published.manifest, sector_size=None))):
+        if disk.sector == 512:
+            write_image(image, disk.device)
+            assert disk.content()[:IMAGE_SIZE] == raw.read_bytes()
+        else:
+            with pytest.raises(BaremetalError, match="would not be found.*sectors of 512 bytes.*has sectors of 4096 bytes.*publish an image with a GPT"):
+                write_image(image, disk.device)
+            assert disk.content() == PATTERN * (SIZE // len(PATTERN))
+
+
+def test_what_the_disk_boots_from_can_be_withheld(server, root, tmp_path, disk):
+    head = gpt(IMAGE_SIZE, disk.sector, first=256, last=IMAGE_SIZE // disk.sector - 34, kind=ESP)
+    raw = make_raw(tmp_path / "esp.raw", IMAGE_SIZE, [(256 * disk.sector, 20_000)], head=b"\xfa\x31\xc0" + head[3:])
+    record = publish.publish("esp", str(raw), sha256(raw), str(root))[1]
+    withheld = []
+    write_image(fetch_image(server.url + record["path"], record["digest"], record["manifest_digest"]), disk.device, withheld=withheld)
+    expected = bytearray(raw.read_bytes())
+    expected[:440] = bytes(440)
+    expected[256 * disk.sector:257 * disk.sector] = bytes(disk.sector)
+    assert disk.content()[:IMAGE_SIZE] == expected
+    target = Target(disk.device)
+    target.put_back(withheld)
+    target.close()
+    assert_is_on(raw, disk)
 
 
 @pytest.mark.parametrize("way", ["fresh", "renew"])

@@ -12,8 +12,8 @@ import socket
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
-from ansible_collections.rackwright.baremetal.plugins.module_utils._image import publication, publish, stream, target, writer
-from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._image.image_builders import MIB, make_raw, mbr, sha256
+from ansible_collections.rackwright.baremetal.plugins.module_utils._image import publication, publish, rawstream, stream, target, writer
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._image.image_builders import ESP, MIB, gpt, make_raw, mbr, sha256
 
 PATTERN = b"\xa5"
 
@@ -221,15 +221,51 @@ def test_nothing_bootable_is_there_before_all_is_verified(server, published, dis
     seen = []
     real = target.Target.write_edges
 
-    def look(self):
+    def look(self, withheld=None):
         self.sync()
         data = disk.read_bytes()
         seen.append(any(data[:MIB]) or any(data[-MIB:]))
-        real(self)
+        real(self, withheld)
 
     monkeypatch.setattr(target.Target, "write_edges", look)
     write_fresh(server, published, disk)
     assert seen == [False]
+
+
+@pytest.mark.parametrize("head, start", [
+    (gpt(21 * MIB, kind=ESP), MIB),
+    (gpt(21 * MIB, first=64, kind=ESP), 64 * 512),
+    (gpt(21 * MIB, first=42000, kind=ESP), 42000 * 512),
+    (mbr(21 * MIB, kind=0xEF), MIB),
+    (gpt(21 * MIB), None),
+])
+@pytest.mark.parametrize("way", ["fresh", "renew", "raw"])
+def test_what_the_disk_boots_from_can_be_withheld(server, root, tmp_path, head, start, way):
+    """Boot code and the start of an EFI system partition, between the ends of the disk and in either; the rest is there, the table too."""
+    raw = make_raw(root / "esp.raw", 21 * MIB, [(start or MIB, 5000), (13 * MIB, MIB)], head=b"\xfa\x31\xc0" + head[3:])
+    disk = tmp_path / "disk"
+    disk.write_bytes(PATTERN * (21 * MIB))
+    expected = bytearray(raw.read_bytes())
+    expected[:440] = bytes(440)
+    if start:
+        expected[start:start + 512] = bytes(512)
+    withheld = []
+    if way == "raw":
+        rawstream.write_raw(rawstream.look_at(server.url + "esp.raw", sha256(raw)), str(disk), withheld=withheld)
+    else:
+        image = image_of(server, publish.publish("esp", str(raw), sha256(raw), str(root))[1])
+        if way == "renew":
+            writer.write_image(image, str(disk))
+        writer.write_image(image, str(disk), renew=way == "renew", withheld=withheld)
+    assert disk.read_bytes() == expected
+    # What changes in the first sector meanwhile stays: an entry for the config drive.
+    with open(disk, "r+b") as file:
+        file.seek(440)
+        file.write(b"entry")
+    opened = target.Target(str(disk))
+    opened.put_back(withheld)
+    opened.close()
+    assert disk.read_bytes() == raw.read_bytes()[:440] + b"entry" + raw.read_bytes()[445:]
 
 
 @pytest.mark.parametrize("call", [1, 4])
