@@ -14,7 +14,6 @@ import contextlib
 import gc
 import logging
 import os
-import traceback
 from collections.abc import Mapping
 
 from ansible import constants
@@ -27,7 +26,7 @@ from ansible.vars.hostvars import HostVarsVars
 
 from ..module_utils._bmc.breaker import Breaker
 from ..module_utils._bmc.run_facts import RunFacts
-from ..module_utils._door import RUN_FACTS, Call, outcome, refuse_senseless, secret_values
+from ..module_utils._door import RUN_FACTS, TRACEBACK, Call, outcome, refuse_senseless, secret_values, unexpected
 from ..module_utils._fleet import form
 from ..plugin_utils import _doors
 from ..plugin_utils._run_identity import controller_of_worker, end_with_run
@@ -160,15 +159,9 @@ class ActionModule(ActionBase, metaclass=_AskedInParent):
                                   f"the work. Seen: {' '.join(str(error).split())} To do: check that host and the way to it, then run the same command again."),
             }
         except Exception as error:
-            # A bug, or a fault of the machine. The chain of exceptions may hold secrets, so it is
-            # scrubbed and not raised on.
-            call.log("".join(traceback.format_exception(error)))
-            text = " ".join(f"{type(error).__name__}: {error}".split())
-            return {
-                "failed": True,
-                "msg": call.scrub(f"{call.node + ': ' if call.node else ''}{self._name}: unexpected error: {text}. "
-                                  "To do: run again with -vvv to see where; if it is a fault of the collection, report it."),
-            }
+            result = unexpected(call, self._name, error)
+            call.log(result.pop(TRACEBACK))
+            return result
 
     def _perform(self, door, call, task_vars):
         refuse_senseless(door.argument_spec, call.params)
@@ -206,6 +199,8 @@ class ActionModule(ActionBase, metaclass=_AskedInParent):
             module_name=f"rackwright.baremetal.{self._name}", module_args={**_given(params), RUN_FACTS: known}, task_vars=task_vars)
         self._remove_tmp_path(self._connection._shell.tmpdir)
         result.pop("invocation", None)
+        if TRACEBACK in result:
+            call.log(result.pop(TRACEBACK))
         learned = result.pop(RUN_FACTS, None)
         if learned is not None:
             facts.take_back(known, learned)

@@ -11,6 +11,7 @@ Private to the collection; may change at any time.
 
 from __future__ import annotations
 
+import traceback
 import typing as t
 from dataclasses import dataclass, field
 
@@ -26,6 +27,8 @@ from ._fleet.form import run_fleet, wanted
 
 # What the action hands over to the module beside its options, and takes out of its result.
 RUN_FACTS = "run_facts"
+# What the module leaves to the action to log, beside its result.
+TRACEBACK = "traceback"
 
 
 @dataclass
@@ -221,6 +224,25 @@ def outcome(call, work):
     return call.scrub(result)
 
 
+def unexpected(call, name, error):
+    """The result for a bug, or a fault of the machine.
+
+    The chain of exceptions may hold secrets, so it is scrubbed and not raised on.
+
+    :param call: the call that it belongs to.
+    :param name: name of the module.
+    :param error: the exception.
+    :returns: the scrubbed result; TRACEBACK in it is to be taken out and logged.
+    """
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return call.scrub({
+        "failed": True,
+        "msg": f"{call.node + ': ' if call.node else ''}{name}: unexpected error: {text}. "
+               "To do: run again with -vvv to see where; if it is a fault of the collection, report it.",
+        TRACEBACK: "".join(traceback.format_exception(error)),
+    })
+
+
 class _Module(AnsibleModule):
     """A module to which the action hands over what the run knows of the BMCs, beside the options."""
 
@@ -252,7 +274,10 @@ def module_main(door):
         refuse_senseless(door.argument_spec, call.params)
         return run_fleet(door, call) if wanted(door, call) else door.run(call)
 
-    result = outcome(call, work)
+    try:
+        result = outcome(call, work)
+    except Exception as error:
+        result = unexpected(call, module._name.rpartition(".")[2], error)
     if module.run_facts:
         result[RUN_FACTS] = call.scrub(module.run_facts.to_hand_back())
     if result.pop("failed", False):

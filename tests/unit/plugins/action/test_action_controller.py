@@ -106,3 +106,14 @@ def test_nothing_is_done_with_options_that_make_no_sense():
     call = Call(params={"component": "bmc", "version": "", "timeout": 60}, node="node1")
     with pytest.raises(BaremetalError, match="the option version is empty"):
         action._perform(_doors.door("firmware"), call, {})
+
+
+def test_where_a_delegated_module_was_at_a_bug_is_logged_and_not_returned(monkeypatch):
+    action = ActionModule(task=None, connection=types.SimpleNamespace(_shell=types.SimpleNamespace(tmpdir=None)), play_context=None, loader=None,
+                          templar=None, shared_loader_obj=None)
+    action._name = "power"
+    monkeypatch.setattr(action, "_execute_module", lambda **options: {"failed": True, "msg": "unexpected error", "traceback": "line 7"})
+    monkeypatch.setattr(action, "_remove_tmp_path", lambda path: None)
+    lines, facts = [], types.SimpleNamespace(to_hand_over=lambda addresses: {})
+    call = Call(params={}, log=lines.append, breaker=types.SimpleNamespace(facts=facts))
+    assert action._run_module(call, {}, {}) == {"failed": True, "msg": "unexpected error"} and lines == ["line 7"]

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 
@@ -249,24 +251,45 @@ def test_long_lists_of_names_are_cut():
     assert text.startswith("25 of 30 nodes failed. (25) node0, ") and text.endswith("node19 and 5 more: no")
 
 
-def test_module_door(monkeypatch):
+def through_module(monkeypatch, door):
+    """What the module door answers for one node in the fleet form, or for one alone."""
     answer = {}
 
     class Module:
-        check_mode, _diff, run_facts = True, False, None
+        check_mode, _diff, run_facts, _name = True, False, None, "rackwright.baremetal.power"
         params = make_call(["node1"], bmcs=[{"name": "node1", "driver": "redfish", "address": "192.0.2.1"}]).params
 
         def __init__(self, argument_spec, **options):
-            assert {"nodes", "bmcs", "fail_on"} <= set(argument_spec)
+            if "nodes" not in argument_spec:
+                self.params = {"name": "node1", "password": "canary"}
 
         warn = debug = staticmethod(lambda text: None)
 
         def exit_json(self, **result):
             answer.update(result)
 
+        def fail_json(self, **result):
+            answer.update(result, failed=True)
+            sys.exit(1)
+
     monkeypatch.setattr("ansible_collections.rackwright.baremetal.plugins.module_utils._door._Module", Module)
-    module_main(Door(argument_spec={}, run=lambda call: {"check": call.check_mode, "node": call.node}, fleet=True))
+    with contextlib.suppress(SystemExit):
+        module_main(door)
+    return answer
+
+
+def test_module_door(monkeypatch):
+    answer = through_module(monkeypatch, Door(argument_spec={}, run=lambda call: {"check": call.check_mode, "node": call.node}, fleet=True))
     assert answer["nodes"] == {"node1": {"check": True, "node": "node1", "changed": False}}
+
+
+def test_module_door_ends_a_bug_in_a_message_as_the_action_does(monkeypatch):
+    door = Door(argument_spec={"name": {"type": "str"}, "password": {"type": "str", "no_log": True}}, run=lambda call: {}[call.params["password"]])
+    answer = through_module(monkeypatch, door)
+    assert answer["failed"] and answer["msg"] == (
+        "node1: power: unexpected error: KeyError: '********'. "
+        "To do: run again with -vvv to see where; if it is a fault of the collection, report it.")
+    assert "line" in answer["traceback"] and "canary" not in answer["traceback"]
 
 
 def test_what_one_node_has_got_is_not_got_for_another():
