@@ -10,6 +10,7 @@ Private to the collection; may change at any time.
 from __future__ import annotations
 
 import contextlib
+import urllib.parse
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
@@ -176,6 +177,21 @@ def open_bmc(call, *, only_reads=False, password=None):
             # reason to doubt, and does not come here.
             forget_driver(call.params["bmc"], run_facts(call))
             raise
+
+
+def hide_password(call, url):
+    """Have the password that a URL may carry not leave the call, whoever repeats it.
+
+    :param call: the Call.
+    :param url: URL, or None.
+    """
+    try:
+        password = urllib.parse.urlsplit(url or "").password
+    except ValueError:
+        return
+    if password:
+        call.secret(password)
+        call.secret(urllib.parse.unquote(password))
 
 
 def run_facts(call):

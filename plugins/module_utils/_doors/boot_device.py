@@ -9,7 +9,7 @@ from __future__ import annotations
 from .._bmc.boot import check_request, ensure_boot_device
 from .._bmc.driver import refuse_unsupported
 from .._door import Door
-from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc, settled_driver
+from ._bmc_access import OPTIONS, fill_connection_for_change, hide_password, open_bmc, settled_driver
 from ._options import BOOT_DEVICE
 
 
@@ -18,6 +18,7 @@ def run(call):
     params = call.params
     wanted = {name: params[name] for name in BOOT_DEVICE}
     refuse_unsupported(settled_driver(call), device=params["device"])
+    hide_password(call, wanted["uri"])
     check_request(**wanted)
     with open_bmc(call) as driver:
         result = ensure_boot_device(driver, **wanted, check_mode=call.check_mode, warn=call.warn)

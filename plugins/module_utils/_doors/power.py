@@ -11,7 +11,7 @@ from .._bmc.driver import refuse_unsupported
 from .._bmc.power import METHODS, TARGETS, check_method, ensure_power
 from .._bmc.virtual_media import check_image, ensure_inserted
 from .._door import Door
-from ._bmc_access import OPTIONS, fill_connection_for_power, open_bmc, record_power_state, record_power_states, settled_driver
+from ._bmc_access import OPTIONS, fill_connection_for_power, hide_password, open_bmc, record_power_state, record_power_states, settled_driver
 from ._options import BOOT_DEVICE
 
 
@@ -27,9 +27,11 @@ def run(call):
         method = "reset"
     refuse_unsupported(settled_driver(call), power=TARGETS[state][method], device=boot["device"] if boot else None)
     if boot:
+        hide_password(call, boot["uri"])
         check_request(**boot)
     image = params["virtual_media"]
     if image is not None:
+        hide_password(call, image)
         refuse_unsupported(settled_driver(call), capability="virtual media")
         check_image(image)
     with open_bmc(call) as driver:

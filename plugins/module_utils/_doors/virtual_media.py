@@ -6,12 +6,10 @@
 
 from __future__ import annotations
 
-import urllib.parse
-
 from .._bmc.driver import refuse_unsupported
 from .._bmc.virtual_media import check_image, ensure_ejected, ensure_inserted
 from .._door import Door
-from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc, settled_driver
+from ._bmc_access import OPTIONS, fill_connection_for_change, hide_password, open_bmc, settled_driver
 
 
 def run(call):
@@ -19,7 +17,7 @@ def run(call):
     params = call.params
     refuse_unsupported(settled_driver(call), capability="virtual media")
     if params["image"] is not None:
-        _hide_password(call, params["image"])
+        hide_password(call, params["image"])
         check_image(params["image"])
     with open_bmc(call) as driver:
         if params["state"] == "inserted":
@@ -36,17 +34,6 @@ def run(call):
         "virtual_media": result["after"],
         "diff": {"before": {"virtual_media": result["before"]}, "after": {"virtual_media": result["after"]}},
     }
-
-
-def _hide_password(call, image):
-    """A URL may carry a password, which then must not leave the call either."""
-    try:
-        password = urllib.parse.urlsplit(image).password
-    except ValueError:
-        return
-    if password:
-        call.secret(password)
-        call.secret(urllib.parse.unquote(password))
 
 
 DOOR = Door(
