@@ -16,7 +16,7 @@ description:
   - With Redfish the chassis' collection of sensors is read where the BMC can send it as a whole. What it lacks comes from the older thermal
     and power resources, and only what these lack too is read sensor by sensor.
   - Over IPMI every sensor is asked by itself, which takes some seconds with a BMC that has many. Thresholds are not read there; the status
-    is the BMC's own. Sensors that tell only states are left out.
+    is the BMC's own. Sensors that tell only states are left out, and so are those that the BMC refuses to read at the moment.
 extends_documentation_fragment:
   - rackwright.baremetal._attributes
   - rackwright.baremetal._attributes.controller

@@ -9,6 +9,9 @@ Private to the collection; may change at any time.
 
 from __future__ import annotations
 
+import contextlib
+import socket
+
 from .._errors import BaremetalError
 
 STAGE = "BMC connection"
@@ -28,6 +31,10 @@ class BmcUnreachable(BmcLost):
     """No connection came about at all: time-out, refused, no route. The run's breaker remembers it."""
 
 
+class BmcBusy(BmcLost):
+    """The BMC answered that it cannot do so now; nothing was done."""
+
+
 class NotLetIn(BaremetalError):
     """The BMC does not take the user name or the password."""
 
@@ -42,8 +49,15 @@ class NotPrivileged(BaremetalError):
         super().__init__(what, **{"stage": STAGE, **context})
 
 
-class SessionsFull(BmcLost):
+class SessionsFull(BmcBusy):
     """The BMC has no room for another session."""
+
+
+class Unreadable(BaremetalError):
+    """A Redfish service, which was seen to be one, gave an answer that cannot be read; the next one may be better."""
+
+    def __init__(self, what, **context):
+        super().__init__(what, **{"stage": STAGE, **context})
 
 
 class NotNow(BaremetalError):
@@ -81,3 +95,17 @@ def required(connection, driver, *keys, may_be_empty=()):
             f"the driver {driver} needs {' and '.join(missing)} of the BMC, and nothing gives it",
             cure="complete the option bmc, the host variable baremetal_bmc or the node's entry in the hardware file",
         )
+
+
+@contextlib.contextmanager
+def looked_up():
+    """Inside, what cannot be a host name ends as one that nobody knows.
+
+    Python raises a UnicodeError for a label that is empty or longer than 63 characters (RFC 1035, 2.3.4), and asks nobody.
+
+    :raises socket.gaierror: for such a name.
+    """
+    try:
+        yield
+    except UnicodeError as error:
+        raise socket.gaierror(socket.EAI_NONAME, "a part of it between two dots is empty, or longer than 63 characters") from error

@@ -13,7 +13,7 @@ import contextlib
 import socket
 
 from .._errors import BaremetalError
-from .connection import BmcLost, refused, required
+from .connection import BmcLost, looked_up, refused, required
 from .redfish_errors import explained
 from .redfish_service import ROOT
 from .redfish_transport import Connector, base_url
@@ -104,7 +104,8 @@ def _redfish_problem(connection):
 
 def _answers_ipmi(host, port):
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+        with looked_up():
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     except OSError:
         return False
     for family, kind, protocol, _name, address in found:

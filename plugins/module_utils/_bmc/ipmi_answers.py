@@ -22,7 +22,7 @@ from .connection import STAGE
 from .ipmi_session import BUSY
 
 
-def ask(command, netfn, number, data=(), shortest=0, retry=True):
+def ask(command, netfn, number, data=(), shortest=0, retry=True, lun=0):
     """The data bytes of an answer.
 
     :param command: pyghmi's Command, from ``driver.command()``.
@@ -31,10 +31,11 @@ def ask(command, netfn, number, data=(), shortest=0, retry=True):
     :param data: bytes of the request.
     :param shortest: bytes that the answer must have to be of use.
     :param retry: whether it may be sent again when the answer is lost.
+    :param lun: logical unit of the controller that is asked.
     :returns: bytes; None when the BMC says that it has no such thing, or says too little.
     :raises pyghmi.exceptions.IpmiException: when the BMC does not answer, or stays busy.
     """
-    answer = command.raw_command(netfn=netfn, command=number, data=data, retry=retry)
+    answer = command.raw_command(netfn=netfn, command=number, data=data, retry=retry, rslun=lun)
     if answer["code"] in BUSY:
         raise pyghmi_errors.IpmiException(answer["error"])
     if answer["code"]:

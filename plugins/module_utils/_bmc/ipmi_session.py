@@ -22,9 +22,10 @@ import time
 try:
     from pyghmi.exceptions import IpmiException
     from pyghmi.ipmi.command import Command
+    from pyghmi.ipmi.oem.generic import OEMHandler
     from pyghmi.ipmi.private.util import get_ipmi_error
 except ImportError as error:
-    Command = get_ipmi_error = None
+    Command = OEMHandler = get_ipmi_error = None
     IpmiException = Exception
     IMPORT_ERROR = error
 else:
@@ -33,6 +34,7 @@ else:
 from .._session_guard import SessionGuard
 from . import ipmi_packets as packets
 from . import ipmi_records
+from .connection import looked_up
 
 SUITES = tuple(packets.SUITES)
 
@@ -440,7 +442,9 @@ def _connected(address, port):
     :raises OSError: when the name does not resolve or there is no route.
     """
     problem = None
-    for family, kind, protocol, _name, target in socket.getaddrinfo(address, port, 0, socket.SOCK_DGRAM):
+    with looked_up():
+        found = socket.getaddrinfo(address, port, 0, socket.SOCK_DGRAM)
+    for family, kind, protocol, _name, target in found:
         opened = socket.socket(family, kind, protocol)
         try:
             opened.connect(target)
@@ -455,18 +459,16 @@ class OnSession(Command or object):
     """pyghmi's Command on a session of ours; whatever parses an answer is pyghmi's.
 
     :param session: an open Session.
-    :param address: the BMC's address, for pyghmi's makers' extensions.
     """
 
-    def __init__(self, session, address):
+    def __init__(self, session):
         # What pyghmi's own constructor sets before it logs on.
         self.ipmi_session = session
-        self.bmc = address
-        self.certverify = None
-        self.onlogon = None
+        self.bmc = self.certverify = self.onlogon = None
         self.kwargs = {}
-        self._sdrcachedir = self._sdr = self._oem = self._netchannel = self._ipv6support = None
-        self._oemknown = False
+        self._sdrcachedir = self._sdr = self._netchannel = self._ipv6support = None
+        # The handler of a maker (Lenovo, IBM), which pyghmi would choose, wants the password and opens web sessions of its own.
+        self._oem, self._oemknown = OEMHandler(None, None), True
 
     def init_sdr(self):
         """See pyghmi; the records of a BMC that goes round in a circle end."""
@@ -518,4 +520,4 @@ def log_on(address, port, username, password, suite=None, log=lambda text: None,
     if suite is None and session.suite.number != suites[0] and session.full is None and not session.suite_is_guessed:
         facts[where] = session.suite.number
     log(f"logged on with cipher suite {session.suite.number}")
-    return OnSession(session, address)
+    return OnSession(session)

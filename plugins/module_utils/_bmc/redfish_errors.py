@@ -15,7 +15,7 @@ import socket
 import ssl
 
 from .._errors import BaremetalError
-from .connection import STAGE, BmcLost, NotLetIn, SessionsFull, refused
+from .connection import STAGE, BmcLost, NotLetIn, SessionsFull, Unreadable, refused
 from .redfish_messages import standard_text
 from .redfish_transport import PinMismatch, RedirectError, TransportError
 
@@ -23,6 +23,14 @@ from .redfish_transport import PinMismatch, RedirectError, TransportError
 # reference). SessionLimitExceeded: Base registry (DSP2065) and HPE. On Dell a request with basic authentication takes a
 # place in that table as well.
 SESSION_TABLE_FULL = ("RAC0218", "SessionLimitExceeded", "MaxSessions", "maximum number of user sessions")
+
+# A refusal for the moment, by the name of its message (DSP2046 and the makers' registries): the same request
+# is sent again. Only what says that nothing was done is in here.
+TRANSIENT = (
+    "SYS518",  # Dell: data sources are unavailable after a job
+    "InvalidOperationForSystemState",  # HPE: just after a power change
+    "DuringSystemPOST",  # HPE: UnableToModifyDuringSystemPOST
+)
 
 
 class RedfishRefusal(BaremetalError):
@@ -44,13 +52,6 @@ class RedfishRefusal(BaremetalError):
 
 class NotRedfish(BaremetalError):
     """What answers is no Redfish service, as far as was seen."""
-
-    def __init__(self, what, **context):
-        super().__init__(what, **{"stage": STAGE, **context})
-
-
-class Unreadable(BaremetalError):
-    """A Redfish service, which was seen to be one, gave an answer that cannot be read; the next one may be better."""
 
     def __init__(self, what, **context):
         super().__init__(what, **{"stage": STAGE, **context})
@@ -148,6 +149,11 @@ def explain(url, error):
             f"the certificate of the BMC at {url} is not to be trusted", seen=getattr(error, "verify_message", None) or error,
             cure="set ca_file of the BMC to the authority that signed the certificate, and check that the address "
                  "is one of the names in it; for a BMC that cannot have a proper certificate, set fingerprint to its sha256 fingerprint")
+    if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+        return BmcLost(
+            f"the connection with the BMC at {url} failed", seen=f"it ended within TLS ({getattr(error, 'reason', None) or error})",
+            cure="try again in a minute, for a BMC that starts does so; if it stays so, check that the port is the one that serves HTTPS and that "
+                 "the BMC speaks TLS 1.2 or newer; for a BMC that only knows older TLS, set tls_min_version of the BMC to 1.0")
     if isinstance(error, ssl.SSLError):
         return refused(
             f"no TLS connection with the BMC at {url} came about", seen=getattr(error, "reason", None) or error,

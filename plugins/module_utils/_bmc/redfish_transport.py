@@ -24,7 +24,7 @@ import typing as t
 import urllib.parse
 import zlib
 
-from .connection import BmcUnreachable, refused
+from .connection import BmcUnreachable, looked_up, refused
 from .http_headers import Response
 from .tls_policy import tls_context
 
@@ -156,7 +156,8 @@ class _Connection(http.client.HTTPConnection):
 
     def connect(self):
         try:
-            raw = socket.create_connection((self.host, self.port), CONNECT_TIMEOUT)
+            with looked_up():
+                raw = socket.create_connection((self.host, self.port), CONNECT_TIMEOUT)
         except socket.gaierror:
             raise
         except OSError as error:

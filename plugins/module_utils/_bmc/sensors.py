@@ -230,6 +230,7 @@ def thermal_metrics(document):
 
 # Get Power Reading of DCMI (DCMI 1.5, 6.6.1); the group extension DCh comes first.
 _DCMI_POWER = (0x2C, 0x02, (0xDC, 0x01, 0x00, 0x00))
+_SENSOR_READING = (0x04, 0x2D)  # Get Sensor Reading (IPMI 2.0, 35.14)
 _IPMI_KINDS = {"Temperature": "temperature", "Fan": "fan", "Voltage": "voltage", "Current": "current"}
 # Health of pyghmi: 0 is good, then one bit for warning, critical and failed.
 _HEALTH = {0: "ok", 1: "warning"}
@@ -238,9 +239,19 @@ _HEALTH = {0: "ok", 1: "warning"}
 def _read_ipmi(driver):
     with driver.command() as command:
         with decoded("the sensors"):
-            found = [item for item in map(ipmi_sensor, command.get_sensor_data()) if item is not None]
+            found = [item for item in map(ipmi_sensor, _ipmi_readings(command)) if item is not None]
         consumed = dcmi_watts(ask(command, *_DCMI_POWER, shortest=18))
     return found, consumed
+
+
+def _ipmi_readings(command):
+    """The readings as pyghmi decodes them. Asked here, for pyghmi gives up all sensors for one that the BMC refuses to read at the moment."""
+    records = command.init_sdr()
+    for record in map(records.sensors.get, records.get_sensor_numbers()):
+        told = ask(command, *_SENSOR_READING, (record.sensor_number,), shortest=2, lun=record.sensor_lun)
+        if told is not None:
+            # pyghmi wants the states too, which may be missing.
+            yield record.decode_sensor_reading(command, told.ljust(3, b"\0"))
 
 
 def ipmi_sensor(reading):

@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import power, redfish_errors, redfish_transport
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import BmcLost
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.driver import DRIVERS, open_driver, refuse_unsupported
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.find_driver import find_driver
 from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import boot_device as boot_device_door
 from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import power as power_door
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
@@ -59,6 +60,8 @@ def test_any_address_gives_a_url_or_an_error(address):
     (http.client.RemoteDisconnected("closed"), True, "connection.*failed"),
     (ssl.SSLCertVerificationError("self-signed"), False, "not to be trusted.*fingerprint"),
     (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER]"), False, "no TLS connection"),
+    (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), True, "connection.*failed. Seen: it ended within TLS"),
+    (ssl.SSLZeroReturnError(6, "TLS/SSL connection has been closed"), True, "connection.*failed. Seen: it ended within TLS"),
     (redfish_transport.PinMismatch("ab" * 32), False, "not the one that is pinned.*abab"),
     (TimeoutError(), True, "does not answer"), (socket.gaierror(-2, "not known"), False, "cannot be resolved"),
     (ConnectionResetError(104, "reset"), True, "connection.*failed")])
@@ -66,6 +69,18 @@ def test_what_a_connection_ends_in(error, later, text):
     told = redfish_errors.explain("https://192.0.2.1", error)
     assert isinstance(told, BmcLost) is later
     assert re.search(text, str(told)) and told.cure
+
+
+@pytest.mark.parametrize("address", ["bmc..lab", f"{'b' * 64}.lab", f"bmc.{'l' * 64}"])
+def test_name_that_cannot_be_one_is_told_as_one_that_nobody_knows(address):
+    """Nobody is asked for it."""
+    connection = {"address": address, "username": "operator", "password": "canary"}
+    for driver in ("redfish", "ipmi"):
+        with pytest.raises(BaremetalError, match="the name of the BMC .* cannot be resolved. Seen: a part of it between two dots"):
+            with open_driver(driver, connection):
+                pass
+    with pytest.raises(BaremetalError, match="answers neither to Redfish nor to IPMI. Seen: Redfish: the name of the BMC .* cannot be resolved"):
+        find_driver(connection, facts={})
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))

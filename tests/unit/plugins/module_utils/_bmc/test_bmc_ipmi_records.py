@@ -30,12 +30,12 @@ class Driver:
 
     NAME = "ipmi"
 
-    def __init__(self, answers):
+    def __init__(self, answers, manufacturer=0):
         # pyghmi remembers the sensor records of a firmware for all BMCs that have it: each is of another product here.
-        device = bytes((0x20, 1, 9, 8, 2, 0x02, 0, 0, 0)) + struct.pack("<H", next(numbers))
+        device = bytes((0x20, 1, 9, 8, 2, 0x02)) + struct.pack("<I", manufacturer)[:3] + struct.pack("<H", next(numbers))
         self.bmc = IpmiAnswers({DEVICE: device, RECORDS_INFO: bytes((0x51, *bytes(13))), RECORD: record(1, b"\xc4FAN1"),
                                 READING: bytes((100, 0xC0, 0)), EVENT_TIME: struct.pack("<I", 0x60000000), **answers})
-        self._command = OnSession(self.bmc, "192.0.2.1")
+        self._command = OnSession(self.bmc)
 
     def command(self):
         return self
@@ -70,6 +70,33 @@ def event(number, after):
 def test_name_of_a_sensor(name, told):
     found = read_sensors(Driver({RECORD: record(1, name)}))["sensors"]
     assert [(item["name"], item["kind"], item["reading"]) for item in found] == [(told, "fan", 100)]
+
+
+@pytest.mark.parametrize("manufacturer", [7154, 19046, 20301])
+def test_board_of_a_maker_for_whom_pyghmi_has_a_handler(manufacturer):
+    """It would want the password, and open web sessions."""
+    driver = Driver({EVENT: lambda data: event(1, 0xFFFF)}, manufacturer)
+    assert [item["name"] for item in read_sensors(driver)["sensors"]] == ["FAN1"]
+    assert len(EventLog(driver, None).entries(None, None)) == 1
+
+
+def two_fans(answer):
+    """A board with two fans, and what it answers when the second one is to be read."""
+    return Driver({RECORD: lambda data: record(2, b"\xc4FAN2") if data[2] else record(1, b"\xc4FAN1", 2), (*READING, (2,)): answer})
+
+
+@pytest.mark.parametrize("answer", [0x80, 0xC1, 0xCB, 0xCD, 0xD5, b"", b"\x64"])
+def test_sensor_that_cannot_be_read_costs_itself_alone(answer):
+    assert [item["name"] for item in read_sensors(two_fans(answer))["sensors"]] == ["FAN1"]
+
+
+def test_sensor_that_tells_no_states_is_read():
+    assert [(item["name"], item["reading"]) for item in read_sensors(two_fans(b"\x32\xC0"))["sensors"]] == [("FAN1", 100), ("FAN2", 50)]
+
+
+def test_bmc_that_stays_busy_is_an_error():
+    with pytest.raises(PyghmiException):
+        read_sensors(two_fans(0xC0))
 
 
 @pytest.mark.parametrize("circle", [(2, 1), (2, 3, 2), (0,)], ids=["all", "the last ones", "the first"])

@@ -109,15 +109,26 @@ def test_any_tree(documents):
 
 
 class Readings(IpmiAnswers):
-    def __init__(self, readings, answers=None):
-        super().__init__(answers or {})
-        self.readings = readings
+    """A BMC whose records are read: what pyghmi makes of the reading of each sensor, or ends in."""
 
-    def get_sensor_data(self):
-        for reading in self.readings:
+    def __init__(self, readings, answers=None):
+        super().__init__({(4, 0x2D): bytes((0, 0xC0, 0)), **(answers or {})})
+        self.sensors = {number: types.SimpleNamespace(sensor_number=number, sensor_lun=0, decode_sensor_reading=self._decoded(reading))
+                        for number, reading in enumerate(readings)}
+
+    def _decoded(self, reading):
+        def decoded(command, told):
             if isinstance(reading, Exception):
                 raise reading
-            yield types.SimpleNamespace(**reading)
+            return types.SimpleNamespace(**reading)
+
+        return decoded
+
+    def init_sdr(self):
+        return self
+
+    def get_sensor_numbers(self):
+        return list(self.sensors)
 
 
 def test_ipmi():
