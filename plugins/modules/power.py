@@ -52,6 +52,8 @@ options:
         switched off hard and a warning tells so.
       - V(reset) is for O(state=rebooted) only. It resets the node without going through off, which is faster and proves less, for the
         power state is on all the time. A node whose reset is known to hang goes through off nevertheless.
+      - A reset whose answer is lost is not sent again. Whether it was done is seen by the time of the last reset and the progress of the boot, with the
+        driver V(redfish) and where the BMC tells them; else a warning tells that it is not known.
     type: str
     choices: [hard, soft, reset]
     default: hard

@@ -127,6 +127,22 @@ def test_answer_to_a_change_that_is_lost(running, monkeypatch, module, fault, pa
     running.reset()
 
 
+@pytest.mark.parametrize(("fault", "text"), [("reset_after", None), ("reset", "nothing shows that .* was reset. Seen: .*the same time of its last reset")])
+def test_reset_whose_answer_is_lost_is_judged_by_the_machine(running, monkeypatch, fault, text):
+    monkeypatch.setitem(MODULES, "power", {"state": "rebooted", "method": "reset", "timeout": 20 if text is None else 3})
+    running.faults()
+    running.reset()
+    running.change(0, power="On")
+    running.faults(**{fault: {"path": "ComputerSystem.Reset", "count": 1}})
+    running.reset_counters()
+    result, everything = told("power", connection(running))
+    assert not result.get("failed") if text is None else re.search(text, result["msg"]), result
+    assert "not known" not in everything
+    assert len([request for request in running.requests() if request["method"] == "POST"]) == 1
+    running.faults()
+    running.reset()
+
+
 @pytest.mark.parametrize("order", [[], [""], ["pxe", " "]])
 def test_boot_order_that_names_nothing(running, monkeypatch, order):
     monkeypatch.setitem(MODULES, "boot_order", {"order": order})

@@ -185,6 +185,29 @@ def test_nmi_whose_answer_is_lost_is_not_sent_again(sim, monkeypatch):
     assert sim.show()["nmis"] == 1
 
 
+@pytest.mark.parametrize("module", ["sensors_info", "event_log", "bmc_account"])
+def test_board_of_a_maker_for_whom_pyghmi_has_a_handler(sim, module):
+    """It would want the password, and open web sessions."""
+    sim.change(0, behaviour={"manufacturer_id": 19046})
+    try:
+        result = told(module, sim.connections[0], "ipmi")[0]
+    finally:
+        sim.change(0, behaviour={"manufacturer_id": 0})
+    assert not result.get("failed"), result
+
+
+def test_reset_whose_answer_is_lost_is_not_sent_again_and_told(sim, monkeypatch):
+    monkeypatch.setattr(ipmi_session, "_WAITS", (1.0, 1.0))
+    monkeypatch.setitem(MODULES, "power", {"state": "rebooted", "method": "reset", "timeout": 30})
+    sim.change(0, power="On")
+    sim.reset_counters()
+    # The login and the power state are told.
+    sim.faults(garbage={"skip": LOGIN + 1, "count": 1})
+    result, everything = told("power", sim.connections[0], "ipmi")
+    assert not result.get("failed") and "whether the machine was reset is not known" in everything
+    assert sim.counters()["control_3"] == 1 and not sim.show()["sessions_open"]
+
+
 def test_no_ipmi_failure_leaves_a_password_anywhere(playbook, tmp_path, monkeypatch):
     """Neither in the output at -vvvv nor in a file."""
     failures = {"silent": {"silent": True}, "noise": {"garbage": {"skip": LOGIN}}, "wrong password": {}, "little privilege": {"no_privilege": True}}

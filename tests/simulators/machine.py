@@ -24,6 +24,8 @@ class Machine:
     :ivar watch: function called with what the server booted, or with None when it lost its power.
     """
 
+    FIRST_RESET = "2026-01-01T00:00:00Z"
+
     def __init__(self, index, power="Off"):
         self.index = index
         self.power = power
@@ -34,7 +36,7 @@ class Machine:
         self.boots = []
         self.watch = lambda boot: None
         self.nmis = 0
-        self.last_reset = "2026-01-01T00:00:00Z"
+        self.last_reset = self.FIRST_RESET
         self._step = None
 
     @property

@@ -131,6 +131,7 @@ class Board:
         self.machine.forget()
         self.machine.power = "Off"
         self.machine.boots.clear()
+        self.machine.last_reset = self.machine.FIRST_RESET
         self._own = {}
         self._gone = set()
         self._cache = {}

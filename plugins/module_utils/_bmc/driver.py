@@ -22,6 +22,8 @@ A driver is a class with these attributes and methods; the instance is one open 
     logs off; never raises.
 ``get_power()``
     ``on``, ``off``, or ``unknown`` for everything between them.
+``last_system``
+    the System (Redfish) as it was read last, which costs nothing; None where the driver reads none.
 ``reset_hangs``
     whether a reset is known to leave the machine hanging, so that it has to go through off.
 ``forgets_boot``

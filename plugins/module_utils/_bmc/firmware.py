@@ -20,7 +20,7 @@ from . import upload
 from .connection import BmcLost
 from .firmware_waiting import earlier_update
 from .redfish_members import resources
-from .redfish_service import Answer, RedfishRefusal, last_part, path_of
+from .redfish_service import STRANGE_LOOKS, Answer, RedfishRefusal, last_part, path_of
 from .reset_watch import HostWatch, ResetWatch
 from .tolerant import dig, number, objects, text
 
@@ -33,7 +33,6 @@ BMC, BIOS = "bmc", "bios"
 _PROTOCOLS = {name.lower(): name for name in ("HTTP", "HTTPS", "FTP", "SFTP", "TFTP", "SCP", "NFS", "CIFS")}
 
 _POLL = 10.0  # seconds between two looks at the version
-_STRANGE_LOOKS = 12  # a BMC that restarts may answer nonsense, or refuse the password, for two minutes; more would lock the account
 # Seconds that the version may take to change after the task has ended well, and where there is no task.
 _SETTLE = {"completed": 60.0, "vanished": 300.0, "none": 300.0}
 _REBOOTED = "rebooted"
@@ -434,7 +433,7 @@ class _Judge:
             except BaremetalError as error:
                 strange += 1
                 seen = error.what
-                if strange >= _STRANGE_LOOKS:
+                if strange >= STRANGE_LOOKS:
                     raise
             if self._clock() >= deadline or (self._clock() >= settle and not strange and outcome not in ("none", _REBOOTED)):
                 raise self._failure(seen, was_away, is_reset, may_be_open)

@@ -23,7 +23,7 @@ except ImportError:
 from .._errors import BaremetalError, missing_library
 from .._identity import says_something
 from . import ipmi_boot, ipmi_fru, ipmi_session
-from .connection import STAGE, BmcLost, BmcUnreachable, NotLetIn, NotNow, NotPrivileged, SessionsFull, refused, required
+from .connection import STAGE, BmcBusy, BmcLost, BmcUnreachable, NotLetIn, NotNow, NotPrivileged, SessionsFull, refused, required
 from .ipmi_answers import ask
 from .quirks import VENDOR_NUMBERS, Quirks
 
@@ -118,6 +118,7 @@ class IpmiDriver:
     MODE_IS_FIRM = False
     # Only a Redfish quirk knows boards whose reset hangs.
     reset_hangs = False
+    last_system = None
 
     def __init__(self, connection, log, facts=None):
         if ipmi_session.Command is None:
@@ -230,12 +231,12 @@ class IpmiDriver:
 
         :param retry: whether it may be sent again when the answer is lost.
         :returns: ``(completion code, data, text of the error or None)``.
-        :raises BmcLost: when the BMC is busy, and still so after some seconds.
+        :raises BmcBusy: when the BMC is busy, and still so after some seconds.
         """
         with self.command() as command:
             answer = command.raw_command(netfn=_CHASSIS, command=number, data=data, retry=retry)
         if answer["code"] in ipmi_session.BUSY:
-            raise BmcLost(f"the BMC at {self._address} is busy", seen=answer["error"],
+            raise BmcBusy(f"the BMC at {self._address} is busy", seen=answer["error"],
                           cure="try again in a minute; if it stays so, reset the BMC")
         return answer["code"], answer["data"], answer.get("error")
 

@@ -9,11 +9,12 @@ Private to the collection; may change at any time.
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 from .._errors import BaremetalError
 from .boot import ensure_boot_device
-from .connection import BmcLost, NotNow
+from .connection import BmcBusy, BmcLost, BmcUnreachable, NotNow, Unreadable
 
 STAGE = "power"
 POLL_INTERVAL = 1.0  # seconds
@@ -65,13 +66,26 @@ def _wait_for(driver, states, deadline, limit, sleep):
         try:
             seen = driver.get_power()
             fact = f"power state {seen}"
-        except BmcLost as error:
+        except (BmcLost, Unreadable) as error:
             seen, fact = None, error.what
         if seen in states:
             return seen, fact
         if deadline.elapsed() + POLL_INTERVAL > limit:
             return None, fact
         sleep(POLL_INTERVAL)
+
+
+@contextlib.contextmanager
+def _told(note):
+    """Have an error tell what became of the machine before it.
+
+    :param note: as part of a sentence, or None.
+    """
+    try:
+        yield
+    except BaremetalError as error:
+        error.seen = "; ".join(filter(None, (error.seen, note)))
+        raise
 
 
 def _bring(driver, target, deadline, sleep):
@@ -88,7 +102,8 @@ def _bring(driver, target, deadline, sleep):
         except (BmcLost, NotNow) as error:
             said = error.seen or error.what
             patience = min(limit, deadline.elapsed() + RETRY_INTERVAL)
-        state, fact = _wait_for(driver, (target,), deadline, patience, sleep)
+        with _told(f"the machine was told to power {target}"):
+            state, fact = _wait_for(driver, (target,), deadline, patience, sleep)
         if state is not None:
             return
         if deadline.elapsed() + POLL_INTERVAL > limit:
@@ -101,21 +116,21 @@ def _bring(driver, target, deadline, sleep):
 
 
 def _send(driver, target, deadline, limit, sleep):
-    """Send what must not be sent twice: again only while the BMC says that it cannot do so now.
+    """Send what must not be sent twice: again only where it certainly was not sent, or the BMC says that it cannot do so now.
 
     :param limit: seconds from the deadline's beginning after which to stop.
     :returns: what went wrong on the way, when the answer was lost and the machine has to tell; else None.
-    :raises NotNow: when the BMC says so until the end.
+    :raises BmcUnreachable, BmcBusy, NotNow: when it stays so until the end; nothing was done.
     """
     while True:
         try:
             driver.set_power(target)
             return None
-        except BmcLost as error:
-            return error.what
-        except NotNow:
+        except (BmcUnreachable, BmcBusy, NotNow):
             if deadline.elapsed() + RETRY_INTERVAL > limit:
                 raise
+        except BmcLost as error:
+            return error.seen or error.what
         sleep(RETRY_INTERVAL)
 
 
@@ -127,7 +142,7 @@ def _ask_softly(driver, deadline, soft_timeout, sleep, warn):
     limit = deadline.elapsed() + soft_timeout
     try:
         seen = _send(driver, "soft off", deadline, limit, sleep)
-    except NotNow as error:
+    except (BmcLost, NotNow) as error:
         seen = error.seen or error.what
     except BaremetalError as error:
         warn("the machine is powered off without asking its operating system, because the BMC takes no soft off: "
@@ -144,15 +159,50 @@ def _switch_off(driver, method, deadline, soft_timeout, sleep, warn):
         _bring(driver, "off", deadline, sleep)
 
 
-def _reset(driver, deadline, sleep):
+def _reset(driver, deadline, sleep, warn):
     """Reset the machine, and see that it is on afterwards."""
-    _send(driver, "reset", deadline, deadline.seconds, sleep)
-    state, fact = _wait_for(driver, ("on",), deadline, deadline.seconds, sleep)
+    before = driver.last_system
+    lost = _send(driver, "reset", deadline, deadline.seconds, sleep)
+    if lost:
+        _see_reset(driver, before, lost, deadline, sleep, warn)
+    with _told("the machine was told to reset"):
+        state, fact = _wait_for(driver, ("on",), deadline, deadline.seconds, sleep)
     if state is None:
         raise BaremetalError(
-            "the machine was reset and is not on", stage=STAGE,
+            f"the machine was {'told to reset' if lost else 'reset'} and is not on", stage=STAGE,
             seen=f"{fact} after {deadline.elapsed():.0f} s (time-out {deadline.seconds} s)",
             cure="look at the machine's console; a machine whose reset hangs is rebooted with the method hard")
+
+
+def _see_reset(driver, before, lost, deadline, sleep, warn):
+    """Make out whether the machine was reset when the answer to that was lost: the power state is on all the time.
+
+    :param before: System of the machine before the reset, or None where the driver reads none.
+    :param lost: what went wrong on the way.
+    :param warn: called when nothing tells.
+    :raises BaremetalError: when the machine tells when it was last reset, and tells the same until the end.
+    """
+    # Here, because an answer is seldom lost and each task would pay for it.
+    from .reset_watch import HostWatch
+
+    watch = HostWatch(before or {})
+    limit = deadline.seconds if watch.tells_time else min(deadline.seconds, deadline.elapsed() + RETRY_INTERVAL)
+    while before is not None:
+        # Whether the machine is on is asked by whoever waits for that.
+        with contextlib.suppress(BmcLost, Unreadable), _told("the machine was told to reset"):
+            driver.get_power()
+        watch.look(driver.last_system)
+        if watch.is_reset or (watch.is_starting(driver.last_system) and not watch.is_starting(before)):
+            return
+        if deadline.elapsed() + POLL_INTERVAL > limit:
+            break
+        sleep(POLL_INTERVAL)
+    if watch.tells_time and driver.last_system is not before:
+        raise BaremetalError(
+            "the BMC was lost over the reset, and nothing shows that the machine was reset", stage=STAGE,
+            seen=f"{lost}; the machine tells the same time of its last reset as before, after {deadline.elapsed():.0f} s",
+            cure="look at the machine's console, and run the same command again")
+    warn(f"the BMC was lost over the reset, and whether the machine was reset is not known ({lost}); look at its console")
 
 
 def ensure_power(driver, state, *, method="hard", timeout=120, soft_timeout=60, boot=None, prepare=None, stays_on=False, check_mode=False,
@@ -198,20 +248,17 @@ def ensure_power(driver, state, *, method="hard", timeout=120, soft_timeout=60, 
         _switch_off(driver, method, deadline, soft_timeout, sleep, warn)
     boot_result = None
     if boot or prepare:
-        try:
+        with _told("the machine was powered off before that and is off now" if is_switched_off else None):
             if prepare:
                 prepare()
             if boot:
                 boot_result = ensure_boot_device(driver, **boot, check_mode=check_mode, warn=warn, again=driver.forgets_boot, sleep=sleep)
-        except BaremetalError as error:
-            if is_switched_off:
-                error.seen = "; ".join(filter(None, (error.seen, "the machine was powered off before that and is off now")))
-            raise
     if not check_mode and state != "off":
         if through_off or was != "on":
-            _bring(driver, "on", deadline, sleep)
+            with _told("the machine was powered off before that" if is_switched_off else None):
+                _bring(driver, "on", deadline, sleep)
         elif state == "rebooted":
-            _reset(driver, deadline, sleep)
+            _reset(driver, deadline, sleep, warn)
     return _result(state, was, boot_result)
 
 

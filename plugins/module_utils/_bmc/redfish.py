@@ -78,6 +78,11 @@ class RedfishDriver:
         self._is_fresh = False
         return self._system
 
+    @property
+    def last_system(self):
+        """See driver.py."""
+        return self._system
+
     def get_power(self):
         """See driver.py."""
         return {"On": "on", "Off": "off"}.get(text(self.system().get("PowerState")), "unknown")

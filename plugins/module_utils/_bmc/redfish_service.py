@@ -17,13 +17,13 @@ import time
 import urllib.parse
 
 from .._errors import BaremetalError
-from .connection import BmcLost, PasswordChangeRequired, refused, required
+from .connection import BmcLost, PasswordChangeRequired, Unreadable, refused, required
 from .quirks import Quirks
 from .redfish_errors import (
     SESSION_TABLE_FULL,
+    TRANSIENT,
     NotRedfish,
     RedfishRefusal,
-    Unreadable,
     explained,
     message_list,
     not_let_in,
@@ -38,13 +38,6 @@ from .redfish_transport import TOTAL_TIMEOUT, Connector, base_url
 ROOT = "/redfish/v1/"
 SYSTEMS = "/redfish/v1/Systems"
 
-# A refusal for the moment, by the name of its message (DSP2046 and the makers' registries): the same request
-# is sent again. Only what says that nothing was done is in here.
-_TRANSIENT = (
-    "SYS518",  # Dell: data sources are unavailable after a job
-    "InvalidOperationForSystemState",  # HPE: just after a power change
-    "DuringSystemPOST",  # HPE: UnableToModifyDuringSystemPOST
-)
 # Dell iDRAC10 refuses On so for up to 60 s after the machine went off (quirk R20).
 _TRANSIENT_CONFLICT = "ActionParameterValueConflict"
 _TRANSIENT_TRIES = 7
@@ -57,6 +50,9 @@ _TASK_GOOD = ("Completed",)
 _TASK_BAD = ("Exception", "Killed", "Cancelled", "Suspended", "Interrupted", "Failed", "CompletedWithErrors")
 _TASK_POLL = 2.0  # seconds
 _FRESH_TASK_TRIES = 3
+# A BMC that restarts may answer nonsense, or refuse the password, for two minutes; more looks would lock the account.
+STRANGE_LOOKS = 12
+_STRANGE_PAUSE = 10.0  # seconds
 
 
 def path_of(link):
@@ -424,14 +420,20 @@ class RedfishService:
         if not answer.task:
             return "none"
         begin = self._clock()
-        seen, missed = None, 0
+        seen, missed, strange = None, 0, 0
         while True:
             pause = _TASK_POLL
             try:
-                task = self._task(answer.task)
+                task, strange = self._task(answer.task), 0
             except (BmcLost, Unreadable) as error:
                 # A BMC that updates itself goes away in between.
                 task, seen = {}, error.what
+            except BaremetalError as error:
+                # One that starts may refuse what it takes later, the password too.
+                strange += 1
+                if strange == STRANGE_LOOKS:
+                    raise
+                task, seen, pause = {}, error.what, _STRANGE_PAUSE
             if task is None:
                 # A job that was just made may not be shown yet (quirk R26).
                 if seen or missed == _FRESH_TASK_TRIES:
@@ -517,10 +519,11 @@ class RedfishService:
             return
         try:
             with explained(self.url):
-                session.end()
+                problem = session.end(self._sleep)
         except BaremetalError as error:
-            # A BMC that ends the sessions of an account whose password has changed has nothing left to delete.
-            self.log(f"the session at {self.url} was not ended: {error.seen}")
+            problem = error.seen or error.what
+        if problem:
+            self.log(f"the session at {self.url} was not ended: {problem}")
 
     def _headers(self, more):
         return {**(self._basic if self._session is None else self._session.headers), **(more or {})}
@@ -611,7 +614,7 @@ class RedfishService:
             cure=advice or "look up in the BMC's own log why; a firmware update of the BMC may be due")
         if refusal.says(*SESSION_TABLE_FULL):
             return table_full(self.url, seen)
-        if method == "get" and (status in (409, 429) or status >= 500) and status != 501 and not refusal.says(*_TRANSIENT):
+        if method == "get" and (status in (409, 429) or status >= 500) and status != 501 and not refusal.says(*TRANSIENT):
             return BmcLost(f"the BMC at {self.url} cannot answer now", seen=seen,
                            cure="try again in a minute; if it stays so, reset the BMC")
         return refusal
@@ -653,7 +656,7 @@ def _actions(resource):
 def _is_for_the_moment(refusal, body):
     if refusal.status == 409 and isinstance(body, dict) and body.get("ResetType"):
         return refusal.says(_TRANSIENT_CONFLICT)
-    return refusal.says(*_TRANSIENT)
+    return refusal.says(*TRANSIENT)
 
 
 def _location(response):

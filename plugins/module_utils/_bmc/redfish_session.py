@@ -13,11 +13,13 @@ import re
 import urllib.parse
 
 from .._session_guard import SessionGuard
-from .redfish_errors import SESSION_TABLE_FULL, message_list, not_let_in, not_redfish, says, table_full
+from .connection import BmcLost
+from .redfish_errors import SESSION_TABLE_FULL, TRANSIENT, message_list, not_let_in, not_redfish, says, table_full
 
 # DSP0266, "Session login": where the service root does not name them.
 SESSIONS = "/redfish/v1/SessionService/Sessions"
 _TIMEOUT = 30  # seconds for logging on or off
+_PAUSES = (1.0, 3.0)  # seconds until a BMC that cannot log off now is asked again
 
 # An answer to basic authentication that asks for a token, by the names of its message (Base registry, DSP2065).
 _TOKEN_WANTED = ("AuthenticationTokenRequired", "NoValidSession")
@@ -72,11 +74,22 @@ class Session:
         self._connector.request("DELETE", self._path, headers=self.headers, timeout=_TIMEOUT)
         self._connector.close()
 
-    def end(self):
-        """Log off; the caller deals with what goes wrong on the way."""
+    def end(self, sleep):
+        """Log off; the caller deals with what goes wrong on the way.
+
+        :param sleep: function of seconds.
+        :returns: what the BMC answered where the session may still be open, else None.
+        """
         with self._guard.closing() as is_open:
-            if is_open:
-                self._connector.request("DELETE", self._path, headers=self.headers, timeout=_TIMEOUT)
+            if not is_open:
+                return None
+            for pause in (*_PAUSES, None):
+                status = self._connector.request("DELETE", self._path, headers=self.headers, timeout=_TIMEOUT).status
+                if status < 500 or pause is None:
+                    break
+                sleep(pause)
+        # It may be over already, as that of an account whose password has changed.
+        return None if status < 300 or status in (401, 404) else f"DELETE {self._path}: HTTP status {status}"
 
     def forget(self):
         """The BMC has ended the session itself."""
@@ -89,10 +102,8 @@ def _log_on(connector, url, path, username, password):
     messages = messages_of(response)
     said = "; ".join(dict.fromkeys(message["text"] or message["id"] for message in messages))
     seen = f"POST {path}: HTTP status {response.status}" + (f", {said}" if said else "")
-    if says(messages, *SESSION_TABLE_FULL) or response.status == 503:
-        raise table_full(url, seen)
     if response.status >= 400:
-        raise not_let_in(url, seen)
+        raise _refusal(url, response.status, messages, seen)
     try:
         body = response.json()
     except ValueError:
@@ -101,5 +112,16 @@ def _log_on(connector, url, path, username, password):
     location = urllib.parse.urlsplit(response.headers.get("Location") or "").path
     location = location or (body.get("@odata.id") if isinstance(body, dict) else None)
     if not token or not isinstance(location, str) or not location.startswith("/"):
-        raise not_redfish(url, f"{seen}, without {'a path' if token else 'X-Auth-Token'}")
+        # What has no path cannot be ended.
+        raise not_redfish(url, f"{seen}, without {'a path, so that the session stays open until its time is over' if token else 'X-Auth-Token'}")
     return token, location
+
+
+def _refusal(url, status, messages, seen):
+    """The error for a BMC that opened no session."""
+    # A 503 without a word is taken for a full table.
+    if says(messages, *SESSION_TABLE_FULL) or (status == 503 and not messages):
+        return table_full(url, seen)
+    if status in (400, 401, 403) and not says(messages, *TRANSIENT):
+        return not_let_in(url, seen)
+    return BmcLost(f"the BMC at {url} opened no session", seen=seen, cure="try again in a minute; if it stays so, reset the BMC or update its firmware")

@@ -110,6 +110,11 @@ class HostWatch:
         self.power = text(system.get("PowerState"))
         self._mark = moment(system.get("LastResetTime"))
 
+    @property
+    def tells_time(self):
+        """Whether the machine tells when it was last reset."""
+        return self._mark is not None
+
     def look(self, system):
         """Look at the System again.
 

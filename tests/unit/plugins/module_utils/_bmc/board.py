@@ -34,6 +34,7 @@ class Board:
     MODE_IS_FIRM = True
     reset_hangs = False
     forgets_boot = False
+    last_system = None
 
     def __init__(self, clock, power="off", delay=0, keeps=lambda boot: boot, faults=(), refuses=None, heeds=True):
         self.clock = clock

@@ -10,6 +10,7 @@ import types
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import nmi
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import BmcBusy
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.ipmi import IpmiDriver
 
 
@@ -42,3 +43,9 @@ def test_power(driver, target, again):
 def test_nmi(driver):
     nmi.inject_nmi(driver)
     assert driver._command.asked[-1]["retry"] is False
+
+
+def test_reset_that_a_busy_bmc_refused_was_not_done(driver):
+    driver._command.raw_command = lambda **request: {"code": 0xC0, "error": "Node busy", "data": b""}
+    with pytest.raises(BmcBusy, match="is busy"):
+        driver.set_power("reset")

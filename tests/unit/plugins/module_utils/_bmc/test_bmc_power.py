@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import BmcLost, NotNow
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import (
+    BmcBusy, BmcLost, BmcUnreachable, NotNow, SessionsFull, Unreadable)
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.power import check_method, ensure_power
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.board import Board, Clock
@@ -139,6 +140,21 @@ def test_bmc_that_stays_away_is_named_when_the_time_is_over():
         ensure(board, "on", timeout=10)
 
 
+def test_answer_that_cannot_be_read_is_asked_for_again():
+    board = make(power="on", faults=[None, Unreadable("no JSON"), None, Unreadable("no JSON")])
+    assert ensure(board, "rebooted")["power_state"] == "on"
+    assert board.done == [("power", "off"), ("power", "on")]
+
+
+def test_error_on_the_way_tells_what_became_of_the_machine():
+    lets_nobody_in = make(power="on", faults=[None, BaremetalError("wrong password", seen="HTTP status 401")])
+    with pytest.raises(BaremetalError, match="Seen: HTTP status 401; the machine was told to power off"):
+        ensure(lets_nobody_in, "rebooted")
+    stays_off = make(power="on", refuses={"on": [BaremetalError("refused", seen="HTTP status 400")]})
+    with pytest.raises(BaremetalError, match="Seen: HTTP status 400; the machine was powered off before that"):
+        ensure(stays_off, "rebooted")
+
+
 def test_bmc_that_refuses_is_not_asked_again():
     board = make(power="off", faults=[None, BaremetalError("wrong password")])
     with pytest.raises(BaremetalError, match="wrong password"):
@@ -209,6 +225,68 @@ def test_reset_whose_answer_is_lost_is_not_sent_again():
     board = make(power="on", refuses={"reset": [BmcLost("no answer")]})
     ensure(board, "rebooted", method="reset")
     assert [told for kind, told in board.done] == ["reset"]
+
+
+@pytest.mark.parametrize("error", [BmcUnreachable("no connection"), SessionsFull("no session left"), BmcBusy("busy")])
+@pytest.mark.parametrize(("state", "method", "target"), [("off", "soft", "soft off"), ("rebooted", "reset", "reset")])
+def test_what_was_certainly_not_sent_is_sent_again(state, method, target, error):
+    board, warnings = make(power="on", refuses={target: [error] * 2}), []
+    ensure(board, state, method=method, warn=warnings.append)
+    assert [told for kind, told in board.done] == [target] * 3 and not warnings
+
+
+def test_reset_that_could_not_be_sent_is_no_reboot():
+    board = make(power="on", refuses={"reset": [BmcUnreachable("no connection")] * 99})
+    with pytest.raises(BmcUnreachable, match="no connection"):
+        ensure(board, "rebooted", method="reset", timeout=30)
+    assert board.clock() <= 30
+
+
+def test_operating_system_that_could_not_be_asked_is_switched_off_and_told():
+    board, warnings = make(power="on", refuses={"soft off": [BmcUnreachable("no connection")] * 99}), []
+    ensure(board, "off", method="soft", soft_timeout=20, warn=warnings.append)
+    assert board.power == "off" and len(warnings) == 1 and "within 20 s (no connection)" in warnings[0]
+
+
+TIMED = {"PowerState": "On", "LastResetTime": "2026-01-01T00:00:00Z"}
+BOOTED, BOOTING = ({"PowerState": "On", "BootProgress": {"LastState": state}} for state in ("OSRunning", "MemoryInitializationStarted"))
+
+
+def lost_over_the_reset(before, after):
+    """A board that does not answer to a reset; its System before that, and after it."""
+    board = make(power="on", refuses={"reset": [BmcLost("no answer", seen="the answer did not come")]})
+    board.last_system = before
+
+    def get_power():
+        if board.done and after is not None:
+            board.last_system = dict(after)
+        return "on"
+
+    board.get_power = get_power
+    return board
+
+
+@pytest.mark.parametrize(("before", "after"), [
+    (TIMED, {**TIMED, "LastResetTime": "2026-01-01T00:05:00Z"}), (BOOTED, BOOTING), ({"PowerState": "On"}, {"PowerState": "PoweringOn"})])
+def test_reset_whose_answer_is_lost_shows_in_the_system(before, after):
+    board, warnings = lost_over_the_reset(before, after), []
+    assert ensure(board, "rebooted", method="reset", warn=warnings.append)["changed"]
+    assert board.done == [("power", "reset")] and not warnings and board.clock() < 2
+
+
+def test_machine_that_tells_that_it_was_not_reset():
+    board = lost_over_the_reset(TIMED, TIMED)
+    with pytest.raises(BaremetalError, match="nothing shows that the machine was reset. Seen: the answer did not come; .*same time of its last reset"):
+        ensure(board, "rebooted", method="reset", timeout=30)
+    assert board.done == [("power", "reset")] and board.clock() <= 30
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, None), (BOOTED, BOOTED), (BOOTING, BOOTING), ({}, {}), (TIMED, None)])
+def test_reset_that_nothing_tells_of_is_warned_of(before, after):
+    board, warnings = lost_over_the_reset(before, after), []
+    ensure(board, "rebooted", method="reset", timeout=30, warn=warnings.append)
+    assert board.done == [("power", "reset")] and board.clock() <= 30
+    assert warnings == ["the BMC was lost over the reset, and whether the machine was reset is not known (the answer did not come); look at its console"]
 
 
 def test_refusal_for_the_moment_is_tried_again():

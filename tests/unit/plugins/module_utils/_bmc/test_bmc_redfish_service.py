@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import BmcLost
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import BmcLost, NotLetIn, SessionsFull
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.redfish_errors import message_list
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.redfish_service import Answer, RedfishRefusal, path_of
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.redfish_transport import TransportError
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.board import Clock
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.service_double import Tree, error_body, service_on
@@ -287,6 +289,21 @@ def test_task_of_a_bmc_that_restarts():
     assert wait(tree) == "completed"
 
 
+def test_task_of_a_bmc_that_starts():
+    """It lets nobody in yet, speaks no TLS, answers with an empty error, half a document."""
+    tree = states("Running", "Running", "Completed")
+    tree._once[("GET", TASK)][1:1] = [401, ssl.SSLError(1, "internal error"), 403, TransportError("cut off")]
+    assert wait(tree, timeout=300) == "completed"
+
+
+def test_task_of_a_bmc_that_lets_nobody_in_any_more():
+    tree, clock = states("Running"), Clock()
+    tree.on("GET", TASK, lambda tree, body: 401)
+    with pytest.raises(NotLetIn):
+        wait(tree, timeout=3600, clock=clock)
+    assert 60 <= clock() <= 180 and len(tree.sent("GET")) < 20
+
+
 def test_task_monitor():
     tree = board()
     tree.answer("GET", TASK, (202, None), (202, b"soon"), (204, None))
@@ -486,6 +503,40 @@ def test_a_session_that_is_none(answer):
     bmc.tree.answer("POST", SESSIONS, answer)
     with pytest.raises(BaremetalError, match="without"):
         bmc.service().system()
+
+
+@pytest.mark.parametrize("answer", [
+    500, 404, 429, (503, error_body("IDRAC.2.8.SYS518")), (503, error_body("Base.1.12.ServiceTemporarilyUnavailable", "The service is initialising.")),
+    (400, error_body("iLO.2.14.InvalidOperationForSystemState"))])
+def test_board_that_opens_no_session_now_is_not_said_to_know_the_password_better(answer):
+    bmc = Tokens()
+    bmc.tree.answer("POST", SESSIONS, answer)
+    service = bmc.service()
+    with pytest.raises(BmcLost, match="opened no session.*POST") as caught:
+        service.system()
+    assert not isinstance(caught.value, SessionsFull)
+    service.close()
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_credentials_that_open_no_session(status):
+    bmc = Tokens()
+    bmc.tree.answer("POST", SESSIONS, status)
+    with pytest.raises(NotLetIn, match="does not accept the user name and password"):
+        bmc.service().system()
+
+
+@pytest.mark.parametrize(("answers", "sent", "is_told"), [
+    ((503, 503), 3, False), ((503, 503, 503), 3, True), ((405,), 1, True), ((401,), 1, False), ((404,), 1, False)])
+def test_session_that_the_board_does_not_end_at_once(answers, sent, is_told):
+    bmc, lines = Tokens(), []
+    service = bmc.service(lines.append)
+    service.system()
+    bmc.tree.answer("DELETE", ONE, *answers)
+    service.close()
+    assert len(bmc.tree.sent("DELETE")) == sent
+    assert [line for line in lines if "was not ended" in line] == (
+        [f"the session at https://192.0.2.1 was not ended: DELETE {ONE}: HTTP status {answers[-1]}"] if is_told else [])
 
 
 def test_a_session_is_ended_although_the_work_failed_and_no_secret_is_told():
