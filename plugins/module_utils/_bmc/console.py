@@ -123,7 +123,7 @@ def sol(parameters, status):
     enabled = None if enable is None else bool(enable[1] & 1)
     limit = sessions = None
     if status is not None:
-        limit, sessions = status[0] & 0x0F, (status[1] | status[2] << 8).bit_count()
+        limit, sessions = status[0] & 0x0F, bin(status[1] | status[2] << 8).count("1")
     number = port[1] | port[2] << 8 if port is not None and len(port) >= 3 else None
     return console("serial", "bmc", enabled, limit or None, [way("IPMI", enabled, number or None)], sessions=sessions,
                    bit_rate=None if rate is None else _BIT_RATES.get(rate[1] & 0x0F))

@@ -60,7 +60,7 @@ def ensure_raid(service, target, *, delete_existing=False, timeout=900, check_mo
         return {**_result(False, before, _all_shown(disks, kept, storage)), "reboot_required": waiting.is_boot_needed,
                 "pending": _still_pending(disks, storage, waiting, extra)}
     wanted = [number for number in range(len(disks)) if number not in kept]
-    plans = dict(zip(wanted, plan([disks[number] for number in wanted], _free(storage, kept)), strict=True))
+    plans = dict(zip(wanted, plan([disks[number] for number in wanted], _free(storage, kept))))
     if check_mode:
         return _result(True, before, _all_shown(disks, {**kept, **{
             number: _predicted(disks[number], made) for number, made in plans.items()}}, storage))
