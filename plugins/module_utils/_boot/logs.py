@@ -27,6 +27,7 @@ class Tail:
         self._moment = moment
         self._since = since
         self._file = None
+        self._begun = False
         self._rest = b""
 
     def lines(self):
@@ -46,6 +47,9 @@ class Tail:
         if self._file is None:
             self._file = open(self._path, "rb")
             self._file.seek(self._start(now.st_size))
+            if not self._begun:
+                self._begun = True
+                yield from self._rotated()
         yield from self._new()
 
     def close(self):
@@ -53,6 +57,17 @@ class Tail:
         if self._file is not None:
             self._file.close()
         self._file, self._rest = None, b""
+
+    def _rotated(self):
+        """The lines since the start that logrotate has moved away, where it was before the first call; by the name that the role boot_server gives them."""
+        earlier = Tail(f"{self._path}.1", self._moment, self._since)
+        try:
+            if os.stat(f"{self._path}.1").st_mtime >= self._since:
+                yield from earlier.lines()
+        except FileNotFoundError:
+            return
+        finally:
+            earlier.close()
 
     def _new(self):
         while True:

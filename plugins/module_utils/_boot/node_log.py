@@ -65,9 +65,11 @@ def _addresses(address):
 
 
 def _newest(path, concerns, most):
-    """The newest lines of a file that a pattern is found in, oldest first, ``most`` bytes of them."""
+    """The newest lines of a log that a pattern is found in, oldest first, ``most`` bytes of them; also those that were rotated away last."""
     kept, size = [], 0
-    for line in _backwards(path):
+    rotated = Path(f"{path}.1")
+    files = (path, rotated) if rotated.exists() else (path,)
+    for line in (line for file in files for line in _backwards(file)):
         if concerns.search(line):
             size += len(line) + 1
             if size > most:

@@ -53,6 +53,14 @@ def test_nonces_are_taken_out(root):
         f'{{"uri":"/node/{MAC}/********/authorized_keys"}}', f'{{"uri":"/beacon/{MAC}/********/ssh"}}', f'{{"uri":"/node/{MAC}/boot.ipxe"}}']
 
 
+def test_lines_that_were_rotated_away_last(root):
+    log(root, "http.log.1", [f"{MAC} 1", "another", f"{MAC} 2"])
+    log(root, "http.log", ["another", f"{MAC} 3"])
+    assert about(root)["http"].splitlines() == [f"{MAC} 1", f"{MAC} 2", f"{MAC} 3"]
+    assert about(root, most=2 * len(f"{MAC} 1\n"))["http"].splitlines() == [f"{MAC} 2", f"{MAC} 3"]
+    assert about(root, most=len(f"{MAC} 1\n"))["http"].splitlines() == [f"{MAC} 3"]
+
+
 def test_what_is_missing_is_told_and_the_rest_is_there(root):
     (root / "journal").mkdir()
     journal.open_path(root, MAC, NONCE)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import datetime, timezone
 
 import pytest
@@ -243,6 +244,18 @@ def test_a_log_that_is_rotated_or_truncated(tmp_path):
     assert list(tail.lines()) == ["two", "three"]
     path.write_text("4\n")
     assert list(tail.lines()) == ["4"]
+
+
+def test_what_was_rotated_away_before_the_first_look(tmp_path):
+    path, rotated = tmp_path / "log", tmp_path / "log.1"
+    rotated.write_text("1\n2\n")
+    path.write_text("3\n")
+    tail = tail_of(path)
+    assert list(tail.lines()) == ["1", "2", "3"]
+    assert list(tail.lines()) == []
+    # Nothing was written to it since the start.
+    os.utime(rotated, (10, 10))
+    assert list(tail_of(path, since=11).lines()) == ["3"]
 
 
 def test_a_long_log_is_read_from_near_the_start_only(tmp_path):
