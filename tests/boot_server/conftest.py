@@ -21,7 +21,7 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import 
 COLLECTION = Path(daemons.__file__).parents[3]
 OURS, THEIRS = "192.0.2.1", "192.0.2.250"
 MACS = {OURS: "02:00:00:00:00:01", THEIRS: "02:00:00:00:00:fa"}
-TOOLS = ("ip", "nginx", "dnsmasq", "udhcpc", "curl")
+TOOLS = ("ip", "nginx", "dnsmasq", "udhcpc", "curl", "logrotate", "pkill")
 
 _UDHCPC_SCRIPT = """#!/bin/sh
 [ "$1" = bound ] && env | grep -E '^(ip|siaddr|bootfile|boot_file|hostname|router|dns|lease)='
@@ -55,6 +55,7 @@ class Site:
     def __init__(self, folder):
         self.folder = folder
         self.root = folder / "root"
+        self.rotation = Path(f"/etc/logrotate.d/rackwright-boot-server{str(self.root).replace('/', '-')}")
         self.server = f"rwboot{os.getpid()}s"
         self.client = f"rwboot{os.getpid()}c"
         self.variables = {
@@ -103,9 +104,9 @@ class Site:
         command, environment = self._command(arguments, playbook, variables)
         return Playbook(run(*command, check=False, env=environment))
 
-    def begin(self, playbook, **variables):
+    def begin(self, playbook, *arguments, **variables):
         """A run in a process group of its own, as a subprocess.Popen."""
-        command, environment = self._command((), playbook, variables)
+        command, environment = self._command(arguments, playbook, variables)
         return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
     def at_client(self, *command, **more):
@@ -136,7 +137,8 @@ def site():
         pytest.skip("network namespaces need root")
     missing = [tool for tool in TOOLS if not shutil.which(tool, path="/usr/sbin:/sbin:" + os.environ.get("PATH", os.defpath))]
     if missing or not Path("/usr/lib/ipxe/undionly.kpxe").exists():
-        pytest.skip(f"not installed: {', '.join(missing) or 'ipxe'} (Debian: iproute2 nginx-light dnsmasq-base udhcpc curl ipxe)")
+        pytest.skip(f"not installed: {', '.join(missing) or 'ipxe'} "
+                    "(Debian: iproute2 nginx-light dnsmasq-base udhcpc curl ipxe logrotate procps)")
     # The daemons run as www-data, which cannot enter pytest's own directories.
     folder = Path(tempfile.mkdtemp(prefix="rackwright-boot-"))
     folder.chmod(0o755)
@@ -148,6 +150,7 @@ def site():
         for name in ("nginx", "dnsmasq"):
             daemons.stop(f"{made.root}/run/{name}.pid", f"{made.root}/{name}/{name}.conf")
         made.uncable()
+        made.rotation.unlink(missing_ok=True)
         shutil.rmtree(folder)
 
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
+import yaml
 from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import discovered, discovery, journal, node_files, ramdisk_store, wait
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.tables import HISTORY
@@ -266,6 +269,31 @@ def test_the_log_of_a_beacon(site):
     assert entry["time"].endswith("+00:00")
 
 
+def test_logs_are_rotated_and_written_on(site, tmp_path):
+    def rotate():
+        run("logrotate", "--force", "--state", str(tmp_path / "state"), str(site.rotation))
+
+    pids = site.pids()
+    logs = [site.root / "log" / name for name in ("http.log", "dnsmasq.log")]
+    before = [log.read_text() for log in logs]
+    rotate()
+    assert [Path(f"{log}.1").read_text()[:len(text)] for log, text in zip(logs, before)] == before
+    # The daemons are told, and do it when they come to it.
+    assert eventually(lambda: site.curl(f"{site.url}/boot.ipxe?after") and "/boot.ipxe?after" in logs[0].read_text())
+    assert eventually(lambda: site.dhcp(MAC) and "DHCPACK" in logs[1].read_text())
+    assert site.pids() == pids
+    # A number that a crash has left behind.
+    file, stranger = site.root / "run/nginx.pid", subprocess.Popen(["sleep", "600"])
+    own = file.read_text()
+    file.write_text(f"{stranger.pid}\n")
+    try:
+        rotate()
+    finally:
+        file.write_text(own)
+        stranger.terminate()
+    assert stranger.wait() == -signal.SIGTERM and Path(f"{logs[0]}.2.gz").exists() and site.pids() == pids
+
+
 def test_a_ramdisk_writes_its_journal_and_nothing_else(site, tmp_path):
     write_boot_files(site)
     own, body = f"{site.url}/journal/{HYPHENS}/{NONCE}", str(tmp_path / "part")
@@ -434,7 +462,7 @@ def test_removal(site):
     assert played.ok and played.changed and site.pids() == pids and site.root.is_dir(), played.output
     played = site.play(boot_server_state="absent")
     assert played.ok and played.changed, played.output
-    assert not site.root.exists()
+    assert not site.root.exists() and not site.rotation.exists()
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids.values())
     assert site.play(boot_server_state="absent").changed == 0
 
@@ -444,7 +472,8 @@ def test_a_boot_server_becomes_a_cache_and_is_removed(site):
     assert played.ok and all(site.pids().values()), played.output
     # What it told nodes by DHCP is not so any more.
     for changed in (True, False):
-        played = site.play(boot_server_origin="http://192.0.2.9:8080")
+        # Name servers and a router that the site has for its boot server.
+        played = site.play(boot_server_origin="http://192.0.2.9:8080", boot_server_gateway="198.51.100.254", boot_server_dns=["2001:db8::53"])
         assert played.ok and bool(played.changed) is changed and site.pids()["nginx"] and not site.pids()["dnsmasq"], played.output
     assert site.curl(f"{site.url}/boot.ipxe")[0] == "404"
     assert site.curl(f"{site.url}/images/debian-12/0123456789abcdef/disk.bmap")[0] in ("502", "504")
@@ -453,13 +482,15 @@ def test_a_boot_server_becomes_a_cache_and_is_removed(site):
 
 
 def test_a_boot_server_of_one_run_ends_with_it_also_when_it_is_killed(site):
+    # The play of the README.
+    play = yaml.safe_load(re.search(r"```yaml\n(- hosts: boot_servers\n.*?)```", (COLLECTION / "roles/boot_server/README.md").read_text(), re.DOTALL)[1])[0]
     playbook = site.folder / "run.yml"
-    playbook.write_text(json.dumps([{
-        "hosts": "boot_servers", "gather_facts": False, "roles": ["rackwright.baremetal.boot_server"],
-        "tasks": [{"ansible.builtin.wait_for": {"path": "/nonexistent", "timeout": 600}}]}]))
-    run = site.begin(playbook, boot_server_lifetime="run", boot_server_macs=[MAC.upper()])
+    playbook.write_text(json.dumps([{**play, "tasks": [{"ansible.builtin.wait_for": {"path": "/nonexistent", "timeout": 600}}]}]))
+    site.nodes = {name: {"baremetal": {"boot_mac": mac}} for name, mac in (("node1", MAC.upper()), ("node2", "52:54:00:00:02:99"), ("node3", None))}
+    run = site.begin(playbook, "--limit", "node1:node3:boot_servers")
     try:
         assert eventually(lambda: all(site.pids().values()), 240)
+        assert not site.rotation.exists()
         for mac, address in ((MAC, "192.0.2.11"), ("52:54:00:00:02:99", "192.0.2.12")):
             (site.root / "dnsmasq/hosts.d" / mac.replace(":", "-")).write_text(f"{mac},{address}\n")
         assert node_files.reload_reservations(site.root)

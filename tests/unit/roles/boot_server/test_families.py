@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.rackwright.baremetal.tests.simulators.boot_server import BootServer
+import yaml
+from ansible_collections.rackwright.baremetal.tests.simulators.boot_server import ROLE, BootServer
 
 
 @pytest.fixture(name="server", params=["Debian", "RedHat"])
@@ -55,8 +56,25 @@ def test_the_daemons_run_as_the_user_of_the_distribution(server):
 def test_families_tell_the_same_things(server):
     families = server.value("boot_server__families")
     assert {frozenset(family) for family in families.values()} == {frozenset({"user", "packages", "loaders", "arm64_loader", "native"})}
-    assert not set(families["Debian"]["packages"]) - {"nginx", "python3-zstandard"} & set(families["RedHat"]["packages"])
+    assert set(families["Debian"]["packages"]) & set(families["RedHat"]["packages"]) == {"nginx", "logrotate", "python3-zstandard"}
     assert all(loader["src"].startswith("/usr/") for family in families.values() for loader in family["loaders"])
+
+
+def refused(family, **variables):
+    """The conditions of the role that settings do not meet."""
+    tasks = yaml.safe_load((ROLE / "tasks/present.yml").read_text(encoding="utf-8"))
+    made = BootServer("no-namespace", ansible_facts={"os_family": family}, boot_server__manager="process", **variables)
+    try:
+        return [condition for condition in tasks[0]["ansible.builtin.assert"]["that"] if not made.value(condition)]
+    finally:
+        made.close()
+
+
+def test_cards_that_need_drivers_of_their_own_are_nothing_to_a_cache():
+    macs, origin = {"boot_server_native_macs": ["52:54:00:00:02:11"]}, {"boot_server_origin": "http://192.0.2.9:8080"}
+    assert refused("Debian", **macs) == refused("RedHat", **macs, **origin) == refused("RedHat") == []
+    condition, = refused("RedHat", **macs)
+    assert "boot_server_native_macs" in condition
 
 
 def test_ports():
