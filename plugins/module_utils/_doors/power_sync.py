@@ -81,7 +81,7 @@ def _correct(call, record):
         with open_bmc(call) as bmc:
             ensure_power(bmc, record["power_state"], timeout=call.params["timeout"], stays_on=record["disable_power_off"], warn=call.warn)
     finally:
-        power_sync.let_go(engine, record["name"])
+        power_sync.let_go(engine, record["name"], call.controller)
     return True
 
 

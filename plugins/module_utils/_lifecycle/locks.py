@@ -143,6 +143,9 @@ def take_over(connection, node, controller):
         **{key: controller[key] for key in ("run_id", "host", "place", "pid", "start_time", "user")}))
 
 
-def release(connection, node):
-    """Let go of a node."""
-    connection.execute(delete(LOCKS).where(LOCKS.c.node == node))
+def release(connection, node, owner=None):
+    """Let go of a node.
+
+    :param owner: run id of the run that lets go of it, where another one may have taken it meanwhile; None takes the lock from whoever has it.
+    """
+    connection.execute(delete(LOCKS).where(LOCKS.c.node == node, *([LOCKS.c.run_id == owner] if owner else [])))

@@ -116,10 +116,10 @@ def hold(engine, node, controller):
         return True
 
 
-def let_go(engine, name):
-    """Give back what ``hold`` took."""
+def let_go(engine, name, controller):
+    """Give back what ``hold`` took. A run that found this one dead while it slept may hold the node by now; its lock stays."""
     with engine.begin() as connection:
-        locks.release(connection, name)
+        locks.release(connection, name, owner=controller["run_id"])
 
 
 def _held(connection, node, controller):

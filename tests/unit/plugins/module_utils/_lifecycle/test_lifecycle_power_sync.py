@@ -95,5 +95,16 @@ def test_hold_keeps_runs_out_until_it_is_given_back(engine, enrol, run):
     assert power_sync.hold(engine, nodes.get(engine, "node1"), run)
     with pytest.raises(transitions.BaremetalError, match="another run works on the node"):
         transitions.begin(engine, "node1", "undeploy", {**run, "run_id": "other"})
-    power_sync.let_go(engine, "node1")
+    power_sync.let_go(engine, "node1", run)
     assert transitions.begin(engine, "node1", "undeploy", {**run, "run_id": "other"})["provision_state"] == "deleting"
+
+
+def test_a_lock_that_another_run_took_meanwhile_is_not_given_back(engine, enrol, run, monkeypatch):
+    enrol()
+    put(engine, provision_state="active", power_state="on")
+    slept = {**run, "run_id": "slept"}
+    assert power_sync.hold(engine, nodes.get(engine, "node1"), slept)
+    monkeypatch.setattr(power_sync.locks, "is_dead", lambda lock, moment: lock.run_id == "slept")
+    transitions.begin(engine, "node1", "undeploy", run)
+    power_sync.let_go(engine, "node1", slept)
+    assert nodes.get(engine, "node1")["lock"]["run_id"] == "own"
