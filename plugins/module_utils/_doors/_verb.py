@@ -32,7 +32,7 @@ def with_steps(call, engine, verb, plan, *, goes_on=True, **more):
     :param goes_on: whether what came to a stand, if anything did, is the work that is asked for.
     """
     names = [step["step"] for step in plan]
-    moved = transitions.resume_steps(engine, call.node, names, call.controller, check_mode=call.check_mode) if goes_on else None
+    moved = transitions.resume_steps(engine, call.node, verb, names, call.controller, check_mode=call.check_mode) if goes_on else None
     if moved is None:
         moved = begin(call, engine, verb, steps=names, **more)
     else:

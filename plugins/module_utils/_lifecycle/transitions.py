@@ -118,17 +118,20 @@ def advance(engine, name, event, controller, *, error=None, inspected=None, chec
                 "node": {**node, "provision_state": state} if check_mode else nodes.read(connection, name)}
 
 
-def resume_steps(engine, name, steps, controller, *, check_mode=False):
+def resume_steps(engine, name, verb, steps, controller, *, check_mode=False):
     """Go on with steps that came to a stand in a wait state: a person held the node and let it go, or the run died there.
 
-    :param steps: names of the steps as they are planned now; only the same work is gone on with.
+    :param verb: what is asked for; only work that leads to the same end is gone on with.
+    :param steps: names of the steps as they are planned now; only the same ones are gone on with.
     :returns: dict as ``advance`` returns it, with ``begin``, the number of the step to begin with; None where there is nothing to go on with.
     :raises BaremetalError: while another run works on the node.
     """
     with engine.begin() as connection:
         node = _known(connection, name)
         work = node["work"] or {}
-        if node["provision_state"] not in WAIT or work.get("steps") != steps or not work.get("begin"):
+        stands = node["provision_state"] in WAIT and node["target_provision_state"] == TARGETS[verb]
+        # What was aborted begins anew.
+        if not stands or work.get("steps") != steps or not work.get("begin") or work["step"].get("abort_after"):
             return None
         lock = locks.refuse_others(connection, name, controller)
         if lock is None:

@@ -68,14 +68,14 @@ def test_hold_and_what_follows(engine, run, begun):
     transitions.begin_step(engine, "node1", step(1), run)
     node = nodes.get(engine, "node1")
     assert (node["provision_state"], node["target_provision_state"], node["lock"]) == ("clean hold", "manageable", None)
-    assert transitions.resume_steps(engine, "node1", NAMES, other) is None
+    assert transitions.resume_steps(engine, "node1", "clean", NAMES, other) is None
     transitions.begin(engine, "node1", "unhold", run)
     with pytest.raises(BaremetalError, match="another run works on the node"):
-        transitions.resume_steps(engine, "node1", NAMES, other)
-    assert transitions.resume_steps(engine, "node1", [*NAMES, "more"], run) is None
-    moved = transitions.resume_steps(engine, "node1", NAMES, run, check_mode=True)
+        transitions.resume_steps(engine, "node1", "clean", NAMES, other)
+    assert transitions.resume_steps(engine, "node1", "clean", [*NAMES, "more"], run) is None
+    moved = transitions.resume_steps(engine, "node1", "clean", NAMES, run, check_mode=True)
     assert (moved["begin"], nodes.get(engine, "node1")["provision_state"]) == (2, "clean wait")
-    moved = transitions.resume_steps(engine, "node1", NAMES, run)
+    moved = transitions.resume_steps(engine, "node1", "clean", NAMES, run)
     assert (moved["begin"], moved["provision_state"]) == (2, "cleaning")
 
 
@@ -89,14 +89,14 @@ def test_a_run_that_died_while_the_machine_booted_for_a_step(engine, enrol, run)
         # Its pid is not there, so begin_step must be told by the same run.
         nodes.set_work(connection, "node1", {"steps": NAMES, "begin": 2, "step": step(2)})
     transitions.advance(engine, "node1", "wait", dead)
-    moved = transitions.resume_steps(engine, "node1", NAMES, run)
+    moved = transitions.resume_steps(engine, "node1", "clean", NAMES, run)
     assert (moved["begin"], moved["nonce"], moved["node"]["lock"]["run_id"]) == (2, nonce, "own")
 
 
 def test_a_run_that_died_in_its_first_step_starts_anew(engine, run, begun):
     transitions.begin_step(engine, "node1", step(0), run)
     transitions.advance(engine, "node1", "wait", run)
-    assert transitions.resume_steps(engine, "node1", NAMES, run) is None
+    assert transitions.resume_steps(engine, "node1", "clean", NAMES, run) is None
 
 
 def test_an_abort_takes_place_behind_the_step(engine, run, begun):
@@ -110,3 +110,35 @@ def test_an_abort_takes_place_behind_the_step(engine, run, begun):
     assert transitions.advance(engine, "node1", "fail", run, error="aborted")["provision_state"] == "clean failed"
     node = nodes.get(engine, "node1")
     assert (node["maintenance"], node["fault"], node["lock"]) == (False, None, None)
+
+
+def stand(engine, dead, verb, state):
+    """Leave a node in the wait state in which a run died that had done the first step."""
+    with engine.begin() as connection:
+        connection.execute(update(NODES).values(provision_state=state))
+    transitions.begin(engine, "node1", verb, dead, steps=NAMES)
+    with engine.begin() as connection:
+        nodes.set_work(connection, "node1", {"steps": NAMES, "begin": 1, "step": step(1, abortable=False)})
+    transitions.advance(engine, "node1", "wait", dead)
+
+
+@pytest.mark.parametrize(("verb", "state", "begun"), [("clean", "manageable", "cleaning"), ("service", "active", "servicing")])
+def test_what_was_aborted_before_its_run_died_begins_anew(engine, enrol, run, monkeypatch, verb, state, begun):
+    enrol()
+    dead = {**run, "run_id": "dead"}
+    stand(engine, dead, verb, state)
+    # It lives when it is aborted, and dies afterwards.
+    assert "run dead" in transitions.abort(engine, "node1", run)["deferred"]
+    monkeypatch.setattr(transitions.locks, "is_dead", lambda lock, moment: lock.run_id == "dead")
+    assert transitions.resume_steps(engine, "node1", verb, NAMES, run) is None
+    moved = transitions.begin(engine, "node1", verb, run, steps=NAMES)
+    # An abort is no fault of the machine.
+    assert (moved["provision_state"], moved["node"]["work"], moved["node"]["fault"]) == (begun, {"steps": NAMES}, None)
+
+
+def test_only_work_to_the_same_end_is_gone_on_with(engine, enrol, run):
+    enrol()
+    dead = {**run, "run_id": "dead", "pid": 2 ** 22 + 1}
+    stand(engine, dead, "provide", "manageable")
+    assert transitions.resume_steps(engine, "node1", "clean", NAMES, run) is None
+    assert transitions.resume_steps(engine, "node1", "undeploy", NAMES, run)["begin"] == 1
