@@ -46,6 +46,9 @@ options:
     description:
       - V(manage) leads to C(manageable), V(provide) and V(undeploy) to C(available), V(deploy), V(rebuild) and V(adopt) to C(active).
         A retired node is not provided, and undeployed it ends in C(manageable).
+      - V(provide) of a node in C(enroll) leads to C(verifying) first. Sent again when that is done, it cleans the node.
+      - V(undeploy) of a node whose cleaning failed, or whose run died, leads to C(cleaning) at once, with the steps that are left of it. So it does with
+        a retired node that was brought to C(manageable) after its cleaning had failed.
       - V(inspect) of a C(manageable) node leads to C(inspecting), in which the machine is looked at, and back.
       - V(clean) (of a C(manageable) node, which it is again afterwards) and V(service) (of an C(active) one) run the steps that O(steps) names.
       - V(deploy) leaves a node alone that runs the image, V(rebuild) writes it anew and keeps the UUID of the instance.

@@ -14,7 +14,9 @@ import tarfile
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import images, nodes
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.tables import NODES
 from ansible_collections.rackwright.baremetal.tests.simulators.lab import PASSWORD, lab, publish
+from sqlalchemy import update
 
 # No ramdisk is waited for: the machines of these tests boot something else.
 LATE = {"ramdisk_boot_timeouts": {"callback": 1}}
@@ -71,7 +73,7 @@ def test_a_deploy_that_fails_keeps_what_the_bmc_tells(site, fail):
 
     node, output = fail("undeploy", "node1", **LATE)
     assert (node["provision_state"], node["lock"], len(files(site, "node1"))) == ("clean failed", None, 2)
-    assert "When that is mended, run provide.yml for this node." in output
+    assert "When that is mended, run the same command again." in output
 
 
 def test_a_bmc_that_does_not_answer_leaves_the_rest(site, fail):
@@ -109,3 +111,17 @@ def test_a_service_that_fails(site, fail):
     (path,) = files(site, "node3")
     assert (node["provision_state"], node["lock"], node["maintenance"]) == ("service failed", None, True)
     assert f"Evidence is in {path} on " in node["last_error"] and f"Cause: {node['last_error']} When that is mended, run the same command again." in output
+
+
+def test_a_retired_node_ends_when_its_disk_is_erased(site, fail):
+    site.fill_disk("node2", {"image_digest": "of its last tenant"})
+    with open_registry(site.registry).begin() as connection:
+        connection.execute(update(NODES).where(NODES.c.name == "node2").values(provision_state="active"))
+        nodes.set_flags(connection, "node2", {"retired": True})
+    node, output = fail("undeploy", "node2", **LATE)
+    assert node["provision_state"] == "clean failed" and site.disk("node2")
+    assert "When that is mended, run the same command again." in output
+    code, output = site.play("undeploy", "-l", "node2")
+    assert code == 0, output
+    node = nodes.get(open_registry(site.registry), "node2")
+    assert (node["provision_state"], node["lock"], node["maintenance"], site.disk("node2")) == ("manageable", None, False, {})

@@ -13,14 +13,8 @@ from ._registry_access import record
 
 
 def provide(call, engine):
-    """Clean the node and make it available; see skip_cleaning."""
-    plan = _step_plans.automated(call)
-    node = record(call)
-    if node["automated_clean"]:
-        _step_plans.check_tasks(call, plan)
-        _switch_ports.check(engine, node, plan, [])
-    moved = _verb.with_steps(call, engine, "provide", plan, check=lambda node: _check_cleaning(call, node, plan))
-    moved = {**moved, **skip_cleaning(call, engine, moved)}
+    """Clean the node and make it available; see skip_cleaning. A new node is verified first, and then the verb is sent again."""
+    moved = _automated(call, engine, "provide")
     return _verb.result(call, moved, moved["node"]["instance"])
 
 
@@ -56,15 +50,26 @@ def _by_hand(call, engine, verb, work):
 
 
 def undeploy(call, engine):
-    """Take the instance away. What follows is a cleaning, which the event ``clean`` begins."""
+    """Take the instance away. What follows is a cleaning, which the event ``clean`` begins; one that came to no end is what begins here."""
     # The instance that goes away, for whoever still has to do with it.
+    instance = record(call)["instance"]
+    return _verb.result(call, _automated(call, engine, "undeploy"), instance)
+
+
+def is_due(engine, node):
+    """Whether a retired node has not been cleaned where it is to end. Any other is cleaned before it is available."""
+    return node["retired"] and node["provision_state"] == "manageable" and transitions.is_uncleaned(engine, node["name"])
+
+
+def _automated(call, engine, verb):
+    """Begin a verb whose way leads through an automated cleaning."""
     node = record(call)
-    instance = node["instance"]
     plan = _step_plans.automated(call)
     if node["automated_clean"]:
         _step_plans.check_tasks(call, plan)
         _switch_ports.check(engine, node, plan, [])
-    return _verb.result(call, _verb.begin(call, engine, "undeploy", check=lambda node: _check_cleaning(call, node, plan)), instance)
+    moved = _verb.with_steps(call, engine, verb, plan, check=lambda node: _check_cleaning(call, node, plan))
+    return {**moved, **skip_cleaning(call, engine, moved)} if moved["provision_state"] == "cleaning" else moved
 
 
 def skip_cleaning(call, engine, moved):

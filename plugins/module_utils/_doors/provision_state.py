@@ -32,7 +32,7 @@ def run(call):
     verb = call.params["verb"]
     if verb in _RESTING:
         node = record(call)
-        if node["provision_state"] in _RESTING[verb]:
+        if node["provision_state"] in _RESTING[verb] and not (verb == "undeploy" and _cleaning.is_due(engine, node)):
             return _verb.result(call, _verb.unmoved(node), node["instance"])
     return _VERBS[verb](call, engine)
 

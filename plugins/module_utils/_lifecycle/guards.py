@@ -39,7 +39,8 @@ def check(node, verb):
         raise _refusal(node, "the node is in maintenance", f"fault {node['fault']}: {seen}" if node["fault"] else seen,
                        "end the maintenance", "maintenance=false")
     if verb in ("deploy", "provide") and node["retired"]:
-        raise _refusal(node, "the node is retired", node["retired_reason"], "take the retirement back", "retired=false")
+        cure = "finish its cleaning with undeploy.yml, or take the retirement back" if node["provision_state"] == "clean failed" else "take the retirement back"
+        raise _refusal(node, "the node is retired", node["retired_reason"], cure, "retired=false")
     if verb in ("manage", "provide") and node["allocation"]:
         raise _allocated(node, "the node is allocated", "guards")
     if verb in ("undeploy", "rebuild") and node["protected"]:

@@ -24,8 +24,17 @@ except ImportError:
 # The columns of a node that a transition writes.
 MOVED = ("provision_state", "target_provision_state", "provision_updated_at", "updated_at", "last_error", "instance", "work")
 
-# A cleaning by hand that failed, or whose run died, begins again with the same command: over the state that the table has in between.
-_OVER = {("clean failed", "clean"): "manageable"}
+# Verbs that are others by the table. A cleaning that failed, or whose run died, begins again with the same command; after an undeploy that is so for a
+# retired node too, which must not be provided. A new node is verified first, and then provided with the same verb.
+_WAYS = {
+    ("enroll", "provide"): ("manage",),
+    ("inspect failed", "provide"): ("manage", "provide"),
+    ("adopt failed", "provide"): ("manage", "provide"),
+    ("clean failed", "provide"): ("manage", "provide"),
+    ("clean failed", "clean"): ("manage", "clean"),
+    ("clean failed", "undeploy"): ("manage", "provide"),
+    ("manageable", "undeploy"): ("provide",),
+}
 
 
 def begin(engine, name, verb, controller, *, check=None, prepare=None, instance=None, steps=None, check_mode=False):
@@ -53,8 +62,10 @@ def begin(engine, name, verb, controller, *, check=None, prepare=None, instance=
             previous = previous if buried else node["provision_state"]
             locks.refuse_others(connection, name, controller)
         # In this order: what the state does not allow anyway is not worth the lifting of a flag.
-        over = _OVER.get((node["provision_state"], verb))
-        state = next_state(over or node["provision_state"], verb=verb, node=name)
+        *before, last = _WAYS.get((node["provision_state"], verb), (verb,))
+        state = node["provision_state"]
+        for word in (*before, last):
+            state = next_state(state, verb=word, node=name)
         guards.check(node, verb)
         if check:
             check(node)
@@ -66,12 +77,12 @@ def begin(engine, name, verb, controller, *, check=None, prepare=None, instance=
         # A node that was held goes on with its work, in the ramdisk that it was held in.
         work = dict(node["work"] or {}) if verb == "unhold" else {"steps": steps} if steps else {}
         kept_nonce = work.pop("nonce", None)
-        if over:
-            _move(connection, node, over, "manage", controller)
+        for word in before:
+            _move(connection, node, next_state(node["provision_state"], verb=word), word, controller)
             node = nodes.read(connection, name)
         if state in OWNED:
             nonce = locks.acquire(connection, name, controller, state, nonce=kept_nonce)
-        _move(connection, node, state, verb, controller, target=TARGETS.get(verb), instance=instance, work=work)
+        _move(connection, node, state, last, controller, target=TARGETS.get(last), instance=instance, work=work)
         return {"previous_state": previous, "provision_state": state, "nonce": nonce, "node": nodes.read(connection, name)}
 
 
@@ -218,6 +229,16 @@ def history(engine, name):
     with engine.begin() as connection:
         rows = connection.execute(select(HISTORY).where(HISTORY.c.node == name).order_by(HISTORY.c.id))
         return [{key: value for key, value in row._mapping.items() if key not in ("id", "node")} for row in rows]
+
+
+def is_uncleaned(engine, name):
+    """Whether a node that is manageable was brought there after its cleaning had failed. One by hand that succeeds ends that: whoever names its steps
+    answers for them.
+    """
+    last = select(HISTORY.c.from_state).where(HISTORY.c.node == name, HISTORY.c.to_state.in_(("manageable", "available")),
+                                              HISTORY.c.from_state.in_(("verifying", "cleaning", "clean failed")))
+    with engine.begin() as connection:
+        return connection.execute(last.order_by(HISTORY.c.id.desc()).limit(1)).scalar() == "clean failed"
 
 
 def _known(connection, name):

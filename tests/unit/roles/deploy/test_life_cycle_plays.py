@@ -274,9 +274,19 @@ def test_a_boot_server_that_is_gone_hides_no_failure(site, verb, words, state):
 @pytest.mark.parametrize("words", [("manage", "done", "provide", "fail")])
 def test_undeploy_after_a_failed_cleaning_in_check_mode(site, words):
     site.enrol(*words)
-    output = site.play("undeploy", "--check", fails=False)
-    assert "Begin to manage the node" in output and "failed=0" in output
+    assert "changed=1" in site.play("undeploy", "--check", fails=False)
     assert site.node["provision_state"] == "clean failed"
+
+
+def test_the_registry_decides_whether_there_is_anything_to_provide(site):
+    site.enrol()
+    cached = f"cache: true\ncache_plugin: ansible.builtin.jsonfile\ncache_connection: {site.folder}/cache\n"
+    with open(site.folder / "inventory/nodes.yml", "a") as inventory:
+        inventory.write(cached)
+    site.play("provide", "--check", fails=False)
+    assert list((site.folder / "cache").iterdir())
+    site.enrol(*AVAILABLE)
+    assert "changed=0" in site.play("provide", fails=False) and site.node["provision_state"] == "available"
 
 
 ACTIVE = (*AVAILABLE, "deploy", "done")

@@ -15,13 +15,14 @@ import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._door import Call
 from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import node as node_door
 from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import registry_export
-from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import _registry_access, netboot, node_flags, node_info, power, provision_state
+from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import _registry_access, _step_plans, netboot, node_flags, node_info, power
+from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import provision_state
 from ansible_collections.rackwright.baremetal.plugins.module_utils._doors._bmc_access import fill_connection
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.plugins.module_utils._lifecycle import heartbeat, transitions
 from ansible_collections.rackwright.baremetal.plugins.module_utils._process import place, process_start_time
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import images, nodes, schema, store
-from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.tables import NODES
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.tables import LOCKS, NODES
 from sqlalchemy import update
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -797,6 +798,52 @@ def test_retired_node_ends_manageable_also_without_cleaning(do, put, engine, che
     transitions.begin(engine, "node1", "undeploy", RUN)
     do(node_flags, retired=True)
     assert do(provision_state, event="clean", check_mode=check_mode)["provision_state"] == "manageable"
+
+
+def test_retired_node_is_not_undeployed_before_it_is_cleaned(do, put, engine):
+    put("active")
+    do(node_flags, retired=True)
+    do(provision_state, verb="undeploy")
+    do(provision_state, event="clean")
+    do(provision_state, event="fail", error="disk on fire")
+    # Somebody gives up the cleaning, and with it the fault.
+    do(provision_state, verb="manage")
+    do(node_flags, maintenance=False)
+    assert do(provision_state, verb="undeploy", check_mode=True)["provision_state"] == "cleaning"
+    begun = do(provision_state, verb="undeploy")
+    assert (begun["changed"], begun["provision_state"]) == (True, "cleaning")
+    assert [step["step"] for step in begun["steps"]] == ["deploy.erase_devices_metadata"]
+    assert do(provision_state, event="done")["provision_state"] == "manageable"
+    assert not do(provision_state, verb="undeploy")["changed"]
+
+
+STEPS = {**dict.fromkeys(_step_plans.STEPS), "priorities": {"bios.factory_reset": 100}}
+
+
+@pytest.mark.parametrize(("again", "begin"), [(STEPS, 1), (None, 0)], ids=["same steps", "other steps"])
+@pytest.mark.parametrize("verb", ["undeploy", "provide"])
+def test_cleaning_whose_run_died_while_the_machine_booted_goes_on(do, put, engine, verb, again, begin):
+    put("active" if verb == "undeploy" else "manageable")
+    dead = {**RUN, "run_id": "dead"}
+    steps = do(provision_state, verb=verb, steps=STEPS, run=dead)["steps"]
+    if verb == "undeploy":
+        steps = do(provision_state, event="clean", steps=STEPS, run=dead)["steps"]
+    transitions.begin_step(engine, "node1", steps[1], dead)
+    do(provision_state, event="wait", run=dead)
+    with engine.begin() as connection:
+        connection.execute(update(LOCKS).values(pid=2 ** 22 + 1))
+    moved = do(provision_state, verb=verb, steps=again)
+    assert (moved["provision_state"], moved["steps"][0]["number"], moved["steps"][-1]["step"]) == ("cleaning", begin, "deploy.erase_devices_metadata")
+    assert do(provision_state, event="done")["provision_state"] == "available"
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_new_node_is_verified_before_it_is_provided(do, put, engine, check_mode):
+    put("enroll", automated_clean=False)
+    assert do(provision_state, verb="provide", check_mode=check_mode)["provision_state"] == "verifying"
+    if not check_mode:
+        do(provision_state, event="done")
+        assert do(provision_state, verb="provide")["provision_state"] == "available"
 
 
 def test_abort_twice(do, put):

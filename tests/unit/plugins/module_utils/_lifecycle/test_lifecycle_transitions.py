@@ -359,6 +359,29 @@ def test_cleaning_by_hand_that_failed_begins_again_with_the_same_verb(engine, pu
     assert nodes.get(engine, "node1")["provision_state"] == "clean failed"
 
 
+@pytest.mark.parametrize("state", ["clean failed", "inspect failed", "adopt failed"])
+def test_a_node_is_provided_from_where_it_failed(engine, put, run, state):
+    put(state)
+    begun = transitions.begin(engine, "node1", "provide", run)
+    assert (begun["previous_state"], begun["provision_state"], begun["node"]["target_provision_state"]) == (state, "cleaning", "available")
+    assert [entry["event"] for entry in transitions.history(engine, "node1")] == ["manage", "provide"]
+
+
+def test_a_cleaning_of_a_retired_node_that_failed_is_finished_by_an_undeploy(engine, put, run):
+    put("active", retired=True)
+    transitions.begin(engine, "node1", "undeploy", run)
+    for event in ("clean", "fail"):
+        transitions.advance(engine, "node1", event, run, error="disk on fire")
+    before = nodes.get(engine, "node1")
+    with pytest.raises(BaremetalError, match="To do: finish its cleaning with undeploy.yml, or take the retirement back with .*retired=false"):
+        transitions.begin(engine, "node1", "provide", run)
+    assert nodes.get(engine, "node1") == before
+    assert transitions.begin(engine, "node1", "undeploy", run)["provision_state"] == "cleaning"
+    assert transitions.advance(engine, "node1", "done", run)["provision_state"] == "manageable"
+    node = nodes.get(engine, "node1")
+    assert (node["maintenance"], node["fault"], transitions.is_uncleaned(engine, "node1")) == (False, None, False)
+
+
 def test_cleaning_of_a_dead_run_is_a_fault_too(engine, put, run, dead):
     put("cleaning")
     holds(engine, "cleaning", dead)
