@@ -13,7 +13,7 @@ PACKAGES := bmap-tools cpio curl dbus dnsmasq-base dosfstools e2fsprogs efibootm
   nginx-light openipmi openssh-client openssl ovmf parted pkg-config procps python3-dev python3-venv qemu-system-x86 \
   qemu-utils shellcheck udev udhcpc xorriso zstd
 # Apart from the others: the demo does not need them, and some start servers.
-TEST_PACKAGES := busybox cryptsetup-bin dmsetup fio kmod logrotate mdadm nvme-cli openvswitch-switch postgresql stress-ng
+TEST_PACKAGES := busybox cryptsetup-bin dmsetup dropbear-bin fio kmod logrotate mdadm nvme-cli openvswitch-switch postgresql stress-ng
 ARM64_PACKAGES := arch-test binfmt-support qemu-efi-aarch64 qemu-system-arm qemu-user-static
 # What puts QEMU's block layer under a block device without a machine around it.
 BENCH_PACKAGES := libnbd-bin

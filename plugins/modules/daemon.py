@@ -49,12 +49,17 @@ options:
     default: started
   lifetime:
     description:
-      - V(run) lets the daemon end together with this run of Ansible, also when that is killed. A process watches the run for it.
-      - It works on the controller itself only. A daemon that another run has is refused.
+      - V(run) lets the daemon end together with this run of Ansible, also when that is killed. A process beside the daemon watches the run for it.
+      - On a host that is reached over a connection, a session of its own stands for the run. It is held open as long as the run lives;
+        when it breaks, as when the controller loses its power, the daemon ends too.
+      - A daemon that another run has is refused.
       - V(permanent) lets it run on.
     type: str
     choices: [permanent, run]
     default: permanent
+  run_id:
+    description: Which run O(lifetime=run) means on a host that is reached over a connection. Filled in when the task runs; there is no use in giving it.
+    type: str
   timeout:
     description: Seconds the daemon gets to start, and to stop.
     type: int
@@ -98,9 +103,7 @@ def settle(params, check_mode):
     """
     pid_file, marker, wanted, timeout = params["pid_file"], params["marker"], params["state"], params["timeout"]
     if params["lifetime"] == "run" and wanted != "stopped":
-        run = guard.run_of(os.getpid())
-        if not check_mode:
-            guard.watch(pid_file, marker, run)
+        _watch(params, check_mode)
     elif not check_mode:
         guard.release(pid_file)
     pid = daemons.running(pid_file, marker)
@@ -116,6 +119,17 @@ def settle(params, check_mode):
     return changed, pid, was
 
 
+def _watch(params, check_mode):
+    """Let the daemon end with the run, or only see whether that could be."""
+    if params["run_id"]:
+        run = guard.tether_of(params["pid_file"], params["run_id"], params["timeout"])
+    elif check_mode:
+        return
+    else:
+        run = guard.run_of(os.getpid())
+    guard.watch(params["pid_file"], params["marker"], run)
+
+
 def main():
     """The module's entry."""
     module = AnsibleModule(
@@ -126,6 +140,7 @@ def main():
             "state": {"type": "str", "choices": ["started", "restarted", "stopped"], "default": "started"},
             "lifetime": {"type": "str", "choices": ["permanent", "run"], "default": "permanent"},
             "timeout": {"type": "int", "default": 10},
+            "run_id": {"type": "str"},
         },
         required_if=[("state", "started", ("command",)), ("state", "restarted", ("command",))],
         supports_check_mode=True,

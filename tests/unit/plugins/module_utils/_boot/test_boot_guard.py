@@ -94,5 +94,25 @@ def test_a_daemon_that_was_released_lives_on(place):
 
 
 def test_without_a_run_nothing_is_watched():
-    with process() as alone, pytest.raises(BaremetalError, match="on the controller itself only"):
+    with process() as alone, pytest.raises(BaremetalError, match="no ansible-playbook above this process"):
         guard.run_of(alone.pid)
+
+
+def test_a_tether_stands_for_its_own_run_alone(place):
+    pid_file = place[0]
+    with process() as tether:
+        with open(guard.tether_file(pid_file), "w", encoding="ascii") as file:
+            file.write(f"run-1 {tether.pid} {process_start_time(tether.pid)}\n")
+        assert guard.tether_of(pid_file, "run-1", 0) == run_of(tether)
+        with pytest.raises(BaremetalError, match="which holds it for another run"):
+            guard.tether_of(pid_file, "run-2", 0)
+    with pytest.raises(BaremetalError, match="no session of the run"):
+        guard.tether_of(pid_file, "run-1", 0)
+
+
+@pytest.mark.parametrize("content", ["", "run-1", "run-1 x y", "run-1 1 2 3"])
+def test_a_tether_file_that_is_none(place, content):
+    with open(guard.tether_file(place[0]), "w", encoding="ascii") as file:
+        file.write(content)
+    with pytest.raises(BaremetalError, match="no session of the run"):
+        guard.tether_of(place[0], "run-1", 0)
