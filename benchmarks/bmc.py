@@ -8,7 +8,8 @@ All in one run against the simulator (one process for all BMCs, TLS, 20 ms befor
 peer's modules as their documentation shows them, an action that does nothing, and one asyncio process that sends the requests that ours sent.
 Processor time is that of ansible-playbook and all that it started, its own start included, without the simulator's.
 
-The whole takes some twenty minutes, most of it the peer's. ``--quick``, or RACKWRIGHT_BENCH=quick, takes sizes up to 20 and promises nothing.
+What is promised is measured first. The whole takes about two hours, most of it the peer's. ``--extent bars``, or RACKWRIGHT_BENCH=bars, ends after
+what is promised (some twenty minutes); ``quick`` takes sizes up to 20 and promises nothing.
 """
 
 from __future__ import annotations
@@ -230,21 +231,23 @@ def floors(bench, site, sizes):
             bench.time(("any", "floor", "no-op", count, forks), lambda c=count, f=forks: site.play(c, f, FLOOR), repeat)
 
 
-def driver_cases(bench, driver, simulator, site, sizes):
-    """Everything of one driver, the cases of one operation close together in time."""
+def driver_cases(bench, driver, simulator, site, sizes, promised):
+    """Everything of one driver, the cases of one operation close together in time.
+
+    :param promised: whether to measure what a promise hangs on, or all the rest.
+    """
     most = min(PROMISED, max(sizes))
     for operation in OPERATIONS:
         def prepare(operation=operation):
             put(simulator, operation)
 
         for count in sizes:
-            big = count > PROMISED
-            # What does not differ from operation to operation is measured with the first one.
-            first = operation == OPERATIONS[0]
             for forks in (5, 50):
-                if (first and not (big and forks == 5)) or (count == most and forks == 50):
-                    bench.time((driver, "ours", operation, count, forks), lambda c=count, f=forks: site.play(c, f, ours(operation)), prepare=prepare)
-            if first or count >= most:
+                if ((count, forks) == (most, 50)) == promised:
+                    for who, tasks in (("ours", ours(operation)), ("community.general", peer(driver, operation))):
+                        bench.time((driver, who, operation, count, forks), lambda c=count, f=forks, t=tasks: site.play(c, f, t), prepare=prepare)
+            # A fleet is one task: there is nothing to fork.
+            if (count >= most) == promised:
                 prepare()
                 simulator.reset_counters(0)
                 site.play(1, 5, ours(operation))
@@ -255,10 +258,6 @@ def driver_cases(bench, driver, simulator, site, sizes):
                          for who, tasks in (("fleet", fleet(operation)), ("nothing", NOTHING), ("run_once", FLOOR_ONCE))}
                 cases["limit"] = lambda c=count, r=requests: limit(driver, site.connections[:c], r)
                 bench.time_beside({(driver, who, operation, count, 50): case for who, case in cases.items()}, prepare)
-            if count == most or (first and count == sizes[0]):
-                for forks in (5, 50) if count == sizes[0] else (50,):
-                    bench.time((driver, "community.general", operation, count, forks),
-                               lambda c=count, f=forks: site.play(c, f, peer(driver, operation)), prepare=prepare)
 
 
 def requests_sent(driver, simulator):
@@ -337,32 +336,35 @@ def fleet_ratios(bench, driver, count):
         bench.tell(f"{name}, with all of Ansible", together / least, "x")
 
 
-def measure(quick):
-    """All of it.
+def measure(extent):
+    """All of it, or a part.
 
+    :param extent: quick, bars or whole.
     :returns: list of figures.
     """
-    sizes = (5, 20) if quick else (20, 100, PROMISED, FLEET)
-    bench = Bench(quick)
+    sizes = (5, 20) if extent == "quick" else (20, 100, PROMISED, FLEET)
+    bench = Bench(extent == "quick")
     most = min(PROMISED, max(sizes))
     simulators = {"redfish": start.redfish_bmcs, "ipmi": start.ipmi_bmcs}
     with tempfile.TemporaryDirectory(prefix="rackwright-bench-") as directory:
-        for driver, make in simulators.items():
-            with make(count=max(sizes), latency=LATENCY, power="On") as simulator:
-                site = Site(directory, driver, simulator.connections)
-                if driver == "redfish":
-                    floors(bench, site, sizes)
-                driver_cases(bench, driver, simulator, site, sizes)
-                bounds(bench, driver, simulator, site, sizes)
-                if driver == "redfish":
-                    dead_bmc(bench, site, simulator, most)
-                ratios(bench, driver, most)
-                for count in [size for size in sizes if size >= most]:
-                    fleet_ratios(bench, driver, count)
+        for promised in (True,) if extent == "bars" else (True, False):
+            for driver, make in simulators.items():
+                with make(count=max(sizes), latency=LATENCY, power="On") as simulator:
+                    site = Site(directory, driver, simulator.connections)
+                    if promised and driver == "redfish":
+                        floors(bench, site, sizes)
+                    driver_cases(bench, driver, simulator, site, sizes, promised)
+                    if promised:
+                        bounds(bench, driver, simulator, site, sizes)
+                        if driver == "redfish":
+                            dead_bmc(bench, site, simulator, most)
+                        ratios(bench, driver, most)
+                        for count in [size for size in sizes if size >= most]:
+                            fleet_ratios(bench, driver, count)
     return bench.figures
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", default=os.environ.get("RACKWRIGHT_BENCH") == "quick")
-    sys.exit(report("bmc", measure(parser.parse_args().quick)))
+    parser.add_argument("--extent", choices=("quick", "bars", "whole"), default=os.environ.get("RACKWRIGHT_BENCH", "whole"))
+    sys.exit(report("bmc", measure(parser.parse_args().extent)))

@@ -55,8 +55,8 @@ def test_a_boot_server_that_is_also_named_as_a_cache_is_looked_at_as_one():
     assert users(found) == {"boot1": ["node1"]} and not found["hosts"][0]["cache"]
 
 
-@pytest.mark.parametrize("variables", [{}, {"boot_server_interface": "eth0"}, {"boot_server_interface": "eth0", "boot_server_network": "none",
-                                                                              "boot_server_address": "192.0.2.1"}])
+@pytest.mark.parametrize("variables", [
+    {}, {"boot_server_interface": "eth0"}, {"boot_server_interface": "eth0", "boot_server_network": "none", "boot_server_address": "192.0.2.1"}])
 def test_a_boot_server_that_says_little(variables):
     found = boot_hosts(["node1"], {"boot1": variables, "node1": {}}, first="boot1")
     assert users(found) == {"boot1": ["node1"]} and not found["networks"] and len(found["interfaces"]) == bool(variables)

@@ -62,8 +62,8 @@ def test_the_same_trouble_is_told_once():
 
 def test_hosts_are_rows_of_one_table_and_the_worst_of_several_networks_is_shown():
     foreign = check("dhcp", "fail", "a DHCP server that is not ours on eth1", "switch it off")
-    text = render({"node1": node(check("bmc", "ok"))}, {"boot1": [check("tftp", "ok"), check("dhcp", "ok"), foreign, check("dhcp", "ok")],
-                                                         "cache3": [check("http", "ok")]})
+    hosts = {"boot1": [check("tftp", "ok"), check("dhcp", "ok"), foreign, check("dhcp", "ok")], "cache3": [check("http", "ok")]}
+    text = render({"node1": node(check("bmc", "ok"))}, hosts)
     assert """\
 boot server  tftp  dhcp  http
 -----------------------------

@@ -309,6 +309,7 @@ def test_disk_without_room_is_told_as_what_it_is(tmp_path):
     with pytest.raises(sqlalchemy.exc.IntegrityError), engine.begin() as connection:
         connection.exec_driver_sql("INSERT INTO history (node) VALUES ('n')")
 
+
 def test_mistake_of_the_caller_is_no_fault_of_the_database(engine):
     """Nobody has to look for room on a disk because of a value that is none of JSON's."""
     with pytest.raises((TypeError, sqlalchemy.exc.StatementError), match="not JSON serializable"), engine.begin() as connection:
