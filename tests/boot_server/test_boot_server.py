@@ -292,6 +292,9 @@ def test_logs_are_rotated_and_written_on(site, tmp_path):
         file.write_text(own)
         stranger.terminate()
     assert stranger.wait() == -signal.SIGTERM and Path(f"{logs[0]}.2.gz").exists() and site.pids() == pids
+    # nginx was not told this time, and the tests behind this one read what it writes.
+    rotate()
+    assert eventually(lambda: site.curl(f"{site.url}/boot.ipxe?again") and "/boot.ipxe?again" in logs[0].read_text())
 
 
 def test_a_ramdisk_writes_its_journal_and_nothing_else(site, tmp_path):

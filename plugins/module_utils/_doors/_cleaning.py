@@ -58,7 +58,8 @@ def undeploy(call, engine):
 
 def is_due(engine, node):
     """Whether a retired node has not been cleaned where it is to end. Any other is cleaned before it is available."""
-    return node["retired"] and node["provision_state"] == "manageable" and transitions.is_uncleaned(engine, node["name"])
+    with engine.begin() as connection:
+        return transitions.is_uncleaned(connection, node)
 
 
 def _automated(call, engine, verb):

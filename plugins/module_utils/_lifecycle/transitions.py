@@ -62,8 +62,8 @@ def begin(engine, name, verb, controller, *, check=None, prepare=None, instance=
             previous = previous if buried else node["provision_state"]
             locks.refuse_others(connection, name, controller)
         # In this order: what the state does not allow anyway is not worth the lifting of a flag.
-        *before, last = _WAYS.get((node["provision_state"], verb), (verb,))
         state = node["provision_state"]
+        *before, last = _WAYS.get((state, verb), (verb,)) if (state, verb) != ("manageable", "undeploy") or is_uncleaned(connection, node) else (verb,)
         for word in (*before, last):
             state = next_state(state, verb=word, node=name)
         guards.check(node, verb)
@@ -142,7 +142,7 @@ def resume_steps(engine, name, verb, steps, controller, *, check_mode=False):
         work = node["work"] or {}
         stands = node["provision_state"] in WAIT and node["target_provision_state"] == TARGETS[verb]
         # What was aborted begins anew.
-        if not stands or work.get("steps") != steps or not work.get("begin") or work["step"].get("abort_after"):
+        if not stands or work.get("steps") != steps or not work.get("begin") or (work.get("step") or {}).get("abort_after"):
             return None
         lock = locks.refuse_others(connection, name, controller)
         if lock is None:
@@ -231,14 +231,16 @@ def history(engine, name):
         return [{key: value for key, value in row._mapping.items() if key not in ("id", "node")} for row in rows]
 
 
-def is_uncleaned(engine, name):
-    """Whether a node that is manageable was brought there after its cleaning had failed. One by hand that succeeds ends that: whoever names its steps
-    answers for them.
+def is_uncleaned(connection, node):
+    """Whether a node is retired and was brought to manageable, where a retired one ends, after its cleaning had failed.
+
+    A cleaning by hand that succeeds ends that: whoever names its steps answers for them.
     """
-    last = select(HISTORY.c.from_state).where(HISTORY.c.node == name, HISTORY.c.to_state.in_(("manageable", "available")),
+    if not node["retired"] or node["provision_state"] != "manageable":
+        return False
+    last = select(HISTORY.c.from_state).where(HISTORY.c.node == node["name"], HISTORY.c.to_state.in_(("manageable", "available")),
                                               HISTORY.c.from_state.in_(("verifying", "cleaning", "clean failed")))
-    with engine.begin() as connection:
-        return connection.execute(last.order_by(HISTORY.c.id.desc()).limit(1)).scalar() == "clean failed"
+    return connection.execute(last.order_by(HISTORY.c.id.desc()).limit(1)).scalar() == "clean failed"
 
 
 def _known(connection, name):

@@ -13,8 +13,8 @@ from ansible_collections.rackwright.baremetal.tests import contention
 
 def test_no_node_has_two_owners_and_no_transition_is_lost(url):
     names = contention.enrol(url, 6)
-    done = contention.fight(url, 8, names, rounds=40)
-    assert done["transitions"] > 50
+    done = contention.fight(url, 8, names, rounds=25)
+    assert done["transitions"] > 30
     assert done["refused"] > 0
 
 

@@ -379,7 +379,21 @@ def test_a_cleaning_of_a_retired_node_that_failed_is_finished_by_an_undeploy(eng
     assert transitions.begin(engine, "node1", "undeploy", run)["provision_state"] == "cleaning"
     assert transitions.advance(engine, "node1", "done", run)["provision_state"] == "manageable"
     node = nodes.get(engine, "node1")
-    assert (node["maintenance"], node["fault"], transitions.is_uncleaned(engine, "node1")) == (False, None, False)
+    assert (node["maintenance"], node["fault"]) == (False, None)
+    # It is done now, and what is done is not begun again.
+    with pytest.raises(BaremetalError, match="undeploy is not possible in state manageable"):
+        transitions.begin(engine, "node1", "undeploy", run)
+
+
+@pytest.mark.parametrize("retired", [False, True])
+def test_an_undeploy_cleans_a_manageable_node_only_where_it_is_retired_and_its_cleaning_failed(engine, put, run, retired):
+    put("clean failed", retired=retired)
+    transitions.begin(engine, "node1", "manage", run)
+    if retired:
+        assert transitions.begin(engine, "node1", "undeploy", run)["provision_state"] == "cleaning"
+    else:
+        with pytest.raises(BaremetalError, match="undeploy is not possible in state manageable"):
+            transitions.begin(engine, "node1", "undeploy", run)
 
 
 def test_cleaning_of_a_dead_run_is_a_fault_too(engine, put, run, dead):
