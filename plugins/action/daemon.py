@@ -6,7 +6,7 @@
 
 On the controller, a guard sees the process of ansible-playbook itself. At a host that is reached over a connection there is none to see;
 there the tether stands for it: a process at the far end of a session of its own, which is held open from here and closed when the run has ended.
-If the controller loses its power, the far end learns that from its SSH server.
+Of a controller that loses its power, the far end learns when its SSH server gives the session up (ClientAliveInterval, or else TCP's own hours).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..module_utils._boot.guard import tether_file
-from ..module_utils._process import is_running
+from ..module_utils._process import in_background, is_running
 from ..plugin_utils._run_identity import controller_of_worker
 
 _POLL = 0.5
@@ -51,28 +51,13 @@ class ActionModule(ActionBase):
         ends = arguments.get("lifetime") == "run" and arguments.get("state") != "stopped"
         if ends and self._connection.transport != "local" and not self._task.check_mode and arguments.get("pid_file"):
             run = controller_of_worker()
-            self._hold(tether_file(arguments["pid_file"]), run)
+            # It outlives the worker and, for a moment, the run.
+            in_background(lambda: self._keep(tether_file(arguments["pid_file"]), run))
             arguments["run_id"] = run["run_id"]
         return self._execute_module(module_args=arguments, task_vars=task_vars)
 
-    def _hold(self, path, run):
-        """Have a session to the host as long as the run lives, in processes that outlive the worker and, for a moment, the run."""
-        child = os.fork()
-        if child:
-            os.waitpid(child, 0)
-            return
-        try:
-            # Forked twice, so that nobody has to wait for it.
-            if not os.fork():
-                os.setsid()
-                nothing = os.open(os.devnull, os.O_RDWR)
-                for descriptor in (0, 1, 2):
-                    os.dup2(nothing, descriptor)
-                self._keep(path, run)
-        finally:
-            os._exit(0)
-
     def _keep(self, path, run):
+        """Have a session to the host as long as the run lives."""
         session = os.fork()
         if not session:
             try:
@@ -94,6 +79,7 @@ class ActionModule(ActionBase):
         options = {terminal: False for terminal in ("use_tty", "pty")}
         if self._connection.has_option("ssh_args"):
             # ssh takes the first of two. One that shares its connection may tell of the end only when something else goes over that.
-            options["ssh_args"] = f"-o ControlPath=none {self._connection.get_option('ssh_args') or ''}"
+            # Without a word for an hour, a firewall may forget it.
+            options["ssh_args"] = f"-o ControlPath=none -o ServerAliveInterval=30 {self._connection.get_option('ssh_args') or ''}"
         for name in filter(self._connection.has_option, options):
             self._connection.set_option(name, options[name])

@@ -48,3 +48,25 @@ def is_running(pid, start_time):
         return int(fields[19]) == start_time and fields[0] not in ("Z", "X")
     except OSError:
         return False
+
+
+def in_background(work):
+    """Have a function done by a process that is nobody's child, belongs to no session or terminal, and ends with it.
+
+    :param work: function without arguments. The process has all else that the caller had open.
+    """
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        return
+    try:
+        # Forked twice, so that nobody has to wait for it.
+        if not os.fork():
+            os.setsid()
+            nothing = os.open(os.devnull, os.O_RDWR)
+            for descriptor in (0, 1, 2):
+                os.dup2(nothing, descriptor)
+            work()
+    finally:
+        # Neither process may run on into what the caller was about to do.
+        os._exit(0)

@@ -51,7 +51,8 @@ options:
     description:
       - V(run) lets the daemon end together with this run of Ansible, also when that is killed. A process beside the daemon watches the run for it.
       - On a host that is reached over a connection, a session of its own stands for the run. It is held open as long as the run lives;
-        when it breaks, as when the controller loses its power, the daemon ends too.
+        when it breaks, the daemon ends too. That the controller has lost its power is noticed when the SSH server of the host gives the session up,
+        after minutes with its setting C(ClientAliveInterval), without it after hours.
       - A daemon that another run has is refused.
       - V(permanent) lets it run on.
     type: str

@@ -16,7 +16,7 @@ import time
 
 from . import daemons
 from .._errors import BaremetalError
-from .._process import is_running, process_start_time
+from .._process import in_background, is_running, process_start_time
 
 _POLL = 0.5
 
@@ -134,30 +134,13 @@ def watch(pid_file, marker, run):
     with open(f"{path}.new", "w", encoding="ascii") as file:
         file.write(f"{run[0]} {run[1]}\n")
     os.replace(f"{path}.new", path)
-    child = os.fork()
-    if child:
-        os.waitpid(child, 0)
-        return
-    try:
-        # Forked twice, so that nobody has to wait for it.
-        if not os.fork():
-            _detach()
-            _guard(path, pid_file, marker, run)
-    finally:
-        os._exit(0)
-
-
-def _detach():
-    os.setsid()
-    os.chdir("/")
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(nothing, descriptor)
-    # Whoever waits for the end of the module's output must not wait for this process.
-    os.closerange(3, 1024)
+    in_background(lambda: _guard(path, pid_file, marker, run))
 
 
 def _guard(path, pid_file, marker, run):
+    os.chdir("/")
+    # Whoever waits for the end of the module's output must not wait for this process.
+    os.closerange(3, 1024)
     while is_running(*run):
         time.sleep(_POLL)
     # Else another run has taken over, or it was made permanent.
