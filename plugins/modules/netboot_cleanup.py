@@ -16,6 +16,7 @@ description:
     discovery sees them.
   - A reservation stays where its MAC address is one of a node of the registry, and where the registry never heard of its node, as when
     M(rackwright.baremetal.netboot) made it without a registry, or no verb ever ran for the node.
+  - A boot server belongs to one registry. What a second one has on it would be taken for left over when its nodes were in the first one before.
   - The role P(rackwright.baremetal.boot_server#role) uses it.
   - Runs where the files are. When the boot server is not the controller, use C(delegate_to) with the boot server.
 extends_documentation_fragment:

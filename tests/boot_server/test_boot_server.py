@@ -57,7 +57,6 @@ def test_check_mode_on_a_fresh_host_makes_nothing(site):
 
 @pytest.mark.parametrize(("wrong", "said"), [
     ({"boot_server_interface": "eth7"}, "eth7"),
-    ({"boot_server_network": "192.0.2.0/25"}, "192.0.2.1 in 192.0.2.0/25 is not on interface eth0"),
     ({"boot_server_netns": "no-such-space"}, "no-such-space"),
     ({"boot_server_address": "boot.example.com"}, "give addresses"),
     ({"boot_server_further_networks": [{"network": "2001:db8:7::/64", "interface": "eth0", "address": "2001:db8:7::1"}]},
@@ -293,7 +292,7 @@ def test_logs_are_rotated_and_written_on(site, tmp_path):
         stranger.terminate()
     assert stranger.wait() == -signal.SIGTERM and Path(f"{logs[0]}.2.gz").exists() and site.pids() == pids
     # nginx was not told this time, and the tests behind this one read what it writes.
-    rotate()
+    os.kill(int(own), signal.SIGUSR1)
     assert eventually(lambda: site.curl(f"{site.url}/boot.ipxe?again") and "/boot.ipxe?again" in logs[0].read_text())
 
 

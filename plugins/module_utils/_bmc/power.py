@@ -84,7 +84,8 @@ def _told(note):
     try:
         yield
     except BaremetalError as error:
-        error.seen = "; ".join(filter(None, (error.seen, note)))
+        # What was seen may be an exception.
+        error.seen = "; ".join(str(part) for part in (error.seen, note) if part)
         raise
 
 

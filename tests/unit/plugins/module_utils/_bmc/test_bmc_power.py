@@ -153,6 +153,11 @@ def test_error_on_the_way_tells_what_became_of_the_machine():
     stays_off = make(power="on", refuses={"on": [BaremetalError("refused", seen="HTTP status 400")]})
     with pytest.raises(BaremetalError, match="Seen: HTTP status 400; the machine was powered off before that"):
         ensure(stays_off, "rebooted")
+    # What a driver has seen may be an exception.
+    for faults, said in (([None, BaremetalError("lost", seen=OSError("no answer"))], "Seen: no answer; the machine was told to power off"),
+                         ([BaremetalError("lost", seen=OSError("no answer"))], "Seen: no answer")):
+        with pytest.raises(BaremetalError, match=said):
+            ensure(make(power="on", faults=faults), "rebooted")
 
 
 def test_bmc_that_refuses_is_not_asked_again():

@@ -29,7 +29,7 @@ pytestmark = [
 
 PATTERN = b"\xa5" * 512
 SIZE, IMAGE_SIZE = 40 * MIB, 32 * MIB
-KILLS = 12
+KILLS = 8
 COLLECTIONS = pathlib.Path(__file__).resolve().parents[8]
 
 WRITER = """

@@ -198,13 +198,12 @@ def test_maintenance_lets_go(engine, put):
     assert allocations.release(engine, "a")["nodes"] == ["node1"]
 
 
-@pytest.mark.parametrize(("quota", "count"), [(None, 1), (13, 3)])
-def test_eight_that_ask_at_once(engine, put, process, quota, count):
+def test_eight_that_ask_at_once(engine, put, process):
+    quota, count = 13, 3
     names = [f"node{number:02}" for number in range(20)]
     for name in names:
         put(name)
-    if quota:
-        allocations.set_quota(engine, "physics", quota)
+    allocations.set_quota(engine, "physics", quota)
     children = [process(ASK.format(asks=4, count=count, name="race")) for _unused in range(8)]
     for child in children:
         assert child.stdout.readline() == "ready\n"
@@ -212,7 +211,7 @@ def test_eight_that_ask_at_once(engine, put, process, quota, count):
         child.stdin.write("\n")
         child.stdin.flush()
     given = [name for child in children for name in child.stdout.readline().split()]
-    most = (quota or 20) // count * count
+    most = quota // count * count
     assert len(given) == len(set(given)) == most
     assert sum(len(one["nodes"]) for one in allocations.list_allocations(engine)[0]) == most
     assert all(len(one["nodes"]) == count for one in allocations.list_allocations(engine)[0])
