@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 
@@ -50,23 +51,36 @@ def is_running(pid, start_time):
         return False
 
 
-def in_background(work):
+def in_background(work, keep=None):
     """Have a function done by a process that is nobody's child, belongs to no session or terminal, and ends with it.
 
-    :param work: function without arguments. The process has all else that the caller had open.
+    :param work: function without arguments.
+    :param keep: descriptors that stay open, so that whoever waits for the end of the caller's output does not wait for this process; it
+        leaves the working directory too. None: it has all that the caller had.
     """
     child = os.fork()
     if child:
         os.waitpid(child, 0)
         return
     try:
+        os.setsid()
         # Forked twice, so that nobody has to wait for it.
         if not os.fork():
-            os.setsid()
-            nothing = os.open(os.devnull, os.O_RDWR)
-            for descriptor in (0, 1, 2):
-                os.dup2(nothing, descriptor)
+            _leave(keep)
             work()
     finally:
         # Neither process may run on into what the caller was about to do.
         os._exit(0)
+
+
+def _leave(keep):
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nothing, descriptor)
+    if keep is None:
+        return
+    for descriptor in {int(name) for name in os.listdir("/proc/self/fd")} - {0, 1, 2, *keep}:
+        # That of the listing itself is closed already.
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
+    os.chdir("/")

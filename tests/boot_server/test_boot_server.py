@@ -22,7 +22,7 @@ import yaml
 from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import discovered, discovery, journal, node_files, ramdisk_store, wait
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.tables import HISTORY
-from ansible_collections.rackwright.baremetal.tests.boot_server.conftest import COLLECTION, run
+from ansible_collections.rackwright.baremetal.tests.boot_server.conftest import COLLECTION, eventually, run
 from ansible_collections.rackwright.baremetal.tests.simulators import boot_client
 from sqlalchemy import insert
 
@@ -40,13 +40,6 @@ def write_boot_files(site, address="192.0.2.11", nonce=NONCE, interface="ipxe"):
         str(site.root), node="node1", mac=HYPHENS, address=address, nonce=nonce, keys=[PUBLIC_KEY], url=site.url,
         arguments=node_files.boot_arguments(site.url, HYPHENS, nonce, "console=ttyS0,115200"), interface=interface,
         ramdisk=ramdisk_store.current(site.root))
-
-
-def eventually(probe, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not (value := probe()) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return value
 
 
 def test_check_mode_on_a_fresh_host_makes_nothing(site):

@@ -17,14 +17,7 @@ import time
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import daemons
-from ansible_collections.rackwright.baremetal.tests.boot_server.conftest import COLLECTION, run
-
-
-def eventually(probe, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not (value := probe()) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return value
+from ansible_collections.rackwright.baremetal.tests.boot_server.conftest import COLLECTION, eventually, run
 
 
 def answers(port):
@@ -49,6 +42,8 @@ class Host:
         (folder / "passwd").write_text(f"root:x:0:0::{home}:/bin/sh\n")
         (folder / "dnsmasq.conf").write_text("port=0\nuser=root\npid-file=" + self.pid_file + "\n")
         (folder / "run").mkdir()
+        self.daemon = {"rackwright.baremetal.daemon": {
+            "command": ["/usr/sbin/dnsmasq", "-C", self.conf], "pid_file": self.pid_file, "marker": self.conf, "lifetime": "run"}}
         # Until it is gone; the workers of a run that was killed would wait on.
         (folder / "wait").touch()
         self.wait = {"ansible.builtin.shell": f"while [ -e {folder}/wait ]; do sleep 0.2; done", "delegate_to": "localhost"}
@@ -65,10 +60,8 @@ class Host:
 
     def begin(self, *tasks, check=False):
         """A run of Ansible with the daemon and more tasks, as a subprocess.Popen in a process group of its own."""
-        daemon = {"rackwright.baremetal.daemon": {
-            "command": ["/usr/sbin/dnsmasq", "-C", self.conf], "pid_file": self.pid_file, "marker": self.conf, "lifetime": "run"}}
         playbook = self.folder / f"play{time.monotonic_ns()}.json"
-        playbook.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": [daemon, *tasks]}]))
+        playbook.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": [self.daemon, *tasks]}]))
         inventory = self.folder / "inventory.json"
         inventory.write_text(json.dumps({"all": {"hosts": {"boot": {
             "ansible_host": "127.0.0.1", "ansible_port": self.port, "ansible_user": "root", "ansible_ssh_private_key_file": str(self.folder / "key"),
@@ -124,7 +117,7 @@ def begin(host):
 
 
 def test_it_ends_with_the_run_that_was_killed_and_no_other_run_gets_it(host, begin):
-    first = begin({"name": "Once more", **_again(host)}, host.wait)
+    first = begin({**host.daemon, "register": "again", "failed_when": "again is changed"}, host.wait)
     assert eventually(host.runs, 120)
     pid = host.runs()
     # A second one that would start it is told whose it is.
@@ -145,9 +138,3 @@ def test_check_mode_starts_nothing(host, begin):
     said = begin(check=True).communicate(timeout=120)[0]
     assert "changed=1" in said and not host.runs(), said
     assert sorted(path.name for path in (host.folder / "run").iterdir()) == []
-
-
-def _again(host):
-    return {"rackwright.baremetal.daemon": {
-        "command": ["/usr/sbin/dnsmasq", "-C", host.conf], "pid_file": host.pid_file, "marker": host.conf, "lifetime": "run"},
-        "register": "again", "failed_when": "again is changed"}

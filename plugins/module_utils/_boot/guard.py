@@ -134,13 +134,10 @@ def watch(pid_file, marker, run):
     with open(f"{path}.new", "w", encoding="ascii") as file:
         file.write(f"{run[0]} {run[1]}\n")
     os.replace(f"{path}.new", path)
-    in_background(lambda: _guard(path, pid_file, marker, run))
+    in_background(lambda: _guard(path, pid_file, marker, run), keep=())
 
 
 def _guard(path, pid_file, marker, run):
-    os.chdir("/")
-    # Whoever waits for the end of the module's output must not wait for this process.
-    os.closerange(3, 1024)
     while is_running(*run):
         time.sleep(_POLL)
     # Else another run has taken over, or it was made permanent.

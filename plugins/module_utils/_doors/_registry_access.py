@@ -72,14 +72,17 @@ def record(call):
 
 
 def warm_up():
-    """Have SQLAlchemy compile what most tasks ask the registries that are open, so that workers that are forked afterwards need not."""
+    """Have SQLAlchemy compile what most tasks ask the registries that are open, so that workers that are forked afterwards need not.
+
+    What is written for that is taken back.
+    """
     from .._lifecycle import locks, transitions
     from .._registry import images, nodes
     from .._registry.store import opened
 
     for engine in opened():
         # What does not work here fails where it is needed, and is told there.
-        with contextlib.suppress(BaremetalError), engine.begin() as connection:
+        with contextlib.suppress(BaremetalError), engine.connect() as connection:
             name = nodes.any_name(connection) or ""
             nodes.read(connection, name, for_update=True)
             nodes.read(connection, name)
@@ -89,7 +92,12 @@ def warm_up():
             # Of a node that there cannot be.
             nodes.set_power_states(connection, {"": None})
             transitions.write_state(connection, "", dict.fromkeys(transitions.MOVED))
-            locks.release(connection, "")
+            locks.release(connection, name)
+            if name:
+                nobody = {"run_id": "", "host": "", "place": "", "pid": 0, "start_time": 0, "user": ""}
+                locks.acquire(connection, name, nobody, "")
+                transitions.write_history(connection, name, nobody, event="", from_state="", to_state="")
+            connection.rollback()
 
 
 def refuse_other_runs(call, also=None):

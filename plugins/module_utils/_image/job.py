@@ -21,6 +21,7 @@ import traceback
 import typing as t
 
 from .._errors import BaremetalError
+from .._process import in_background
 
 DIRECTORY = "/run/rackwright"
 
@@ -124,34 +125,10 @@ class Job:
             status = {"identity": identity, "lasting": [], "state": "running", "pid": None, "done": 0, "total": None, "parts": [],
                       "result": None, "error": None, "told": False}
             self._save(status)
-            self._detach(descriptor, status, work)
+            in_background(lambda: self._become_job(status, work), keep=(descriptor,))
         return True
 
-    def _detach(self, descriptor, status, work):
-        """Fork twice, so that the job is nobody's child and belongs to no terminal or session."""
-        child = os.fork()
-        if child:
-            os.waitpid(child, 0)
-            return
-        try:
-            os.setsid()
-            if os.fork() == 0:
-                self._become_job(descriptor, status, work)
-        finally:
-            # Neither process may run on into what the caller was about to do.
-            os._exit(0)
-
-    def _become_job(self, descriptor, status, work):
-        null = os.open(os.devnull, os.O_RDWR)
-        for standard in (0, 1, 2):
-            os.dup2(null, standard)
-        # An inherited pipe would keep the connection, and whoever reads from it, waiting.
-        kept = {0, 1, 2, descriptor}
-        for name in os.listdir("/proc/self/fd"):
-            if int(name) not in kept:
-                with contextlib.suppress(OSError):
-                    os.close(int(name))
-        os.chdir("/")
+    def _become_job(self, status, work):
         status["pid"] = os.getpid()
 
         def report(done, total, lasting=(), parts=()):

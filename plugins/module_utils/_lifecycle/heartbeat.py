@@ -11,12 +11,11 @@ first lock of a run starts one small process, which lives as long as ansible-pla
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import time
 
 from .._errors import BaremetalError
-from .._process import is_running
+from .._process import in_background, is_running
 from .._registry.store import database_now, open_registry
 from .._registry.tables import LOCKS
 
@@ -47,33 +46,8 @@ def start(url, controller):
     except OSError:
         mutex.close()
         return
-    child = os.fork()
-    if child:
-        os.waitpid(child, 0)
-        mutex.close()
-        return
-    try:
-        os.setsid()
-        if os.fork() == 0:
-            _detach(mutex.fileno())
-            _beat(url, controller)
-    finally:
-        # Never back into the code of the worker that was forked.
-        os._exit(0)
-
-
-def _detach(keep):
-    null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(null, descriptor)
-    for descriptor in (int(name) for name in os.listdir("/proc/self/fd")):
-        if descriptor > 2 and descriptor != keep:
-            try:
-                os.close(descriptor)
-            except OSError:
-                # The descriptor of the listing itself.
-                continue
-    os.chdir("/")
+    in_background(lambda: _beat(url, controller), keep=(mutex.fileno(),))
+    mutex.close()
 
 
 def _beat(url, controller):

@@ -13,15 +13,14 @@ from __future__ import annotations
 
 from .._errors import BaremetalError
 from .._registry import nodes
-from .._registry.store import now
-from .._registry.tables import HISTORY, NODES
-from . import locks
+from .._registry.tables import NODES
+from . import locks, transitions
 from .states import HOLD, OWNED
 
 try:
-    from sqlalchemy import insert, update
+    from sqlalchemy import update
 except ImportError:
-    insert = None
+    update = None
 
 STAGE = "power sync"
 FAULT = "power failure"
@@ -154,9 +153,8 @@ def write(engine, findings, controller):
             if more:
                 nodes.set_flags(connection, name, more)
             if told:
-                connection.execute(insert(HISTORY).values(
-                    node=name, at=now(), who=f"{controller['user']}@{controller['host']}", run_id=controller["run_id"], event=EVENT,
-                    from_state=node["provision_state"], to_state=node["provision_state"], error=told, instance=node["instance"]))
+                transitions.write_history(connection, name, controller, event=EVENT, from_state=node["provision_state"],
+                                          to_state=node["provision_state"], error=told, instance=node["instance"])
     return stale
 
 

@@ -63,8 +63,11 @@ def begin(engine, name, verb, controller, *, check=None, prepare=None, instance=
             locks.refuse_others(connection, name, controller)
         # In this order: what the state does not allow anyway is not worth the lifting of a flag.
         state = node["provision_state"]
-        *before, last = _WAYS.get((state, verb), (verb,)) if (state, verb) != ("manageable", "undeploy") or is_uncleaned(connection, node) else (verb,)
-        for word in (*before, last):
+        way = _WAYS.get((state, verb), (verb,))
+        if (state, verb) == ("manageable", "undeploy") and not is_uncleaned(connection, node):
+            way = (verb,)
+        *before, last = way
+        for word in way:
             state = next_state(state, verb=word, node=name)
         guards.check(node, verb)
         if check:
@@ -280,9 +283,7 @@ def _who(controller):
 
 @functools.cache
 def _statements():
-    """The update of a node and the insert of its history. The update is the same for each transition: it is compiled once for a run, see
-    ``_registry_access.warm_up``.
-    """
+    """The update of a node and the insert of its history, the same for each transition: compiled once for a run, see ``_registry_access.warm_up``."""
     values = {column: bindparam(f"new_{column}") for column in MOVED}
     return update(NODES).where(NODES.c.name == bindparam("node")).values(values), insert(HISTORY)
 
@@ -293,6 +294,18 @@ def write_state(connection, name, values):
     :param values: dict of all columns in MOVED.
     """
     connection.execute(_statements()[0], {"node": name, **{f"new_{column}": values[column] for column in MOVED}})
+
+
+def write_history(connection, name, controller, *, event, from_state, to_state, at=None, duration=None, error=None, instance=None):
+    """Write that a node went from one state to another, inside a transaction of the caller.
+
+    :param controller: dict with user, host and run_id.
+    :param at: the moment; default: the present.
+    :param duration: seconds in the state before, where it is another one.
+    """
+    connection.execute(_statements()[1], {
+        "node": name, "at": at or now(), "who": _who(controller), "run_id": controller["run_id"], "event": event,
+        "from_state": from_state, "to_state": to_state, "duration": duration, "error": error, "instance": instance})
 
 
 def _move(connection, node, state, word, controller, *, error=None, target=None, instance=None, work=None):
@@ -327,9 +340,8 @@ def _move(connection, node, state, word, controller, *, error=None, target=None,
     if flags:
         nodes.set_flags(connection, node["name"], flags)
     spent = datetime.datetime.fromisoformat(moment) - datetime.datetime.fromisoformat(node["provision_updated_at"])
-    connection.execute(_statements()[1], {
-        "node": node["name"], "at": moment, "who": _who(controller), "run_id": controller["run_id"], "event": word,
-        "from_state": previous, "to_state": state, "duration": spent.total_seconds(), "error": error, "instance": kept})
+    write_history(connection, node["name"], controller, event=word, from_state=previous, to_state=state, at=moment, duration=spent.total_seconds(),
+                  error=error, instance=kept)
 
 
 def _fault(node, state, word, error):

@@ -11,7 +11,7 @@ schema is a new function at the end of ``MIGRATIONS``.
 from __future__ import annotations
 
 from .._errors import BaremetalError, missing_library
-from .duplicates import canonical
+from .duplicates import canonical, parts_of
 
 try:
     import sqlalchemy as sa
@@ -145,8 +145,7 @@ def _bmc_hosts(op):
     rows = connection.execute(sa.select(nodes).where(nodes.c.bmc_key.is_not(None)).order_by(nodes.c.name)).all()
     taken = {row.bmc_key for row in rows}
     for row in rows:
-        place, dummy, system = row.bmc_key.partition("/")
-        host, dummy, port = place.rpartition(":")
+        host, port, system = parts_of(row.bmc_key)
         key = f"{canonical(host)}:{port}/{system}"
         if key not in taken:
             connection.execute(sa.update(nodes).where(nodes.c.name == row.name).values(bmc_key=key))

@@ -19,7 +19,7 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import
 from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import provision_state
 from ansible_collections.rackwright.baremetal.plugins.module_utils._doors._bmc_access import fill_connection
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
-from ansible_collections.rackwright.baremetal.plugins.module_utils._lifecycle import heartbeat, transitions
+from ansible_collections.rackwright.baremetal.plugins.module_utils._lifecycle import heartbeat, locks, transitions
 from ansible_collections.rackwright.baremetal.plugins.module_utils._process import place, process_start_time
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import images, nodes, schema, store
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.tables import LOCKS, NODES
@@ -916,6 +916,8 @@ def test_statements_that_were_compiled_ahead_are_those_that_tasks_send(put, engi
         transitions.write_state(connection, "node1", {
             **dict.fromkeys(transitions.MOVED), "provision_state": "manageable", "work": {"steps": []},
             "updated_at": store.now(), "provision_updated_at": store.now()})
+        locks.acquire(connection, "node1", RUN, "deploying")
+        transitions.write_history(connection, "node1", RUN, event="fail", from_state="deploying", to_state="deploy failed")
     assert not compiled
     changed = nodes.get(engine, "node1")
     assert [changed[key] for key in ("power_state", "provision_state", "work", "instance")] == ["off", "manageable", {"steps": []}, None]
