@@ -46,7 +46,7 @@ options:
     description:
       - V(manage) leads to C(manageable), V(provide) and V(undeploy) to C(available), V(deploy), V(rebuild) and V(adopt) to C(active).
         A retired node is not provided, and undeployed it ends in C(manageable).
-      - V(provide) of a node in C(enroll) leads to C(verifying) first. Sent again when that is done, it cleans the node.
+      - V(provide), V(inspect) and V(adopt) of a node in C(enroll) lead to C(verifying) first. Sent again when that is done, they do their own work.
       - V(undeploy) of a node whose cleaning failed, or whose run died, leads to C(cleaning) at once, with the steps that are left of it. So it does with
         a retired node that was brought to C(manageable) after its cleaning had failed.
       - V(inspect) of a C(manageable) node leads to C(inspecting), in which the machine is looked at, and back.

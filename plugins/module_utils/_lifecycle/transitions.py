@@ -25,9 +25,12 @@ except ImportError:
 MOVED = ("provision_state", "target_provision_state", "provision_updated_at", "updated_at", "last_error", "instance", "work")
 
 # Verbs that are others by the table. A cleaning that failed, or whose run died, begins again with the same command; after an undeploy that is so for a
-# retired node too, which must not be provided. A new node is verified first, and then provided with the same verb.
+# retired node too, which must not be provided. A new node is verified first, and then the same verb is sent again.
 _WAYS = {
     ("enroll", "provide"): ("manage",),
+    ("enroll", "inspect"): ("manage",),
+    ("enroll", "adopt"): ("manage",),
+    ("inspect failed", "adopt"): ("manage", "adopt"),
     ("inspect failed", "provide"): ("manage", "provide"),
     ("adopt failed", "provide"): ("manage", "provide"),
     ("clean failed", "provide"): ("manage", "provide"),
@@ -85,7 +88,7 @@ def begin(engine, name, verb, controller, *, check=None, prepare=None, instance=
             node = nodes.read(connection, name)
         if state in OWNED:
             nonce = locks.acquire(connection, name, controller, state, nonce=kept_nonce)
-        _move(connection, node, state, last, controller, target=TARGETS.get(last), instance=instance, work=work)
+        _move(connection, node, state, last, controller, target=TARGETS.get(last), instance=instance if last == verb else None, work=work)
         return {"previous_state": previous, "provision_state": state, "nonce": nonce, "node": nodes.read(connection, name)}
 
 
