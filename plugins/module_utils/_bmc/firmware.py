@@ -20,7 +20,7 @@ from . import upload
 from .connection import BmcLost
 from .firmware_waiting import earlier_update
 from .redfish_members import resources
-from .redfish_service import STRANGE_LOOKS, Answer, RedfishRefusal, last_part, path_of
+from .redfish_service import STRANGE_LOOKS, Answer, RedfishRefusal, last_part, path_of, strange_look
 from .reset_watch import HostWatch, ResetWatch
 from .tolerant import dig, number, objects, text
 
@@ -408,6 +408,7 @@ class _Judge:
             settle = min(settle, deadline)
         strange, was_away, is_reset = 0, False, False
         while True:
+            pause = _POLL
             try:
                 found = find_component(self._service, self._name)
                 strange, seen = 0, f"the BMC tells version {found['version'] or 'unknown'}"
@@ -431,13 +432,14 @@ class _Judge:
                 # The time to settle begins when it is back.
                 settle = max(settle, self._clock() + _SETTLE["completed"])
             except BaremetalError as error:
-                strange += 1
+                looks, pause = strange_look(error)
+                strange += looks
                 seen = error.what
                 if strange >= STRANGE_LOOKS:
                     raise
             if self._clock() >= deadline or (self._clock() >= settle and not strange and outcome not in ("none", _REBOOTED)):
                 raise self._failure(seen, was_away, is_reset, may_be_open)
-            self._sleep(min(_POLL, max(deadline - self._clock(), 0)))
+            self._sleep(min(pause, max(deadline - self._clock(), 0)))
 
     def _staged(self, component):
         """What the inventory says of the version that lies ready for this component and does not run, or None."""

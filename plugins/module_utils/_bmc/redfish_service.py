@@ -17,7 +17,7 @@ import time
 import urllib.parse
 
 from .._errors import BaremetalError
-from .connection import BmcLost, PasswordChangeRequired, Unreadable, refused, required
+from .connection import BmcLost, NotLetIn, PasswordChangeRequired, Unreadable, refused, required
 from .quirks import Quirks
 from .redfish_errors import (
     SESSION_TABLE_FULL,
@@ -50,9 +50,17 @@ _TASK_GOOD = ("Completed",)
 _TASK_BAD = ("Exception", "Killed", "Cancelled", "Suspended", "Interrupted", "Failed", "CompletedWithErrors")
 _TASK_POLL = 2.0  # seconds
 _FRESH_TASK_TRIES = 3
-# A BMC that restarts may answer nonsense, or refuse the password, for two minutes; more looks would lock the account.
+# A BMC that restarts may answer nonsense, or refuse the password, for two minutes.
 STRANGE_LOOKS = 12
-_STRANGE_PAUSE = 10.0  # seconds
+
+
+def strange_look(error):
+    """What an error of a BMC that may be about to start costs of STRANGE_LOOKS, and the seconds until the next look.
+
+    A password that is refused is tried once more and no oftener: the third to fifth time locks the account, or shuts the controller out, by the
+    defaults of many boards.
+    """
+    return (STRANGE_LOOKS // 2, 120.0) if isinstance(error, NotLetIn) else (1, 10.0)
 
 
 def path_of(link):
@@ -430,10 +438,11 @@ class RedfishService:
                 task, seen = {}, error.what
             except BaremetalError as error:
                 # One that starts may refuse what it takes later, the password too.
-                strange += 1
-                if strange == STRANGE_LOOKS:
+                looks, pause = strange_look(error)
+                strange += looks
+                if strange >= STRANGE_LOOKS:
                     raise
-                task, seen, pause = {}, error.what, _STRANGE_PAUSE
+                task, seen = {}, error.what
             if task is None:
                 # A job that was just made may not be shown yet (quirk R26).
                 if seen or missed == _FRESH_TASK_TRIES:
