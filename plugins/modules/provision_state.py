@@ -52,7 +52,7 @@ options:
       - V(inspect) of a C(manageable) node leads to C(inspecting), in which the machine is looked at, and back.
       - V(clean) (of a C(manageable) node, which it is again afterwards) and V(service) (of an C(active) one) run the steps that O(steps) names.
       - V(deploy) leaves a node alone that runs the image, V(rebuild) writes it anew and keeps the UUID of the instance.
-      - V(adopt) takes a machine over that runs already and does not touch it.
+      - V(adopt) takes a machine over that runs already and does not touch it, also one whose inspection failed.
       - V(rescue) of an C(active) node leads to C(rescue), in which its machine runs the ramdisk for a person; sent again, the ramdisk is booted
         again. V(unrescue) leads back to C(active). The instance stays.
       - V(abort) ends a wait or hold state at once, whoever waits, and whatever a run has died in. What a run that lives is at work on, or

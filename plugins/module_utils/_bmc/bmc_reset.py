@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 
 from .._errors import BaremetalError
-from .connection import BmcLost
+from .connection import BmcLost, NotLetIn, Patience
 from .ipmi_answers import ask
 from .tolerant import moment, number, utc
 
@@ -28,7 +28,7 @@ _OTHER = {"graceful": "forced", "forced": "graceful"}
 # A BMC may answer for a while before it goes away, and again before it is all there.
 DOUBTFUL = 30  # seconds
 _LONGEST_STAY = 180  # seconds after which a BMC that has not gone away will not
-_POLL_STAYING, _POLL_AWAY, _POLL_REFUSED = 2, 5, 15  # seconds; a BMC that refuses the password may lock the account
+_POLL_STAYING, _POLL_AWAY, _POLL_STRANGE = 2, 5, 15  # seconds
 _GOOD_LOOKS = 2
 
 
@@ -137,7 +137,7 @@ def _look(driver, before):
 
 
 def _wait(open_again, before, proof, begin, timeout, warn_unseen, clock, sleep):
-    good, seen, pause = 0, "it answered all the time", _POLL_STAYING
+    good, seen, pause, patience = 0, "it answered all the time", _POLL_STAYING, Patience()
     while True:
         sleep(pause)
         elapsed = clock() - begin
@@ -153,9 +153,12 @@ def _wait(open_again, before, proof, begin, timeout, warn_unseen, clock, sleep):
         except BmcLost as error:
             proof, good, seen, pause = proof or "away", 0, error.what, _POLL_AWAY
             continue
-        except BaremetalError as error:
+        except NotLetIn as error:
             # The credentials were good a moment ago: a BMC that does not take them is still starting.
-            proof, good, seen, pause = proof or "away", 0, error.what, _POLL_REFUSED
+            proof, good, seen, pause = proof or "away", 0, error.what, patience.bear(error)
+            continue
+        except BaremetalError as error:
+            proof, good, seen, pause = proof or "away", 0, error.what, _POLL_STRANGE
             continue
         if is_restarted:
             proof = proof or "uptime"

@@ -64,6 +64,30 @@ class NotNow(BaremetalError):
     """The BMC refused a change for the moment: after a while, the same request may be taken."""
 
 
+class Patience:
+    """What is borne of a BMC that was there a moment ago and may be starting: for two minutes nonsense, and once that it refuses the password.
+
+    No oftener: by the defaults of many boards the third to fifth time locks the account, or shuts the controller out.
+    """
+
+    def __init__(self):
+        self._strange = self._refused = 0
+
+    def bear(self, error):
+        """Take an error for an answer of a BMC that starts.
+
+        :param error: a BaremetalError.
+        :returns: seconds until the next look.
+        :raises BaremetalError: the error, when it is enough.
+        """
+        is_refusal = isinstance(error, NotLetIn)
+        self._refused += is_refusal
+        self._strange += not is_refusal
+        if self._refused == 2 or self._strange == 12:
+            raise error
+        return 120.0 if is_refusal else 10.0
+
+
 class PasswordChangeRequired(BaremetalError):
     """The BMC knows the password and lets us do nothing but change it: factory passwords, and passwords that have run out."""
 

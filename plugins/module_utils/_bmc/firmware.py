@@ -17,10 +17,10 @@ import urllib.parse
 
 from .._errors import BaremetalError
 from . import upload
-from .connection import BmcLost
+from .connection import BmcLost, NotLetIn, Patience
 from .firmware_waiting import earlier_update
 from .redfish_members import resources
-from .redfish_service import STRANGE_LOOKS, Answer, RedfishRefusal, last_part, path_of, strange_look
+from .redfish_service import Answer, RedfishRefusal, last_part, path_of
 from .reset_watch import HostWatch, ResetWatch
 from .tolerant import dig, number, objects, text
 
@@ -287,6 +287,7 @@ class _Source:
         if self._push is None or self._is_form or not self._apply_time or before == self._apply_time:
             yield
             return
+        refusal = None
         try:
             seen = self._set_push_time(self._apply_time)
             if seen != self._apply_time:
@@ -294,9 +295,13 @@ class _Source:
                                      seen=f"HttpPushUriApplyTime is {seen} after it was set to {self._apply_time}; nothing was pushed",
                                      cure="leave apply_time out, or give the image as a URI")
             yield
+        except NotLetIn as error:
+            refusal = error.seen or error.what
+            raise
         finally:
             try:
-                seen = self._set_push_time(before)
+                # Another login could lock the account.
+                seen = refusal or self._set_push_time(before)
             except BaremetalError as error:
                 seen = error.seen or error.what
             if seen != before:
@@ -406,12 +411,12 @@ class _Judge:
         if outcome == "completed":
             # Its end was seen, so that nothing is cut off when there is less time than that.
             settle = min(settle, deadline)
-        strange, was_away, is_reset = 0, False, False
+        patience, is_strange, was_away, is_reset = Patience(), False, False, False
         while True:
             pause = _POLL
             try:
                 found = find_component(self._service, self._name)
-                strange, seen = 0, f"the BMC tells version {found['version'] or 'unknown'}"
+                patience, is_strange, seen = Patience(), False, f"the BMC tells version {found['version'] or 'unknown'}"
                 if is_version(found["version"], self._version) or waits:
                     return found, waits
                 system = self._service.system()
@@ -432,12 +437,8 @@ class _Judge:
                 # The time to settle begins when it is back.
                 settle = max(settle, self._clock() + _SETTLE["completed"])
             except BaremetalError as error:
-                looks, pause = strange_look(error)
-                strange += looks
-                seen = error.what
-                if strange >= STRANGE_LOOKS:
-                    raise
-            if self._clock() >= deadline or (self._clock() >= settle and not strange and outcome not in ("none", _REBOOTED)):
+                seen, is_strange, pause = error.what, True, patience.bear(error)
+            if self._clock() >= deadline or (self._clock() >= settle and not is_strange and outcome not in ("none", _REBOOTED)):
                 raise self._failure(seen, was_away, is_reset, may_be_open)
             self._sleep(min(pause, max(deadline - self._clock(), 0)))
 

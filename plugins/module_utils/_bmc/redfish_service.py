@@ -17,7 +17,7 @@ import time
 import urllib.parse
 
 from .._errors import BaremetalError
-from .connection import BmcLost, NotLetIn, PasswordChangeRequired, Unreadable, refused, required
+from .connection import BmcLost, PasswordChangeRequired, Patience, Unreadable, refused, required
 from .quirks import Quirks
 from .redfish_errors import (
     SESSION_TABLE_FULL,
@@ -50,17 +50,6 @@ _TASK_GOOD = ("Completed",)
 _TASK_BAD = ("Exception", "Killed", "Cancelled", "Suspended", "Interrupted", "Failed", "CompletedWithErrors")
 _TASK_POLL = 2.0  # seconds
 _FRESH_TASK_TRIES = 3
-# A BMC that restarts may answer nonsense, or refuse the password, for two minutes.
-STRANGE_LOOKS = 12
-
-
-def strange_look(error):
-    """What an error of a BMC that may be about to start costs of STRANGE_LOOKS, and the seconds until the next look.
-
-    A password that is refused is tried once more and no oftener: the third to fifth time locks the account, or shuts the controller out, by the
-    defaults of many boards.
-    """
-    return (STRANGE_LOOKS // 2, 120.0) if isinstance(error, NotLetIn) else (1, 10.0)
 
 
 def path_of(link):
@@ -428,21 +417,17 @@ class RedfishService:
         if not answer.task:
             return "none"
         begin = self._clock()
-        seen, missed, strange = None, 0, 0
+        seen, missed, patience = None, 0, Patience()
         while True:
             pause = _TASK_POLL
             try:
-                task, strange = self._task(answer.task), 0
+                task, patience, is_known = self._task(answer.task), Patience(), True
             except (BmcLost, Unreadable) as error:
                 # A BMC that updates itself goes away in between.
-                task, seen = {}, error.what
+                task, seen, is_known = {}, error.what, True
             except BaremetalError as error:
-                # One that starts may refuse what it takes later, the password too.
-                looks, pause = strange_look(error)
-                strange += looks
-                if strange >= STRANGE_LOOKS:
-                    raise
-                task, seen = {}, error.what
+                # What else would be asked of it now would log in too.
+                task, seen, pause, is_known = {}, error.what, patience.bear(error), False
             if task is None:
                 # A job that was just made may not be shown yet (quirk R26).
                 if seen or missed == _FRESH_TASK_TRIES:
@@ -452,7 +437,7 @@ class RedfishService:
             state = str(task.get("TaskState") or task.get("JobState") or "")
             if state:
                 seen = f"task state {state}" + (f", {task['PercentComplete']} %" if task.get("PercentComplete") is not None else "")
-            is_over = until is not None and until(task)
+            is_over = is_known and until is not None and until(task)
             # A job that has failed may be called completed, with the status telling it (Dell).
             if state in _TASK_GOOD and task.get("TaskStatus") != "Critical":
                 return "completed"
@@ -466,7 +451,7 @@ class RedfishService:
             if self._clock() - begin >= timeout:
                 raise BaremetalError(f"{what} did not end within {timeout:.0f} s", stage=stage, seen=seen or "nothing yet",
                                      cure="look at the task in the BMC's web interface; a larger timeout helps if it merely is slow")
-            self._sleep(pause)
+            self._sleep(min(pause, max(timeout - (self._clock() - begin), 0)))
 
     def _task(self, path):
         """A task, or the task monitor that a Location header named (DSP0266, "Asynchronous operations").

@@ -84,7 +84,7 @@ def warm_up():
         # What does not work here fails where it is needed, and is told there.
         with contextlib.suppress(BaremetalError), engine.connect() as connection:
             name = nodes.any_name(connection) or ""
-            nodes.read(connection, name, for_update=True)
+            node = nodes.read(connection, name, for_update=True)
             nodes.read(connection, name)
             nodes.read_bmcs(connection, [name])
             images.read(connection, "")
@@ -92,9 +92,11 @@ def warm_up():
             # Of a node that there cannot be.
             nodes.set_power_states(connection, {"": None})
             transitions.write_state(connection, "", dict.fromkeys(transitions.MOVED))
-            locks.release(connection, name)
-            if name:
+            locks.release(connection, "")
+            # Another controller may have removed it meanwhile.
+            if node:
                 nobody = {"run_id": "", "host": "", "place": "", "pid": 0, "start_time": 0, "user": ""}
+                locks.release(connection, name)
                 locks.acquire(connection, name, nobody, "")
                 transitions.write_history(connection, name, nobody, event="", from_state="", to_state="")
             connection.rollback()

@@ -65,7 +65,9 @@ def _adopt(call, engine):
         image = find_image(engine, call.params["image"], checksum=call.params["image_checksum"])
     instance = {"uuid": known.get("uuid") or str(uuid.uuid4()), "image": image["name"], "image_digest": image["digest"],
                 "deployed_at": known.get("deployed_at")}
-    return _verb.result(call, _verb.begin(call, engine, "adopt", instance=instance), instance)
+    moved = _verb.begin(call, engine, "adopt", instance=instance)
+    # A new node is verified first, and carries nothing yet.
+    return _verb.result(call, moved, instance if moved["provision_state"] == "adopting" else moved["node"]["instance"])
 
 
 def _inspect(call, engine):

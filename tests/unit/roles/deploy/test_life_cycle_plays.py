@@ -375,6 +375,7 @@ def test_adoption_leaves_the_machine_alone(site, board):
     assert "the provision state is now" in site.play("adopt") and site.node["provision_state"] == "enroll"
     board.system["SerialNumber"] = "S1"
     assert "there is no image debian-99" in site.play("adopt", image="debian-99") and site.node["provision_state"] == "enroll"
+    assert site.node["instance"] is None
     before = dict(board.system)
     site.play("adopt", fails=False)
     node = site.node

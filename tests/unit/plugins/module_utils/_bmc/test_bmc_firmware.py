@@ -265,7 +265,25 @@ def test_password_that_is_refused_for_good_ends_the_wait(tree, clock):
     tree.on("GET", SYSTEM, lambda tree, body: 401 if tree.changes else None)
     with pytest.raises(BaremetalError, match="does not accept the user name and password"):
         ensure(tree, clock, "bmc")
-    assert clock() < 300
+    assert clock() < 300 and refusals(tree, SYSTEM) == 2
+
+
+def refusals(tree, path):
+    """How often a resource was asked for after the update had begun."""
+    begun = next(number for number, request in enumerate(tree.requests) if request[0] == "POST")
+    return len([request for request in tree.requests[begun:] if request[:2] == ("GET", path)])
+
+
+def test_password_that_is_refused_while_a_task_is_followed_is_tried_once_more(tree, clock):
+    """Also by what else looks at the BMC meanwhile."""
+    completed(tree)
+    rebooted = []
+    tree.on("GET", TASK, lambda tree, body: 401 if rebooted else (200, {"@odata.id": TASK, "TaskState": "Scheduled", "Messages": [
+        {"Message": "A server reboot is required"}]}))
+    tree.on("GET", SYSTEM, lambda tree, body: 401 if rebooted else None)
+    with pytest.raises(BaremetalError, match="does not accept the user name and password"):
+        ensure(tree, clock, "bios", reboot=lambda: rebooted.append(len(tree.requests)))
+    assert len(tree.requests) - rebooted[0] == 2
 
 
 def test_task_that_ends_well_and_changes_nothing_is_an_error(tree, clock):
@@ -516,6 +534,16 @@ def plain_push(tree, told="Immediate"):
 
 def push_times(tree):
     return [body["HttpPushUriOptions"]["HttpPushUriApplyTime"]["ApplyTime"] for path, body, headers in tree.sent("PATCH")]
+
+
+def test_apply_time_of_pushes_stays_where_the_password_is_refused(tree, clock, tmp_path):
+    (tmp_path / "image").write_bytes(b"1")
+    plain_push(tree)
+    warnings = []
+    tree.on("POST", f"{UPDATE}/push", lambda tree, body: 401)
+    with pytest.raises(BaremetalError, match="does not accept the user name and password"):
+        ensure(tree, clock, "NIC", src=str(tmp_path / "image"), apply_time="OnReset", warn=warnings.append)
+    assert push_times(tree) == ["OnReset"] and "was Immediate and could not be put back" in warnings[0]
 
 
 @pytest.mark.parametrize("answer", [204, (400, error_body("Base.1.0.GeneralError", "bad image")), BmcUnreachable("gone")])

@@ -10,7 +10,7 @@ import contextlib
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.bmc_reset import reset_bmc
-from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import BmcLost, refused
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import BmcLost, NotLetIn
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.board import Clock
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.driver_double import (
@@ -113,9 +113,16 @@ def test_lost_answer_is_no_failure():
 
 
 def test_password_that_is_not_known_yet_is_waited_over_and_not_tried_often():
-    bmc = board(manager(OFFERED), error=refused("the BMC does not accept the password"))
+    bmc = board(manager(OFFERED), error=NotLetIn("the BMC does not accept the password"))
     assert bmc.reset()["proof"] == "away"
-    assert len([since for since in bmc.opened if since is not None and 5 <= since < 60]) <= 4
+    assert len([since for since in bmc.opened if since is not None and 5 <= since < 60]) == 1
+
+
+def test_password_that_is_refused_for_good_is_tried_twice():
+    bmc = board(manager(OFFERED), error=NotLetIn("the BMC does not accept the password"), away=(5, 9999))
+    with pytest.raises(NotLetIn):
+        bmc.reset()
+    assert len([since for since in bmc.opened if since is not None and since >= 5]) == 2
 
 
 @pytest.mark.parametrize(("options", "message"), [

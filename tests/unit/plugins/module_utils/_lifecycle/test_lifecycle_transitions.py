@@ -105,7 +105,7 @@ def test_every_state_of_a_dead_run_becomes_its_failed_state(engine, put, run, de
     with engine.begin() as connection:
         transitions.locks.acquire(connection, "node1", dead, state)
     with pytest.raises(BaremetalError, match="is not possible in state"):
-        transitions.begin(engine, "node1", "adopt" if "adopt" not in state else "deploy", run)
+        transitions.begin(engine, "node1", "adopt" if states.failure_state(state) == "deploy failed" else "deploy", run)
     node = nodes.get(engine, "node1")
     assert node["provision_state"] == states.failure_state(state)
     assert node["lock"] is None
@@ -365,6 +365,15 @@ def test_a_node_is_provided_from_where_it_failed(engine, put, run, state):
     begun = transitions.begin(engine, "node1", "provide", run)
     assert (begun["previous_state"], begun["provision_state"], begun["node"]["target_provision_state"]) == (state, "cleaning", "available")
     assert [entry["event"] for entry in transitions.history(engine, "node1")] == ["manage", "provide"]
+
+
+@pytest.mark.parametrize(("state", "begun", "events", "kept"), [
+    ("enroll", "verifying", ["manage"], None), ("inspect failed", "adopting", ["manage", "adopt"], INSTANCE), ("adopt failed", "adopting", ["adopt"], INSTANCE)])
+def test_a_node_is_adopted_from_where_it_is(engine, put, run, state, begun, events, kept):
+    put(state)
+    moved = transitions.begin(engine, "node1", "adopt", run, instance=INSTANCE)
+    assert (moved["provision_state"], moved["node"]["instance"]) == (begun, kept)
+    assert [entry["event"] for entry in transitions.history(engine, "node1")] == events
 
 
 def test_a_cleaning_of_a_retired_node_that_failed_is_finished_by_an_undeploy(engine, put, run):
