@@ -368,7 +368,10 @@ def test_a_node_is_provided_from_where_it_failed(engine, put, run, state):
 
 
 @pytest.mark.parametrize(("state", "begun", "events", "kept"), [
-    ("enroll", "verifying", ["manage"], None), ("inspect failed", "adopting", ["manage", "adopt"], INSTANCE), ("adopt failed", "adopting", ["adopt"], INSTANCE)])
+    ("enroll", "verifying", ["manage"], None),
+    ("inspect failed", "adopting", ["manage", "adopt"], INSTANCE),
+    ("adopt failed", "adopting", ["adopt"], INSTANCE),
+])
 def test_a_node_is_adopted_from_where_it_is(engine, put, run, state, begun, events, kept):
     put(state)
     moved = transitions.begin(engine, "node1", "adopt", run, instance=INSTANCE)
