@@ -79,7 +79,7 @@ rack-matrix() {
     on_rack boot_ways tests/virtual_rack/test_boot_ways.py || failed=$?
     # The other ways have no machine in this rack.
     on_rack boot_ways_ipv6 tests/virtual_rack/test_boot_ways.py -k test_ipxe || failed=$?
-    on_rack ramdisk_work tests/virtual_rack/test_{abort,disk_layouts,discovery}.py || failed=$?
+    on_rack ramdisk_work tests/virtual_rack/test_{abort,disk_layouts,discovery,switch_ports}.py || failed=$?
     return "$failed"
 }
 

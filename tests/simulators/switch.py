@@ -43,15 +43,15 @@ class Switch:
 
 
 @contextlib.contextmanager
-def open_vswitch(**machines):
-    """A switch for as long as the context lasts.
+def daemons(space, bridge):
+    """Open vSwitch in a namespace, for as long as the context lasts.
 
-    :param machines: addresses with prefix length of a machine (list of texts), by its name.
+    :param bridge: name of the bridge that it gets, which has no ports yet.
+    :returns: a Switch that knows of no machines.
     """
     with contextlib.ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="rackwright-ovs-"))
-        space, *spaces = stack.enter_context(namespaces("sw", *(name[:3] for name in machines)))
-        switch = Switch(directory, dict(zip(machines, spaces)))
+        switch = Switch(directory, {})
         subprocess.run(["ovsdb-tool", "create", f"{directory}/conf.db", SCHEMA], check=True)
         socket = f"unix:{directory}/db.sock"
         for command in (["ovsdb-server", f"{directory}/conf.db", f"--remote=p{socket}"], ["ovs-vswitchd", socket]):
@@ -63,7 +63,18 @@ def open_vswitch(**machines):
             # ovs-vsctl waits for the daemon itself, once there is a socket.
             if command[0] == "ovsdb-server":
                 switch.vsctl("--no-wait", "--retry", "init")
-        switch.vsctl("add-br", "br0", "--", "set", "Bridge", "br0", "datapath_type=netdev")
+        switch.vsctl("add-br", bridge, "--", "set", "Bridge", bridge, "datapath_type=netdev")
+        yield switch
+
+
+@contextlib.contextmanager
+def open_vswitch(**machines):
+    """A switch for as long as the context lasts.
+
+    :param machines: addresses with prefix length of a machine (list of texts), by its name.
+    """
+    with namespaces("sw", *(name[:3] for name in machines)) as (space, *spaces), daemons(space, "br0") as switch:
+        switch.spaces = dict(zip(machines, spaces))
         for name, addresses in machines.items():
             cable((space, name, None), (switch.spaces[name], "eth0", addresses[0]))
             for address in addresses[1:]:
