@@ -73,7 +73,9 @@ def open_vswitch(**machines):
 
     :param machines: addresses with prefix length of a machine (list of texts), by its name.
     """
-    with namespaces("sw", *(name[:3] for name in machines)) as (space, *spaces), daemons(space, "br0") as switch:
+    with contextlib.ExitStack() as stack:
+        space, *spaces = stack.enter_context(namespaces("sw", *(name[:3] for name in machines)))
+        switch = stack.enter_context(daemons(space, "br0"))
         switch.spaces = dict(zip(machines, spaces))
         for name, addresses in machines.items():
             cable((space, name, None), (switch.spaces[name], "eth0", addresses[0]))
