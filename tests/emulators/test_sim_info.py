@@ -109,7 +109,7 @@ def test_nmi(sim):
 
 
 def test_bmc_goes_away_and_comes_back(sim, monkeypatch):
-    for name, seconds in (("DOUBTFUL", 3), ("_POLL_STAYING", 0.3), ("_POLL_AWAY", 0.5), ("_POLL_REFUSED", 0.5)):
+    for name, seconds in (("DOUBTFUL", 3), ("_POLL_STAYING", 0.3), ("_POLL_AWAY", 0.5), ("_POLL_STRANGE", 0.5)):
         monkeypatch.setattr(bmc_reset, name, seconds)
 
     def open_it():
