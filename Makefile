@@ -14,6 +14,7 @@ PACKAGES := bmap-tools cpio curl dbus dnsmasq-base dosfstools e2fsprogs efibootm
   qemu-utils shellcheck udev udhcpc xorriso zstd
 # Apart from the others: the demo does not need them, and some start servers.
 TEST_PACKAGES := busybox cryptsetup-bin dmsetup dropbear-bin fio kmod logrotate mdadm nvme-cli openvswitch-switch postgresql stress-ng
+# The switch between a machine and its networks.
 MATRIX_PACKAGES := ethtool openvswitch-switch
 ARM64_PACKAGES := arch-test binfmt-support qemu-efi-aarch64 qemu-system-arm qemu-user-static
 # What puts QEMU's block layer under a block device without a machine around it.
@@ -48,7 +49,7 @@ collection: tools
 demo: collection
 	$(VENV)/bin/python tests/virtual_rack/rack.py
 
-# Every way to boot a node, partition images, software RAID, an abort and a discovery, one after the other, each up to a login.
+# Every way to boot a node, partition images, software RAID, an abort, a discovery and a switch port, one after the other, each up to a login.
 rack-matrix: collection
 	@$(call install,$(MATRIX_PACKAGES))
 	tests/run.sh $@
