@@ -223,8 +223,8 @@ options:
       server_url:
         description: HTTP URL of the boot server as the nodes see it.
         type: str
-      images_url:
-        description: HTTP URL from which the node fetches images, that of a cache where there is one.
+      cache_url:
+        description: HTTP URL of the cache from which the node fetches images; those come from O(ramdisk_boot.server_url) when it is not given.
         type: str
       server_root:
         description: Root directory of the boot server; only to be returned.

@@ -91,6 +91,7 @@ def load_all():
     # All filters and tests, which Ansible else looks for in each worker anew: a tenth of what a task costs. Those of a collection are looked for
     # when one of them is needed, here by the branch that is not taken.
     Templar().template(trust_as_template(
-        "{{ (nothing | rackwright.baremetal.config_drive, nothing | rackwright.baremetal.boot_server_url) if false else nothing | default(false) is true }}"))
+        "{{ (nothing | rackwright.baremetal.config_drive, nothing | rackwright.baremetal.boot_server_url, nothing | rackwright.baremetal.boot_server_network)"
+        " if false else nothing | default(false) is true }}"))
     _registry_access.warm_up()
     return found

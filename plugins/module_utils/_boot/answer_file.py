@@ -20,12 +20,6 @@ try:
     import yaml
 except ImportError:
     yaml = None
-try:
-    from pykickstart import errors as kickstart_errors
-    from pykickstart import parser as kickstart_parser
-    from pykickstart import version as kickstart_version
-except ImportError:
-    kickstart_parser = None
 
 STAGE = "answer file"
 KINDS = ("preseed", "autoinstall", "kickstart")
@@ -108,12 +102,14 @@ def _autoinstall(text):
 
 
 def _kickstart(text):
-    if kickstart_parser is None:
-        return None
-    handler = kickstart_version.makeVersion()
     try:
-        kickstart_parser.KickstartParser(handler, missingIncludeIsFatal=False).readKickstartFromString(text)
-    except kickstart_errors.KickstartError as error:
+        # Not above: with it comes a client for HTTP, several megabytes that every worker would be forked with.
+        from pykickstart import errors, parser, version
+    except ImportError:
+        return None
+    try:
+        parser.KickstartParser(version.makeVersion(), missingIncludeIsFatal=False).readKickstartFromString(text)
+    except errors.KickstartError as error:
         line = getattr(error, "lineno", None)
         raise _bad("the kickstart file is not valid", f"pykickstart: line {line}" if line else "pykickstart") from None
     return "pykickstart"

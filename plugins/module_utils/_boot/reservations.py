@@ -45,9 +45,10 @@ def others(root, address, mac):
     :param mac: MAC address, with hyphens, of the machine that may have one.
     """
     hosts = folder(root)
+    wanted = address.encode()
     for name in sorted(os.listdir(hosts)):
         # There are as many of them as there are nodes, and each node asks: no more is done with a file than must be.
-        if not name.startswith(".") and name != mac and _holds(f"{hosts}/{name}", address) and _reserves(found := _read(hosts / name), address):
+        if not name.startswith(".") and name != mac and wanted in _bytes(f"{hosts}/{name}") and _reserves(found := _read(hosts / name), address):
             yield hosts / name, _owner(found)
 
 
@@ -78,7 +79,13 @@ def _read(path):
     return ""
 
 
-def _holds(path, address):
-    with contextlib.suppress(FileNotFoundError), open(path, "rb", buffering=0) as file:
-        return address.encode() in file.read()
-    return False
+def _bytes(path):
+    # A file object would take twice as long.
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return b""
+    try:
+        return os.read(file, os.fstat(file).st_size)
+    finally:
+        os.close(file)

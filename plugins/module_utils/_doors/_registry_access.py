@@ -97,6 +97,8 @@ def warm_up():
             if node:
                 nobody = {"run_id": "", "host": "", "place": "", "pid": 0, "start_time": 0, "user": ""}
                 locks.release(connection, name)
+                # Once to take it, and once to keep it.
+                locks.acquire(connection, name, nobody, "")
                 locks.acquire(connection, name, nobody, "")
                 transitions.write_history(connection, name, nobody, event="", from_state="", to_state="")
             connection.rollback()

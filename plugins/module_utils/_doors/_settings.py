@@ -19,7 +19,7 @@ STAGE = "plan"
 RAMDISK_BOOT = {
     "server": {"type": "str"},
     "server_url": {"type": "str"},
-    "images_url": {"type": "str"},
+    "cache_url": {"type": "str"},
     "server_root": {"type": "str"},
     "ssh_public_keys": {"type": "list", "elements": "str", "no_log": False},
     "ssh_private_key_file": {"type": "str", "no_log": False},
@@ -48,7 +48,7 @@ def check_ramdisk_boot(settings, node):
         raise _unset(node, "ramdisk_boot_server_url", "at which address nodes find the boot server",
                      f"the host {settings['server']} has no boot_server_address",
                      "set boot_server_address for that host (inventory/group_vars/all/site.yml), or ramdisk_boot_server_url for the nodes")
-    if settings["images_url"] == "":
+    if settings["cache_url"] == "":
         raise _unset(node, "ramdisk_boot_cache", "at which address the node finds the cache for its images",
                      "ramdisk_boot_cache names a host that is not in the inventory, or has no boot_server_address",
                      "correct ramdisk_boot_cache, or leave it out to fetch images from the boot server")
@@ -64,7 +64,7 @@ def check_ramdisk_boot(settings, node):
         "ramdisk_boot_interfaces": lambda: boot_interface.check(interfaces),
         "ramdisk_boot_timeouts": lambda: _check_timeouts({} if settings["timeouts"] is None else settings["timeouts"]),
         "ramdisk_boot_server_url": lambda: ipxe.refuse_other_version(ipxe.base_url(settings["server_url"]), node["address"]),
-        "ramdisk_boot_cache": lambda: ipxe.refuse_other_version(settings["images_url"], node["address"]),
+        "ramdisk_boot_cache": lambda: ipxe.refuse_other_version(settings["cache_url"] or settings["server_url"], node["address"]),
         "ramdisk_boot_ssh_public_keys": lambda: node_files.check_keys(settings["ssh_public_keys"]),
         "ramdisk_boot_network": lambda: arguments.extend(_static(settings, node) if set(interfaces) & set(boot_interface.MEDIA) else []),
         "ramdisk_boot_kernel_arguments": lambda: [boot_interface.check_arguments(interface, node_files.boot_arguments(

@@ -698,7 +698,7 @@ def test_flags_of_the_record_reach_the_power_door(do, put, url, monkeypatch):
 
 def test_deploy_returns_what_it_looked_at_and_no_secret(do, put):
     key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0fZcXTmTzc0bXyqUcR8bM6nDAHJnUuVHgYPEPfTU+/"
-    settings = {"server": "boot1", "server_url": "http://192.0.2.1:8080", "images_url": "http://192.0.2.1:8080", "server_root": "/srv/rackwright",
+    settings = {"server": "boot1", "server_url": "http://192.0.2.1:8080", "cache_url": "http://192.0.2.1:8080", "server_root": "/srv/rackwright",
                 "ssh_public_keys": [key], "ssh_private_key_file": "~/.ssh/id_ed25519", "kernel_arguments": "", "timeouts": {"power": 7},
                 "interfaces": [], "network": "", "gateway": "", "dns": []}
     put("available")

@@ -15,7 +15,7 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._errors impor
 
 NODE = {"name": "node1", "boot_mac": "52:54:00:00:02:11", "address": "192.0.2.11", "boot_interface": None}
 GOOD = {
-    "server": "boot1", "server_url": "http://192.0.2.1:8080", "images_url": "http://192.0.2.2:8080",
+    "server": "boot1", "server_url": "http://192.0.2.1:8080", "cache_url": "http://192.0.2.2:8080",
     "ssh_private_key_file": "~/.ssh/id_ed25519", "kernel_arguments": "console=ttyS0",
     "ssh_public_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0fZcXTmTzc0bXyqUcR8bM6nDAHJnUuVHgYPEPfTU+/ operator@example.com"],
     "timeouts": {"callback": 3600, "connect": "90"}, "interfaces": [], "network": "", "gateway": "", "dns": [],
@@ -32,7 +32,7 @@ def test_settings_that_work(change):
 @pytest.mark.parametrize(("change", "seen", "cure"), [
     ({"server": ""}, "no host in the inventory group boot_servers", "put the boot server into the group boot_servers"),
     ({"server_url": ""}, "the host boot1 has no boot_server_address", "set boot_server_address for that host"),
-    ({"images_url": ""}, "(ramdisk_boot_cache)", "leave it out to fetch images from the boot server"),
+    ({"cache_url": ""}, "(ramdisk_boot_cache)", "leave it out to fetch images from the boot server"),
     ({"server_url": "https://192.0.2.1"}, "'https://192.0.2.1'", "http://ADDRESS:PORT"),
     ({"ssh_public_keys": []}, "no readable file ~/.ssh/id_ed25519.pub", "ssh-keygen"),
     ({"ssh_public_keys": None}, "no readable file ~/.ssh/id_ed25519.pub", "ssh-keygen"),
@@ -47,7 +47,7 @@ def test_settings_that_work(change):
     ({"interfaces": ["ipxe", "pxe"], "kernel_arguments": "a=it's"}, '"it\'s"', "single quotes"),
     ({"server_url": "http://[2001:db8:1::1]:8080"}, "ramdisk_boot_server_url: the node boots over IPv4 and would be sent to an address of IPv6",
      "one of IPv4"),
-    ({"images_url": "http://[2001:db8:1::2]:8080"}, "ramdisk_boot_cache: the node boots over IPv4", "the cache"),
+    ({"cache_url": "http://[2001:db8:1::2]:8080"}, "ramdisk_boot_cache: the node boots over IPv4", "the cache"),
 ])
 def test_settings_that_do_not_work(change, seen, cure):
     with pytest.raises(BaremetalError) as refusal:
@@ -60,9 +60,9 @@ def test_settings_that_do_not_work(change, seen, cure):
 @pytest.mark.parametrize("server", ["[2001:db8:1::1]", "boot1.example.com"])
 def test_settings_of_a_node_that_boots_over_ipv6(server):
     node, url = {**NODE, "address": "2001:db8:1::110"}, f"http://{server}:8080"
-    _settings.check_ramdisk_boot({**GOOD, **MEDIA, "server_url": url, "images_url": url, "network": "2001:db8:1::/64"}, node)
+    _settings.check_ramdisk_boot({**GOOD, **MEDIA, "server_url": url, "cache_url": url, "network": "2001:db8:1::/64"}, node)
     with pytest.raises(BaremetalError, match="node1: plan: ramdisk_boot_server_url: the node boots over IPv6 and would be sent to an address of IPv4"):
-        _settings.check_ramdisk_boot({**GOOD, "images_url": url}, node)
+        _settings.check_ramdisk_boot({**GOOD, "cache_url": url}, node)
 
 
 INSTANCE = {"uuid": str(uuid.uuid4()), "image_digest": "sha256:1"}
