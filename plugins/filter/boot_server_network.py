@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from jinja2 import Undefined
+
 DOCUMENTATION = r"""
 name: boot_server_network
 short_description: The network of the nodes that a boot server boots
@@ -41,7 +43,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: C(network), C(gateway) and C(dns), empty where nothing says them.
+  description: C(network), C(gateway) and C(dns), empty where nothing says them, or what says them rests on something that is not defined.
   type: dict
   sample: {network: 192.0.2.0/24, gateway: 192.0.2.254, dns: [192.0.2.53]}
 """
@@ -51,7 +53,9 @@ def boot_server_network(variables, network=None, gateway=None, dns=None):
     """Return network, gateway and name servers; see DOCUMENTATION."""
     given = {"network": network, "gateway": gateway, "dns": dns}
     empty = {"network": "", "gateway": "", "dns": []}
-    return {key: variables.get(f"boot_server_{key}", empty[key]) if value is None else value for key, value in given.items()}
+    found = {key: variables.get(f"boot_server_{key}") if value is None else value for key, value in given.items()}
+    # A variable may rest on something that is not defined, and be needed by no node that boots with DHCP.
+    return {key: empty[key] if value is None or isinstance(value, Undefined) else value for key, value in found.items()}
 
 
 class FilterModule:

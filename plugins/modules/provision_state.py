@@ -241,7 +241,7 @@ options:
         type: raw
         default: ""
       timeouts:
-        description: Time-outs in seconds, a dictionary with any of the keys C(power), C(callback) and C(connect).
+        description: Time-outs in seconds, a dictionary with any of the keys C(power), C(callback), C(connect) and C(evidence).
         type: raw
       interfaces:
         description: How the node boots, a list as C(boot_interfaces) of M(rackwright.baremetal.netboot).
@@ -416,6 +416,10 @@ ramdisk_boot:
     server: boot1
     server_url: http://192.0.2.1:8080
     server_root: /srv/rackwright
+    cache_url: null
+    network: 192.0.2.0/24
+    gateway: 192.0.2.254
+    dns: []
     ssh_public_keys: []
     ssh_private_key_file: ~/.ssh/id_ed25519
     kernel_arguments: console=ttyS0,115200

@@ -46,6 +46,7 @@ NAMES = (
     "inject_nmi",
     "netboot",
     "netboot_cleanup",
+    "netboot_reservations",
     "network",
     "network_address",
     "network_info",

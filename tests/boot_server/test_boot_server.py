@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import discovered, discovery, journal, node_files, ramdisk_store, wait
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import nodes, schema
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.tables import HISTORY
 from ansible_collections.rackwright.baremetal.tests.boot_server.conftest import COLLECTION, eventually, run
@@ -221,6 +222,30 @@ def test_a_node_that_was_removed_is_not_known_any_more(site):
         assert file.exists() == bool(arguments)
     assert sorted(file.parent.iterdir()) == [path for path in before if path != file]
     assert site.dhcp(mac, tries=2) is None
+
+
+def test_a_boot_server_that_knows_nobody_learns_the_machines_of_its_nodes(site):
+    mac, registry = "52:54:00:00:02:56", f"sqlite:///{site.folder}/known.db"
+    with open_registry(registry).begin() as connection:
+        for name, address, port in (("kept", "192.0.2.56", mac), ("foreign", "192.0.2.57", "52:54:00:00:02:57")):
+            node = schema.normalise({"name": name, "rack": "rack1", "driver": "manual", "ports": [{"address": port}], "address": address, "serial": name})
+            nodes.upsert(connection, node, None, same_credential=lambda old, new: old == new)
+    playbook, folder = site.folder / "know.yml", site.root / "dnsmasq/hosts.d"
+    playbook.write_text(json.dumps([{"hosts": "boot_servers", "gather_facts": False, "tasks": [
+        {"ansible.builtin.include_role": {"name": "rackwright.baremetal.boot_server", "tasks_from": "know"}}]}]))
+    before, inventory = sorted(folder.iterdir()), site.nodes
+    # The other node boots from elsewhere.
+    site.nodes = {"kept": {}, "foreign": {"ramdisk_boot_server": "kept"}}
+    try:
+        for arguments, changed in ((["--check", "--diff"], 1), ([], 1), ([], 0)):
+            played = site.play(*arguments, playbook=playbook, baremetal_registry=registry)
+            assert played.ok and played.changed == changed and ("+52:54:00:00:02:56,192.0.2.56,kept" in played.output) == bool(arguments), played.output
+        assert eventually(lambda: site.dhcp(mac))["ip"] == "192.0.2.56"
+        assert [path.name for path in sorted(folder.iterdir()) if path not in before] == [mac.replace(":", "-")]
+    finally:
+        site.nodes = inventory
+        (folder / mac.replace(":", "-")).unlink(missing_ok=True)
+        node_files.reload_reservations(site.root)
 
 
 def test_the_same_over_ipv6(site, ramdisk):

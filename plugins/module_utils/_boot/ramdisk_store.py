@@ -28,9 +28,9 @@ def current(root, architecture=None):
 
     :param root: boot_server_root.
     :param architecture: Debian's name of it, or None where it is not known; that takes the one for amd64, or the only one.
-    :returns: dict with ``digest``, ``architecture``, ``kernel`` and ``initrd``, and where the ramdisk has them ``shim`` (these three are paths below the
-        HTTP root) and ``medium``, a dict with ``path``, ``config_offset`` and ``config_size``; and ``sha256``, hex digests of
-        kernel and initrd by these names, empty for a ramdisk that was built before they were recorded.
+    :returns: dict with ``digest``, ``architecture``, ``kernel`` and ``initrd``, and where the ramdisk has them ``shim`` and ``grub`` (these are paths below
+        the HTTP root) and ``medium``, a dict with ``path``, ``config_offset`` and ``config_size``; and ``sha256``, hex digests of
+        these files by their names here, without those of a ramdisk that was built before they were recorded.
     :raises BaremetalError: when there is none, or when one of its files is missing.
     """
     store = Path(root, "http/ramdisk")
@@ -55,7 +55,7 @@ def _read(file):
     try:
         known = json.loads(file.read_text(encoding="utf-8"))
         ramdisk = {part: str(known[part]) for part in ("digest", "kernel", "initrd")}
-        ramdisk.update({part: known[part] for part in ("shim", "medium") if known.get(part)})
+        ramdisk.update({part: known[part] for part in ("shim", "grub", "medium") if known.get(part)})
         return {**ramdisk, "architecture": str(known.get("architecture") or DEFAULT), "sha256": dict(known.get("sha256", {}))}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BaremetalError("the boot server has no ramdisk", stage=STAGE, seen=f"{file}: {error}",

@@ -62,11 +62,21 @@ def owners(root):
     """All reservations, as a dict of node names by MAC address with hyphens. Those that do not say whose they are were not made here and are left out."""
     hosts = folder(root)
     found = {path.name: _read(path) for path in sorted(hosts.iterdir()) if not path.name.startswith(".")} if hosts.is_dir() else {}
-    return {mac: _owner(content) for mac, content in found.items() if content.startswith(_NODE)}
+    return {mac: _owner(content) for mac, content in found.items() if is_ours(content)}
+
+
+def is_ours(content):
+    """Whether a reservation says whose it is; others were not made here."""
+    return content.startswith(_NODE)
+
+
+def reserved(content):
+    """All that a reservation reserves, and its MAC addresses and names, as a set of texts."""
+    return {word for line in content.splitlines() for word in line.split(",")}
 
 
 def _reserves(content, address):
-    return any(address in line.split(",") for line in content.splitlines())
+    return address in reserved(content)
 
 
 def _owner(content):

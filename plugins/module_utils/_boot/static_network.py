@@ -28,7 +28,7 @@ def arguments(node, address, network, gateway=None, dns=()):
     """
     if not network:
         raise BaremetalError("nothing says which network the node is in, and it gets no address by DHCP", stage="boot files", seen=f"address {address}",
-                             cure="set boot_server_network for the boot server, or ramdisk_boot_network for the nodes")
+                             cure="declare the network with networks.yml, set boot_server_network for the boot server, or ramdisk_boot_network for the nodes")
     try:
         within = ipaddress.ip_network(network)
         given = [ipaddress.ip_address(text) for text in (address, *([gateway] if gateway else []))]
@@ -41,11 +41,19 @@ def arguments(node, address, network, gateway=None, dns=()):
     outside = [str(entry) for entry in given if entry not in within and entry not in on_link]
     if outside:
         raise BaremetalError(f"{' and '.join(outside)} not in the node's network", stage="boot files", seen=f"network {within}",
-                             cure="set ramdisk_boot_network and ramdisk_boot_gateway to what the node's address belongs to")
+                             cure="declare the network that the node's address belongs to with networks.yml, or set ramdisk_boot_network and ramdisk_boot_gateway")
     found = [("rackwright.address", f"{given[0]}/{within.prefixlen}")]
     found += [("rackwright.gateway", str(given[1]))] if gateway else []
     found += [("rackwright.dns", ",".join(servers))] if servers else []
     return found + _host_name(node)
+
+
+def holds(network, address):
+    """Whether a network, in CIDR form, has an address; false as well for what is none."""
+    try:
+        return ipaddress.ip_address(address) in ipaddress.ip_network(network)
+    except ValueError:
+        return False
 
 
 def beside_dhcp(node, address):

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+from .._boot import boot_interface, static_network
 from .._errors import BaremetalError
-from ._registry_access import record
+from ._registry_access import existing_registry, record
 
 
 def fill_boot_port(call, wanted):
@@ -33,3 +34,21 @@ def fill_boot_port(call, wanted):
                 seen=f"ports {[port['address'] for port in node['ports']]}, address {node['address']}",
                 cure=f"give the node {advice} in the hardware file and enrol it again")
     return {option: known[option] for option in missing}
+
+
+def fitting_network(call, address, interfaces, given):
+    """The declared network that has the node's address, where a ramdisk that asks no DHCP server was to be told of another one.
+
+    :param address: the node's.
+    :param interfaces: the boot interfaces that come into question.
+    :param given: dict with ``network``, ``gateway`` and ``dns``, as the variables of the node and of its boot server say.
+    :returns: the same three of the network in the registry; {} where what is given fits, or the registry has none that does.
+    """
+    if not call.registry_url or not set(interfaces) & set(boot_interface.MEDIA) or not address or static_network.holds(given["network"], address):
+        return {}
+    from .._registry import networks
+
+    with existing_registry(call).begin() as connection:
+        declared = networks.hold(connection).values()
+    found = next((one for one in declared if one["type"] == "provisioning" and static_network.holds(one["cidr"], address)), None)
+    return {"network": found["cidr"], "gateway": found["gateway"], "dns": found["dns_nameservers"]} if found else {}

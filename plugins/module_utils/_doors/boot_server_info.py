@@ -111,13 +111,16 @@ def _ramdisk(root, url):
 def _ramdisk_of(root, url, architecture):
     try:
         ramdisk = ramdisk_store.current(root, architecture)
-        served = {part: _digest(f"{url}/{ramdisk[part]}") for part in ("kernel", "initrd")}
+        paths = {**{part: ramdisk[part] for part in ("kernel", "initrd", "shim", "grub") if part in ramdisk},
+                 **({"medium": ramdisk["medium"]["path"]} if "medium" in ramdisk else {})}
+        # Of a ramdisk of earlier days it is not known what all of them should be.
+        served = {part: _digest(f"{url}/{path}") for part, path in paths.items() if part in ramdisk["sha256"] or part in ("kernel", "initrd")}
     except BaremetalError as error:
         return of_error("ramdisk", FAIL, error)
     if not ramdisk["sha256"]:
         return check("ramdisk", WARN, "kernel and initrd are served, and no digest of them was recorded when they were built",
                      "build the ramdisk anew with playbooks/ramdisk.yml and another ramdisk_revision")
-    wrong = [f"{url}/{ramdisk[part]}: sha256 {digest}, built was {ramdisk['sha256'].get(part)}"
+    wrong = [f"{url}/{paths[part]}: sha256 {digest}, built was {ramdisk['sha256'].get(part)}"
              for part, digest in served.items() if digest != ramdisk["sha256"].get(part)]
     if wrong:
         return check("ramdisk", FAIL, "; ".join(wrong), f"delete {root}/http/{pathlib.PurePath(ramdisk['kernel']).parent} and run playbooks/ramdisk.yml")

@@ -12,7 +12,7 @@ from .._boot import answer_file, boot_interface, diskless, ipxe, node_files, ram
 from .._door import Door
 from .._errors import BaremetalError
 from ._bmc_access import AUTO, fill_connection_for_change, open_bmc, settled_driver
-from ._boot_node import fill_boot_port
+from ._boot_node import fill_boot_port, fitting_network
 from ._options import ANSWER, NODE, REGISTRY
 from ._registry_access import record, record_too, refuse_other_runs
 
@@ -26,8 +26,10 @@ def before(call):
         return filled
     node = record(call) if call.registry_url else {"address": None, "boot_interface": None, "boot_mode": None, "driver": AUTO, "properties": {}}
     known = ramdisk_store.ARCHITECTURES.get(str(node["properties"].get("cpu_arch")))
-    return {**filled, "boot_interfaces": _settle(call, node), "architecture": call.params["architecture"] or known,
-            "replace_reservation": _has_alone(call, node, filled.get("address", call.params["address"]))}
+    interfaces, address = _settle(call, node), filled.get("address", call.params["address"])
+    given = {key: call.params[key] for key in ("network", "gateway", "dns")}
+    return {**filled, **fitting_network(call, address, interfaces, given), "boot_interfaces": interfaces, "architecture": call.params["architecture"] or known,
+            "replace_reservation": _has_alone(call, node, address)}
 
 
 def _has_alone(call, node, address):

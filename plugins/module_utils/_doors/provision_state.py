@@ -14,6 +14,7 @@ from .._errors import BaremetalError
 from .._lifecycle import inspection_rules, transitions
 from .._registry import inspections
 from . import _cleaning, _deploy, _inspection, _network_system, _step_plans, _verb
+from ._boot_node import fitting_network
 from ._images import find_image
 from ._options import NODE, REGISTRY
 from ._registry_access import existing_registry, record
@@ -30,11 +31,22 @@ def run(call):
     if call.params["event"]:
         return _report(call, engine)
     verb = call.params["verb"]
+    if call.params["ramdisk_boot"]:
+        _fit_network(call, call.params["ramdisk_boot"])
     if verb in _RESTING:
         node = record(call)
         if node["provision_state"] in _RESTING[verb] and not (verb == "undeploy" and _cleaning.is_due(engine, node)):
             return _verb.result(call, _verb.unmoved(node), node["instance"])
     return _VERBS[verb](call, engine)
+
+
+def _fit_network(call, settings):
+    """Before the node is looked at in a transaction: this is one of its own."""
+    node = record(call)
+    interfaces = settings["interfaces"] or [str(node["boot_interface"])]
+    # What else stands there is refused where all settings are looked at.
+    if isinstance(interfaces, list) and all(isinstance(one, str) for one in interfaces):
+        settings.update(fitting_network(call, node["address"], interfaces, settings))
 
 
 def _report(call, engine):

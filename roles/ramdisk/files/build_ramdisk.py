@@ -170,14 +170,14 @@ def build(config: dict, work: Path, target: Path) -> None:
     reproducible.settle(root, date)
     pack(root, target / "initrd.img")
     folder = f"ramdisk/{config['digest'][:16]}"
-    served = ["vmlinuz", "initrd.img"]
+    served = {"kernel": "vmlinuz", "initrd": "initrd.img"}
     medium = {}
     if platform:
-        shim = ramdisk_medium.loaders(platform, unpacked, target)
+        shim, grub = ramdisk_medium.loaders(platform, unpacked, target)
         place = ramdisk_medium.medium(platform, unpacked, bios, work, target, config["digest"], date)
-        medium = {"medium": {**place, "path": f"{folder}/boot.iso"}, "shim": f"{folder}/{shim}"}
-        served.append("boot.iso")
-    digests = {name: sha256(target / name) for name in served}
+        medium = {"medium": {**place, "path": f"{folder}/boot.iso"}, "shim": f"{folder}/{shim}", "grub": f"{folder}/{grub}"}
+        served.update(medium="boot.iso", shim=shim, grub=grub)
+    digests = {name: sha256(target / name) for name in served.values()}
     (target / "packages.txt").write_text(bill_of_materials.table(packages))
     origin = bill_of_materials.Origin("debian", config["suite"])
     (target / "sbom.cdx.json").write_text(bill_of_materials.bill("ramdisk", config["digest"][:16], origin, packages, digests, date))
@@ -189,7 +189,7 @@ def build(config: dict, work: Path, target: Path) -> None:
         "suite": config["suite"],
         "architecture": config["architecture"],
         "initrd_size": (target / "initrd.img").stat().st_size,
-        "sha256": {"kernel": digests["vmlinuz"], "initrd": digests["initrd.img"]},
+        "sha256": {part: digests[name] for part, name in served.items()},
         "sbom": f"{folder}/sbom.cdx.json",
         "built_at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         **medium,

@@ -60,17 +60,17 @@ def first(root: Path, pattern: str) -> Path:
     raise SystemExit(f"the packages of the boot loaders have no {pattern} in this release")
 
 
-def loaders(platform: Platform, unpacked: Path, target: Path) -> str:
+def loaders(platform: Platform, unpacked: Path, target: Path) -> tuple[str, str]:
     """Put shim and GRUB for a boot from the network beside the kernel; the role boot_server shows them by TFTP under the names that shim knows.
 
-    Returns the name of shim.
+    Returns the names of shim and GRUB.
     """
     shim, grub = f"shim{platform.suffix}.efi", f"grub{platform.suffix}.efi"
     shutil.copyfile(first(unpacked, f"usr/lib/shim/{shim}.signed*"), target / shim)
     shutil.copyfile(first(unpacked, f"usr/lib/grub/{platform.grub}/grubnet{platform.suffix}.efi.signed"), target / grub)
     for name in (shim, grub):
         (target / name).chmod(0o644)
-    return shim
+    return shim, grub
 
 
 def bios_image(unpacked: Path, root: Path) -> bytes:

@@ -34,6 +34,7 @@ def test_every_boot_server_and_cache_of_the_nodes():
     assert [(one["cache"], one["url"], one["root"]) for one in found["hosts"]] == [
         (False, "http://192.0.2.1:8080", "/srv/rackwright"), (False, "http://198.51.100.2:8081", "/srv/boot"),
         (True, "http://203.0.113.2:8080", "/srv/rackwright")]
+    assert {one["name"]: one["boots"] for one in found["hosts"]} == {"boot1": ["node1", "node2", "node3"], "boot2": ["node4"], "cache3": []}
     # A cache serves no DHCP, and a network behind a relay has no interface here.
     own = ["192.0.2.1", "198.51.100.1", "2001:db8:1::1", "198.51.100.2"]
     assert [(one["name"], one["interface"], one["netns"], one["dhcp"], one["own"]) for one in found["interfaces"]] == [
@@ -60,6 +61,12 @@ def test_a_boot_server_that_is_also_named_as_a_cache_is_looked_at_as_one():
 def test_a_boot_server_that_says_little(variables):
     found = boot_hosts(["node1"], {"boot1": variables, "node1": {}}, first="boot1")
     assert users(found) == {"boot1": ["node1"]} and not found["networks"] and len(found["interfaces"]) == bool(variables)
+
+
+def test_a_network_of_ipv6_is_asked_by_neither_arp_nor_dhcp_of_ipv4():
+    server = {"boot_server_interface": "eth0", "boot_server_network": "2001:db8:1::/64", "boot_server_address": "2001:db8:1::1"}
+    found = boot_hosts(["node1"], {"boot1": server, "node1": {}}, first="boot1")
+    assert users(found) == {"boot1": ["node1"]} and not found["interfaces"] and not found["networks"]
 
 
 def test_a_host_that_is_nowhere():

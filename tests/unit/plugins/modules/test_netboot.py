@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The doors netboot, netboot_cleanup and ramdisk_wait: files of a boot server and a registry together."""
+"""The doors netboot, netboot_cleanup, netboot_reservations and ramdisk_wait: files of a boot server and a registry together."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._door import Call, outcome
-from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import netboot, netboot_cleanup, ramdisk_wait
+from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import netboot, netboot_cleanup, netboot_reservations, ramdisk_wait
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.plugins.module_utils._lifecycle import transitions
 from ansible_collections.rackwright.baremetal.plugins.module_utils._process import place, process_start_time
-from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import nodes, schema
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import network_rules, networks, nodes, schema
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
 
 NONCE = "9a1f5c0b7d3e4a21"
@@ -203,6 +203,26 @@ def test_a_medium_whose_url_the_firmware_is_told(site, ejected):
     assert site.netboot(state="absent")["withdrawn_media"] == [path] and not (site.root / f"http{path}").exists()
 
 
+def test_the_network_of_a_medium_is_the_declared_one_where_the_one_that_is_given_has_not_the_address(site):
+    with_other_loaders(site)
+    site.enrol(driver="redfish", boot_interface="redfish-virtual-media")
+    declared = [network_rules.normalise({"name": name, "type": kind, "cidr": cidr, "gateway": gateway, "dns_nameservers": ["192.0.2.53"]})
+                for name, kind, cidr, gateway in (("boot", "provisioning", "192.0.2.0/25", "192.0.2.126"), ("other", "provisioning", "198.51.100.0/24", None))]
+    with site.engine.begin() as connection:
+        networks.declare(connection, declared)
+    for given, there in (({"network": "198.51.100.0/24", "gateway": "198.51.100.1"}, ("/25", "192.0.2.126", "192.0.2.53")),
+                         ({}, ("/25", "192.0.2.126", "192.0.2.53")),
+                         ({"network": "192.0.2.0/24", "gateway": "192.0.2.1", "dns": ["192.0.2.2"]}, ("/24", "192.0.2.1", "192.0.2.2"))):
+        assert not site.netboot(**given).get("failed")
+        config = (site.root / f"http/node/{HYPHENS}/{NONCE}/boot.iso").read_bytes()[100:8100].decode()
+        for argument, value in zip(("address=192.0.2.11", "gateway=", "dns="), there):
+            assert f"'rackwright.{argument}{value}'" in config
+    # Without a registry, and with none that fits, it is told as before.
+    with site.engine.begin() as connection:
+        networks.remove(connection, ["boot"])
+    assert "192.0.2.11 not in the node's network. Seen: network 198.51.100.0/24. To do: declare the network" in site.netboot(network="198.51.100.0/24")["msg"]
+
+
 def test_a_node_boots_the_ramdisk_of_its_architecture(site):
     with_other_loaders(site)
     site.enrol(properties={"cpu_arch": "aarch64"}, boot_interface="pxe")
@@ -373,6 +393,43 @@ def test_no_boot_server_and_no_registry_to_clean_up(site, tmp_path):
     for more in ({"root": str(tmp_path / "elsewhere")}, {"registry": f"sqlite:///{tmp_path}/none.db"}):
         result = site.call(netboot_cleanup.DOOR, **more)
         assert result["changed"] is False and result["nodes"] == [] and result["diff"] == []
+
+
+def test_a_boot_server_that_was_installed_anew_knows_all_machines(site, tmp_path):
+    def reserve(check_mode=False, **more):
+        return site.call(netboot_reservations.DOOR, check_mode=check_mode, **more)
+
+    folder = site.root / "dnsmasq/hosts.d"
+    site.enrol()
+    site.netboot()
+    text = (folder / HYPHENS).read_text()
+    assert reserve()["changed"] is False and reserve(registry=None)["changed"] is False
+    (folder / HYPHENS).unlink()
+    site.enrol(**SECOND, address="192.0.2.12")
+    assert reserve(nodes=["node9"])["changed"] is False
+    predicted = reserve(check_mode=True)
+    assert not list(folder.iterdir()) and {one["name"]: one["address"] for one in predicted["nodes"]} == {"node1": "192.0.2.11", "node2": "192.0.2.12"}
+    assert reserve(nodes=["node1"])["nodes"] == [{"name": "node1", "mac": "52:54:00:00:02:11", "address": "192.0.2.11"}]
+    assert (folder / HYPHENS).read_text() == text and os.listdir(folder) == [HYPHENS]
+    assert reserve()["diff"][0]["after"].endswith(",192.0.2.12,node2\n") and reserve()["changed"] is False
+
+
+def test_reservations_follow_nodes_that_swap_their_addresses_and_leave_what_others_made(site):
+    site.enrol()
+    site.enrol(**SECOND, address="192.0.2.12")
+    site.call(netboot_reservations.DOOR)
+    site.enrol(address="192.0.2.13")
+    site.enrol(**SECOND)
+    site.enrol(address="192.0.2.12")
+    assert len(site.call(netboot_reservations.DOOR)["nodes"]) == 2
+    assert reserved(site) == {"11": "192.0.2.12", "12": "192.0.2.11"}
+    by_hand = site.root / "dnsmasq/hosts.d/52-54-00-00-02-78"
+    by_hand.write_text("52:54:00:00:02:78,192.0.2.14\n")
+    site.enrol(address="192.0.2.14")
+    assert site.call(netboot_reservations.DOOR)["changed"] is False and by_hand.exists()
+    # Without a machine's address and without a boot server there is nothing to do, or it is told.
+    failed = site.call(netboot_reservations.DOOR, root="/nowhere")
+    assert "run playbooks/boot_server.yml" in failed["msg"] and not site.call(netboot_reservations.DOOR, check_mode=True, root="/nowhere").get("failed")
 
 
 def test_a_medium_for_which_there_is_no_room(site, ejected, monkeypatch):

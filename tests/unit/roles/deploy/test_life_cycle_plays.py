@@ -217,6 +217,7 @@ def test_a_file_system_that_is_not_published_gets_the_default_partitions_when_as
 
 @pytest.mark.parametrize(("set_there", "given", "said"), [
     ({"boot_server_address": None}, {}, "(ramdisk_boot_server_url). Seen: the host boot1 has no boot_server_address"),
+    ({"ramdisk_boot_cache": "{{ nobody_said_this }}"}, {}, "(ramdisk_boot_cache). Seen: ramdisk_boot_cache names a host that is not in the inventory"),
     ({"ramdisk_boot_ssh_private_key_file": "/nowhere/key"}, {}, "no readable file /nowhere/key.pub. To do: make a pair of keys"),
     ({}, {"ramdisk_boot_timeouts": {"callback": "soon"}}, "ramdisk_boot_timeouts: these are no time-outs. Seen: {'callback': 'soon'}"),
     ({}, {"ramdisk_boot_timeouts": {"call_back": 7}}, "ramdisk_boot_timeouts: these are no time-outs. Seen: {'call_back': 7}"),
@@ -241,6 +242,13 @@ def test_what_is_wrong_in_the_settings_is_told_before_the_node_is_locked(site, s
         assert said in output and "fatal: [node1]" in output and "node1: p" in output, output
         assert "Compare the boot files" not in output and "Publish the boot files" not in output
     assert site.node == before
+
+
+def test_what_a_boot_server_says_of_its_network_may_rest_on_facts_that_nobody_gathered(site):
+    site.enrol(*AVAILABLE)
+    site.serve()
+    site.variables["boot_server_gateway"] = "{{ ansible_facts.default_ipv4.gateway }}"
+    assert "#!ipxe" in site.play("deploy", "--check", "--diff")
 
 
 def test_network_data_of_a_layout_goes_onto_the_config_drive(site):

@@ -66,7 +66,11 @@ def test_an_image_of_elements_from_the_site_to_its_bill_of_materials(play, tmp_p
     assert {host for host in hosts if "failed=1" in recap[host]} == {"mixed", "gone", "treeless"}
     assert "changed=1" in recap["good"] and not (tmp_path / "images").exists()
 
-    play({"good": elements})
+    # Where the program is missing, nothing is put into a directory that holds something else, as that of the system's Python does.
+    (tmp_path / "usr/bin").mkdir(parents=True)
+    output, recap = play({"good": elements, "system": {**elements, "os_image_name": "system", "os_image_install_tools": True,
+                                                       "os_image_diskimage_builder": str(tmp_path / "usr/bin/disk-image-create")}})
+    assert "failed=1" in recap["system"] and f"{tmp_path}/usr is no virtual environment" in " ".join(output.split())
     image = tmp_path / "images/debian-12.raw"
     assert image.read_text() == "first"
     assert subprocess.run(["sha256sum", "--check", f"{image.name}.sha256"], check=False, cwd=image.parent, capture_output=True).returncode == 0

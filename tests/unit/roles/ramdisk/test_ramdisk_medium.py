@@ -62,7 +62,7 @@ def test_both_kinds_of_firmware_find_their_loader(made):
 
 def test_shim_has_grub_beside_itself(made):
     folder, dummy = made
-    assert ramdisk_medium.loaders(AMD64, folder / "unpacked", folder / "target") == "shimx64.efi"
+    assert ramdisk_medium.loaders(AMD64, folder / "unpacked", folder / "target") == ("shimx64.efi", "grubx64.efi")
     assert (folder / "target/shimx64.efi").read_bytes() == LOADERS["usr/lib/shim/shimx64.efi.signed"]
     assert (folder / "target/grubx64.efi").read_bytes() == LOADERS["usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed"]
 
@@ -92,7 +92,7 @@ def test_arm64_boots_with_uefi_alone(made):
     assert "UEFI" in report and "BIOS" not in report
     listed = subprocess.run(["mdir", "-b", "-/", "-i", f"{folder}/arm/medium/boot/grub/efi.img", "::"], check=True, capture_output=True, text=True).stdout
     assert {"::/EFI/BOOT/BOOTAA64.EFI", "::/EFI/BOOT/grubaa64.efi"} <= set(listed.split())
-    assert ramdisk_medium.loaders(ARM64, folder / "unpacked", folder / "target") == "shimaa64.efi"
+    assert ramdisk_medium.loaders(ARM64, folder / "unpacked", folder / "target") == ("shimaa64.efi", "grubaa64.efi")
 
 
 def test_the_same_files_make_the_same_medium(made, monkeypatch):

@@ -21,7 +21,7 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._doors._bmc_a
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.plugins.module_utils._lifecycle import heartbeat, locks, transitions
 from ansible_collections.rackwright.baremetal.plugins.module_utils._process import place, process_start_time
-from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import images, nodes, schema, store
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import images, network_rules, networks, nodes, schema, store
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.tables import LOCKS, NODES
 from sqlalchemy import update
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -710,6 +710,20 @@ def test_deploy_returns_what_it_looked_at_and_no_secret(do, put):
             "hostname": "web1", "public_keys": wanted,
             "uuid": result["instance"]["uuid"], "meta": {"rackwright_image_digest": result["image"]["digest"]}}
     assert "ramdisk_boot" not in do(provision_state, check_mode=True, verb="deploy", image="debian-12")
+
+
+def test_a_verb_returns_the_declared_network_for_a_medium_where_the_boot_servers_own_is_another(do, put, engine):
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0fZcXTmTzc0bXyqUcR8bM6nDAHJnUuVHgYPEPfTU+/"
+    settings = {"server": "boot1", "server_url": "http://192.0.2.1:8080", "cache_url": None, "server_root": "/srv/rackwright", "ssh_public_keys": [key],
+                "ssh_private_key_file": "", "kernel_arguments": "", "timeouts": {}, "interfaces": ["redfish-virtual-media"],
+                "network": "198.51.100.0/24", "gateway": "198.51.100.1", "dns": []}
+    put("available")
+    with pytest.raises(BaremetalError, match="ramdisk_boot_network.*not in the node's network.*declare the network"):
+        do(provision_state, verb="deploy", image="debian-12", ramdisk_boot=dict(settings))
+    with engine.begin() as connection:
+        networks.declare(connection, [network_rules.normalise({"name": "boot", "type": "provisioning", "cidr": "192.0.2.0/24"})])
+    found = do(provision_state, verb="deploy", image="debian-12", ramdisk_boot=dict(settings))["ramdisk_boot"]
+    assert found == {**settings, "network": "192.0.2.0/24", "gateway": None, "dns": []}
 
 
 def test_rebuild_keeps_the_instance_and_takes_its_image(do, put, engine):

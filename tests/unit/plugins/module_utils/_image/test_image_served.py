@@ -91,6 +91,23 @@ def test_a_ramdisk_that_is_damaged_or_gone(look, root, folder):
     assert look()["ramdisk"]["status"] == "fail"
 
 
+def test_a_boot_medium_or_loader_that_is_damaged(look, root, folder):
+    names = {"medium": "boot.iso", "shim": "shimx64.efi", "grub": "grubx64.efi"}
+    for name in names.values():
+        (folder / name).write_bytes(name.encode())
+    recorded = json.loads((root / "ramdisk/current.json").read_text())["sha256"]
+    recorded.update({part: sha256(folder / name).removeprefix("sha256:") for part, name in names.items()})
+    describe(root, sha256=recorded, shim="ramdisk/abc/shimx64.efi", grub="ramdisk/abc/grubx64.efi",
+             medium={"path": "ramdisk/abc/boot.iso", "config_offset": 0, "config_size": 1})
+    assert look()["ramdisk"]["status"] == "ok"
+    for name in names.values():
+        kept = (folder / name).read_bytes()
+        (folder / name).write_bytes(b"half")
+        found = look()["ramdisk"]
+        assert found["status"] == "fail" and f"{name}: sha256" in found["seen"] and "initrd" not in found["seen"]
+        (folder / name).write_bytes(kept)
+
+
 def test_the_ramdisks_of_all_architectures(look, root):
     for architecture in ("amd64", "arm64"):
         describe(root, f"current-{architecture}", architecture=architecture, digest=architecture)
