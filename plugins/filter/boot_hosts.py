@@ -50,7 +50,7 @@ RETURN = r"""
 _value:
   description:
     - A dictionary of three lists of dictionaries, in which C(name) is the host and C(nodes) names the nodes that rest on it.
-    - C(hosts) are boot servers and caches, with C(url), C(root), C(cache), whether it is one, and C(boots), those of the nodes that boot from there.
+    - C(hosts) are boot servers and caches, with C(url), C(root) and C(cache), whether it is one.
     - C(interfaces) are network interfaces that boot servers serve, with C(interface), C(netns), C(dhcp) (C(boot_server_dhcp)) and C(own), the addresses of
       all boot servers.
     - C(networks) are networks of IPv4 in which boot servers have an interface, with C(interface), C(netns), C(network) and C(address).
@@ -77,7 +77,7 @@ def boot_hosts(nodes, hostvars, server=None, first=""):
     found = {"hosts": [], "interfaces": [], "networks": []}
     for name in dict.fromkeys([*servers, *caches]):
         variables, users = hostvars[name], list(dict.fromkeys([*servers.get(name, ()), *caches.get(name, ())]))
-        found["hosts"].append({"name": name, "nodes": users, "boots": servers.get(name, []), "cache": name not in servers and bool(variables.get("boot_server_origin")),
+        found["hosts"].append({"name": name, "nodes": users, "cache": name not in servers and bool(variables.get("boot_server_origin")),
                                "root": variables.get("boot_server_root") or _ROOT, "url": boot_server_url(variables)})
     attached = {name: _attached(hostvars[name]) for name in servers}
     own = list(dict.fromkeys(one["address"] for some in attached.values() for one in some if one["address"]))

@@ -17,7 +17,8 @@ description:
   - A boot server that was installed anew knows no machine, and would give the systems that run there no address any more.
   - A reservation that says another address of the machine is changed. One of another machine that has the address still is taken back, and so is its lease;
     the registry has each address for one node only.
-  - What does not say whose it is was not made by the collection. It stays, and a node that it stands in the way of is left out.
+  - What does not say whose it is was not made by the collection. It stays, and a node that it stands in the way of is left out, with a warning.
+  - What else is reserved stays, also for a machine that a node has no more, or for a node that boots from another boot server by now.
   - The role P(rackwright.baremetal.boot_server#role) uses it.
   - Runs where the files are. When the boot server is not the controller, use C(delegate_to) with the boot server.
 extends_documentation_fragment:

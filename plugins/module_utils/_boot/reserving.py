@@ -19,13 +19,13 @@ def reserve(root, wanted, *, check_mode=False):
 
     :param root: boot_server_root.
     :param wanted: list of dicts with ``name``, ``mac`` and ``address``; the registry has each address for one node only.
-    :returns: list of (entry of ``wanted``, text before, text after) for those that change.
+    :returns: two lists: (entry of ``wanted``, text before, text after) for those that change, and (entry, what is in the way) for those left out.
     :raises BaremetalError: when there is no boot server, or its files cannot be written.
     """
     folder = reservations.folder(root)
     if not folder.is_dir():
         if check_mode:
-            return [(entry, None, text) for entry, dummy, dummy2, text in _texts(wanted)]
+            return [(entry, None, text) for entry, dummy, address, text in _texts(wanted) if address], []
         raise BaremetalError("there is no boot server in this directory", stage="boot files", seen=f"no {folder}",
                              cure="run playbooks/boot_server.yml, or set root to its boot_server_root")
     known = {path.name: node_files.read(path) or "" for path in folder.iterdir() if not path.name.startswith(".")}
@@ -33,15 +33,18 @@ def reserve(root, wanted, *, check_mode=False):
     for name, content in known.items():
         for address in reservations.reserved(content):
             holders.setdefault(address, set()).add(name)
-    changes, doomed = [], {}
+    changes, left_out, doomed = [], [], {}
     for entry, mac, address, text in _texts(wanted):
         others = holders.get(address, set()) - {mac}
-        if known.get(mac) == text and not others or not all(reservations.is_ours(known[name]) for name in {mac} & set(known) | others):
-            continue
-        changes.append((entry, known.get(mac), text))
-        doomed.update(dict.fromkeys(others, address))
-    if changes and not check_mode:
+        foreign = sorted(name for name in {mac} & set(known) | others if not reservations.is_ours(known[name]))
+        if not address or foreign:
+            left_out.append((entry, str(folder / foreign[0]) if foreign else f"the address {entry['address']}, with which no node can boot"))
+        elif known.get(mac) != text or others:
+            changes.append((entry, known.get(mac), text))
+            doomed.update(dict.fromkeys(others, address))
+    if changes:
         writing.refuse_read_only([folder])
+    if changes and not check_mode:
         with writing.explained(root):
             # First, so that no address is reserved twice; a node that is given another one comes to it below.
             for name, address in doomed.items():
@@ -51,16 +54,15 @@ def reserve(root, wanted, *, check_mode=False):
             node_files.reload_reservations(root)
             for entry, dummy, dummy2 in changes:
                 leases.release(root, entry["address"], node_files.hyphens(entry["mac"]))
-    return changes
+    return changes, left_out
 
 
 def _texts(wanted):
-    """(entry, MAC address with hyphens, address as dnsmasq has it, text) of those that a reservation can be made for."""
+    """(entry, MAC address with hyphens, address as dnsmasq has it or None where no node can boot with it, text)."""
     for entry in wanted:
         mac = node_files.hyphens(entry["mac"])
         try:
             address = _node_addresses.reservation(entry["address"])
         except ValueError:
-            # No node can boot with it; netboot says so.
-            continue
-        yield entry, mac, address, reservations.text(entry["name"], mac, address)
+            address = None
+        yield entry, mac, address, reservations.text(entry["name"], mac, str(address))

@@ -41,7 +41,7 @@ def arguments(node, address, network, gateway=None, dns=()):
     outside = [str(entry) for entry in given if entry not in within and entry not in on_link]
     if outside:
         raise BaremetalError(f"{' and '.join(outside)} not in the node's network", stage="boot files", seen=f"network {within}",
-                             cure="declare the network that the node's address belongs to with networks.yml, or set ramdisk_boot_network and ramdisk_boot_gateway")
+                             cure="declare the network that has the node's address with networks.yml, or set ramdisk_boot_network and ramdisk_boot_gateway")
     found = [("rackwright.address", f"{given[0]}/{within.prefixlen}")]
     found += [("rackwright.gateway", str(given[1]))] if gateway else []
     found += [("rackwright.dns", ",".join(servers))] if servers else []

@@ -29,7 +29,9 @@ def before(call):
 
 def run(call):
     """Write them; runs on the boot server."""
-    changes = reserving.reserve(call.params["root"], call.params["reservations"] or [], check_mode=call.check_mode)
+    changes, left_out = reserving.reserve(call.params["root"], call.params["reservations"] or [], check_mode=call.check_mode)
+    for entry, obstacle in left_out:
+        call.warn(f"{entry['name']}: no address is reserved for the machine {entry['mac']}. In the way is {obstacle}")
     diff = [{"before_header": entry["name"], "after_header": entry["name"], "before": old or "", "after": new} for entry, old, new in changes]
     return {"changed": bool(changes), "nodes": [entry for entry, dummy, dummy2 in changes], "diff": diff}
 

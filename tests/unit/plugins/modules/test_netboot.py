@@ -83,10 +83,10 @@ class Site:
     def state(self):
         return nodes.get(self.engine, "node1")["provision_state"]
 
-    def call(self, door, check_mode=False, controller=None, **params):
+    def call(self, door, check_mode=False, controller=None, warn=lambda text: None, **params):
         defaults = {name: spec.get("default") for name, spec in door.argument_spec.items()}
         given = {**defaults, "name": "node1", "root": str(self.root), "registry": self.url, **params}
-        call = Call(params=given, check_mode=check_mode, diff=True, node=given["name"], controller=controller or self.controller)
+        call = Call(params=given, check_mode=check_mode, diff=True, node=given["name"], controller=controller or self.controller, warn=warn)
 
         def work():
             call.params.update(door.before(call) or {})
@@ -426,7 +426,9 @@ def test_reservations_follow_nodes_that_swap_their_addresses_and_leave_what_othe
     by_hand = site.root / "dnsmasq/hosts.d/52-54-00-00-02-78"
     by_hand.write_text("52:54:00:00:02:78,192.0.2.14\n")
     site.enrol(address="192.0.2.14")
-    assert site.call(netboot_reservations.DOOR)["changed"] is False and by_hand.exists()
+    told = []
+    assert site.call(netboot_reservations.DOOR, warn=told.append)["changed"] is False and by_hand.exists()
+    assert told == [f"node1: no address is reserved for the machine 52:54:00:00:02:11. In the way is {by_hand}"]
     # Without a machine's address and without a boot server there is nothing to do, or it is told.
     failed = site.call(netboot_reservations.DOOR, root="/nowhere")
     assert "run playbooks/boot_server.yml" in failed["msg"] and not site.call(netboot_reservations.DOOR, check_mode=True, root="/nowhere").get("failed")
