@@ -34,7 +34,8 @@ def test_what_is_served_has_a_bill_of_materials(virtual_rack):
     image, = (virtual_rack.BUILD / "images").glob("debian-12.qcow2")
     published = [path for path in (http / "images/debian-12").glob("*/sbom.cdx.json") if path.read_text() == Path(f"{image}.cdx.json").read_text()]
     assert published
-    for bill, folder, names in ((http / ramdisk["sbom"], served, {"vmlinuz", "initrd.img", "boot.iso"}), (published[0], image.parent, {image.name})):
+    parts = {"vmlinuz", "initrd.img", "boot.iso", "shimx64.efi", "grubx64.efi"}
+    for bill, folder, names in ((http / ramdisk["sbom"], served, parts), (published[0], image.parent, {image.name})):
         assert JsonStrictValidator(SchemaVersion.V1_5).validate_str(bill.read_text()) is None
         known = json.loads(bill.read_text())
         files = {file["name"]: file["hashes"][0]["content"] for file in known["metadata"]["component"]["components"]}
