@@ -13,6 +13,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import threading
@@ -357,6 +358,22 @@ def test_a_way_to_boot_that_fails_is_followed_by_the_next_which_is_told(site, bo
     assert told.startswith("http://192.0.2.1:8080/node/52-54-00-00-02-11/") and told.endswith("/boot.iso")
     assert board.system["Boot"]["HttpBootUri"] == "", "the next way would boot the medium too"
     assert site.node["provision_state"] == "deploy failed" and "no call from the ramdisk" in site.node["last_error"]
+
+
+@pytest.mark.parametrize(("verb", "words"), [("deploy", AVAILABLE), ("provide", ("manage", "done"))])
+@pytest.mark.parametrize(("given", "told"), [
+    ({}, ("24", "192.0.2.254", "192.0.2.53")),
+    ({"ramdisk_boot_network": "192.0.2.0/25", "ramdisk_boot_gateway": "", "ramdisk_boot_dns": []}, ("25", None, None))])
+def test_a_medium_is_told_the_network_of_the_boot_server_or_of_the_node(site, board, verb, words, given, told):
+    site.serve(medium=True)
+    site.variables.update(boot_server_network="192.0.2.0/24", boot_server_gateway="192.0.2.254", boot_server_dns=["192.0.2.53"])
+    site.enrol(*words, driver="redfish", bmc=board.bmc, boot_mode="uefi")
+    site.play(verb, ramdisk_boot_timeouts={"callback": 1}, ramdisk_boot_interfaces=["redfish-https"], ramdisk_boot_debug=True, **given)
+    medium, = (site.folder / "boot/http/node").glob("*/*/boot.iso")
+    arguments = dict(re.findall(rb"rackwright[.](address|gateway|dns)=([^' ]+)", medium.read_bytes()))
+    prefix, *others = told
+    wanted = {"address": f"192.0.2.11/{prefix}", **{key: value for key, value in zip(("gateway", "dns"), others) if value}}
+    assert {key.decode(): value.decode() for key, value in arguments.items()} == wanted
 
 
 def test_manage_there_and_back(site, board):
