@@ -56,6 +56,15 @@ def holds(network, address):
         return False
 
 
+def provisioning_network(networks, address):
+    """The declared network that nodes boot in and that has an address, or None.
+
+    :param networks: dicts as in ``_registry.network_rules``.
+    :param address: the node's, or None.
+    """
+    return next((one for one in networks if one["type"] == "provisioning" and holds(one["cidr"], address)), None)
+
+
 def beside_dhcp(node, address):
     """The kernel arguments that a ramdisk needs which gets its address by DHCP: the host name where that is DHCPv6, in which the ramdisk is told none.
 

@@ -10,11 +10,10 @@ are dicts as in ``_registry.network_rules``, a layout is one of ``network_layout
 
 from __future__ import annotations
 
-import ipaddress
 import re
 
 from .._errors import BaremetalError
-from . import network_layout
+from . import network_layout, static_network
 
 STAGE = "switch ports"
 
@@ -36,7 +35,7 @@ def provisioning(node, networks):
     :returns: list of dicts with switch, port, mac (list), vlan (or None), trunk_vlans (list) and state (``present``, or ``absent`` for a port in no VLAN).
     :raises BaremetalError: when the network of the node's address is not known or has no VLAN, or a port is not known to be wired.
     """
-    network = next((one for one in networks if one["type"] == "provisioning" and _holds(one, node["address"])), None)
+    network = static_network.provisioning_network(networks, node["address"])
     if network is None:
         raise _refused(node, "no provisioning network is declared that has the address of the node", f"address {node['address'] or 'none'}",
                        "declare it with networks.yml, with its vlan")
@@ -130,10 +129,6 @@ def _vlan(network, node):
     if not network["vlan"]:
         raise _refused(node, f"the network {network['name']} has no VLAN that a port could be put into", None, "declare its vlan with networks.yml")
     return network["vlan"]
-
-
-def _holds(network, address):
-    return bool(address) and ipaddress.ip_address(address) in ipaddress.ip_network(network["cidr"])
 
 
 def _wired(node, wanted):

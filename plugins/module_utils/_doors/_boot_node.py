@@ -50,5 +50,5 @@ def fitting_network(call, address, interfaces, given):
 
     with existing_registry(call).begin() as connection:
         declared = networks.hold(connection).values()
-    found = next((one for one in declared if one["type"] == "provisioning" and static_network.holds(one["cidr"], address)), None)
+    found = static_network.provisioning_network(declared, address)
     return {"network": found["cidr"], "gateway": found["gateway"], "dns": found["dns_nameservers"]} if found else {}
