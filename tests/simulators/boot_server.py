@@ -88,8 +88,8 @@ class BootServer:
     """
 
     def __init__(self, space, **variables):
-        # The daemons run as another user, who cannot enter what pytest makes.
-        self.root = Path(tempfile.mkdtemp(prefix="rackwright-boot-"))
+        # The daemons run as another user, who cannot enter what pytest makes. The role takes no folder that ends in "_", as a random name may.
+        self.root = Path(tempfile.mkdtemp(prefix="rackwright-boot-", suffix=".d"))
         self.root.chmod(0o755)
         self.space = space
         self._templar = Templar(loader=DataLoader(), variables=_variables(self.root, space, variables))
