@@ -43,12 +43,24 @@ def is_running(pid, start_time):
     """Whether the very process that started at that time is still there.
 
     A zombie is not: it has ended, and only its parent has not looked yet.
+
+    :returns: None when a process has this pid, and is another user's whom /proc hides from this one (proc(5), hidepid).
     """
     try:
         fields = _stat(pid)
         return int(fields[19]) == start_time and fields[0] not in ("Z", "X")
     except OSError:
+        return None if _is_there(pid) else False
+
+
+def _is_there(pid):
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
         return False
+    return True
 
 
 def in_background(work, keep=None):

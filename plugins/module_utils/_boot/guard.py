@@ -129,7 +129,7 @@ def watch(pid_file, marker, run):
     if owner == run:
         return
     pid = daemons.running(pid_file, marker)
-    if pid and (owner is None or is_running(*owner)):
+    if pid and (owner is None or is_running(*owner) is not False):
         raise _of_another(f"process {pid}, which " + (f"ends with the run of process {owner[0]}" if owner else "runs for good"))
     with open(f"{path}.new", "w", encoding="ascii") as file:
         file.write(f"{run[0]} {run[1]}\n")

@@ -35,14 +35,16 @@ def read(connection, node):
 def is_dead(lock, moment, *, here=None):
     """Whether the run that holds a lock is no more.
 
-    Where this process can see the owner's, that tells beyond doubt; from elsewhere only the heartbeat does.
+    Where this process can see the owner's, that tells beyond doubt; from elsewhere, and where processes of other users are hidden, only the heartbeat
+    does.
 
     :param lock: lock row.
     :param moment: the present by the clock of the database (``database_now``).
     :param here: place of the process that asks; default: this one's.
     """
-    if lock.place == (here or place()):
-        return not is_running(lock.pid, lock.start_time)
+    seen = is_running(lock.pid, lock.start_time) if lock.place == (here or place()) else None
+    if seen is not None:
+        return not seen
     age = datetime.datetime.fromisoformat(moment) - datetime.datetime.fromisoformat(lock.heartbeat)
     return age.total_seconds() > STALE_AFTER
 

@@ -32,6 +32,18 @@ else:
 # Seconds that a writer waits for another one to end.
 _BUSY_TIMEOUT = 30
 
+# Of PostgreSQL, in seconds. A controller that was suspended or cut off inside a transaction, which takes moments, keeps what it has taken hold of until
+# its server ends the transaction; whoever waits for it waits longer than that.
+_IDLE_IN_TRANSACTION = 60
+_LOCK_TIMEOUT = 120
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_LOCK_NOT_AVAILABLE = "55P03"
+
+# A heartbeat, and a task, has to notice well before a run counts as dead that there is no way to the server
+# (https://www.postgresql.org/docs/current/libpq-connect.html, section 32.1.2).
+_LIBPQ = {"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25000}
+
 # SQLite had a limit of 999 before 3.32 (https://www.sqlite.org/limits.html).
 _MOST_VALUES = 900
 
@@ -85,7 +97,7 @@ def open_registry(url, *, create=True, migrate=True):
             return None
         # A connection ends with its transaction: one that is open while Ansible forks breaks the locking of parent and child
         # (https://www.sqlite.org/howtocorrupt.html, section 2.6). So a worker can go on with its parent's engine and what that one knows.
-        engine = sqlalchemy.create_engine(parsed, poolclass=NullPool)
+        engine = sqlalchemy.create_engine(parsed, poolclass=NullPool, connect_args=_bounded(parsed))
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise BaremetalError(f"the registry URL cannot be used ({error})", stage="registry",
                              cure="use sqlite:////path/to/registry.db or postgresql+psycopg://host/database") from error
@@ -105,6 +117,18 @@ def open_registry(url, *, create=True, migrate=True):
     return engine
 
 
+def _bounded(url):
+    """Arguments of libpq that keep a connection from waiting for ever; what the URL or the environment of the process says comes first."""
+    if url.get_driver_name() not in ("psycopg", "psycopg2"):
+        return {}
+    own = f"-c lock_timeout={_LOCK_TIMEOUT}s -c idle_in_transaction_session_timeout={_IDLE_IN_TRANSACTION}s"
+    return {
+        **{name: value for name, value in _LIBPQ.items() if name not in url.query},
+        # The last one of several counts.
+        "options": f"{own} {url.query.get('options') or os.environ.get('PGOPTIONS', '')}".strip(),
+    }
+
+
 def opened():
     """The engines of all registries that this process, or the one that it was forked from, has opened."""
     return [engine for engine in _engines.values() if _is_there(engine)]
@@ -118,10 +142,12 @@ def _is_there(engine):
 def _explain(context):
     """Make what the database could not do an error that a person can act on; a broken rule of the schema, and a mistake of ours, stay what they are."""
     if isinstance(context.sqlalchemy_exception, DBAPIError) and not isinstance(context.sqlalchemy_exception, IntegrityError):
+        cure = "see to the room on its disk, or to its database server and the way there"
+        if getattr(context.original_exception, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
+            cure = "another controller is inside a transaction that does not end: pg_stat_activity of the database names it, and pg_terminate_backend ends it"
         raise BaremetalError(
             "the registry cannot be read or written, so nothing of this was recorded", stage="registry",
-            seen=" ".join(str(context.original_exception).split()),
-            cure="see to the room on its disk, or to its database server and the way there; then run the same command again")
+            seen=" ".join(str(context.original_exception).split()), cure=f"{cure}; then run the same command again")
 
 
 def one_at_a_time(connection):

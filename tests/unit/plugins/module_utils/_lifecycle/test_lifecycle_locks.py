@@ -9,6 +9,8 @@ from __future__ import annotations
 import datetime
 import os
 import signal
+import subprocess
+import sys
 import time
 import types
 
@@ -16,8 +18,10 @@ import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils import _process
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.plugins.module_utils._lifecycle import locks, transitions
-from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import nodes
-from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import now
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import nodes, store
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import database_now, now
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.tables import LOCKS
+from sqlalchemy import update
 
 HOLD = """
 transitions.begin(engine, "node1", "manage", controller)
@@ -118,6 +122,80 @@ def test_owner_on_another_host_lives_by_its_heartbeat(run, age, dead):
     beat = datetime.datetime.fromisoformat(moment) - datetime.timedelta(seconds=age)
     lock = types.SimpleNamespace(place="another boot", pid=run["pid"], start_time=run["start_time"], heartbeat=beat.isoformat())
     assert locks.is_dead(lock, moment) is dead
+
+
+@pytest.mark.parametrize(("age", "taken"), [(5, False), (90, True)])
+def test_node_of_a_run_elsewhere_is_taken_when_that_is_silent(engine, enrol, run, age, taken):
+    enrol()
+    transitions.begin(engine, "node1", "manage", {**run, "run_id": "theirs", "place": "another boot/1"})
+    with engine.begin() as connection:
+        beat = datetime.datetime.fromisoformat(database_now(connection)) - datetime.timedelta(seconds=age)
+        connection.execute(update(LOCKS).values(heartbeat=beat.isoformat(timespec="microseconds")))
+    if taken:
+        assert transitions.begin(engine, "node1", "manage", run)["node"]["lock"]["run_id"] == "own"
+    else:
+        with pytest.raises(BaremetalError, match="run theirs of bob@.*it was last heard of at"):
+            transitions.begin(engine, "node1", "manage", run)
+
+
+HIDDEN = """
+import os, subprocess, sys
+from ansible_collections.rackwright.baremetal.plugins.module_utils import _process
+subprocess.run(["mount", "-t", "proc", "-o", "hidepid=2", "proc", "/proc"], check=True)
+pid, start = os.getppid(), int(sys.argv[1])
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+print(_process.is_running(pid, start), _process.is_running(2 ** 22 + 1, 1), _process.is_running(os.getpid(), _process.process_start_time(os.getpid())))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a /proc of its own takes root")
+def test_processes_that_the_system_hides_are_not_taken_for_dead(run):
+    done = subprocess.run(["unshare", "--mount", sys.executable, "-c", HIDDEN, str(run["start_time"])], check=False, text=True, capture_output=True,
+                          env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["None", "False", "True"]
+
+
+@pytest.mark.parametrize(("age", "dead"), [(5, False), (90, True)])
+def test_owner_that_is_hidden_lives_by_its_heartbeat(run, monkeypatch, age, dead):
+    monkeypatch.setattr(locks, "is_running", lambda pid, start_time: None)
+    moment = now()
+    beat = datetime.datetime.fromisoformat(moment) - datetime.timedelta(seconds=age)
+    assert locks.is_dead(types.SimpleNamespace(**{**run, "heartbeat": beat.isoformat()}), moment) is dead
+
+
+# Its server is told to wait a second, and not a minute, for a client that is inside a transaction.
+SUSPENDED = """
+import signal
+engine = open_registry(url + "&options=-c%20idle_in_transaction_session_timeout%3D1s")
+with engine.begin() as connection:
+    connection.exec_driver_sql("SELECT pg_advisory_xact_lock({number})")
+    connection.exec_driver_sql("SELECT * FROM nodes WHERE name = 'node1' FOR UPDATE").all()
+    print("holds", flush=True)
+    os.kill(os.getpid(), signal.SIGSTOP)
+"""
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_controller_that_is_suspended_inside_a_transaction_stops_nobody(engine, enrol, run, process):
+    enrol()
+    suspended = process(SUSPENDED.format(number=store._ONE_AT_A_TIME))
+    assert suspended.stdout.readline() == "holds\n"
+    with engine.begin() as connection:
+        store.one_at_a_time(connection)
+    assert transitions.begin(engine, "node1", "manage", run)["provision_state"] == "verifying"
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_transaction_that_does_not_end_is_told(url, engine, enrol, run):
+    enrol()
+    impatient = store.open_registry(f"{url}&options=-c%20lock_timeout%3D100ms")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("SELECT * FROM nodes FOR UPDATE").all()
+        with pytest.raises(BaremetalError, match="lock timeout.*To do: another controller is inside a transaction.*pg_stat_activity"):
+            transitions.begin(impatient, "node1", "manage", run)
 
 
 def test_owner_in_another_pid_namespace_lives_by_its_heartbeat(run):

@@ -147,7 +147,8 @@ def test_failed_check_leaves_the_node_alone(engine, put, run):
 
 @pytest.mark.parametrize(("flags", "state", "verb", "cure"), [
     ({"maintenance": True, "maintenance_reason": "fan"}, "available", "deploy", "fan.*maintenance=false"),
-    ({"maintenance": True}, "active", "rebuild", "maintenance=false"),
+    *(({"maintenance": True}, state, verb, "maintenance=false")
+      for state, verb in (("active", "rebuild"), ("active", "rescue"), ("rescue", "unrescue"), ("active", "service"), ("manageable", "clean"))),
     ({"retired": True}, "available", "deploy", "retired=false"),
     ({"retired": True}, "manageable", "provide", "retired=false"),
     ({"protected": True}, "active", "undeploy", "protected=false"),
