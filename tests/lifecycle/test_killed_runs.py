@@ -11,6 +11,7 @@ tasks after the other, each time on a node of its own.
 from __future__ import annotations
 
 import concurrent.futures
+import json
 import re
 
 import pytest
@@ -82,3 +83,38 @@ def test_killed_at_every_boundary(site, verb):
     # All others of the site as well, for the next verb.
     code, output = site.play(verb)
     assert code == 0, output
+
+
+# State that a node is in while the playbook runs, the boundary at which that is so, and where it ends.
+STATES = {
+    "manage": ("verifying", 4, "manageable"),
+    "adopt": ("adopting", 4, "active"),
+    "rebuild": ("deploying", 10, "active"),
+    "service": ("servicing", 6, "active"),
+}
+BY = ("SIGKILL", "SIGINT", "SIGTERM")
+
+
+def ended(site, playbook, name, by):
+    """End a run in the state with a signal, then run the same command again; what comes of it.
+
+    :returns: (state of the node when the run had ended, state after the second one, its lock, its error).
+    """
+    arguments = ["-l", name, "-e", json.dumps({"service_steps": [{"step": "power_off"}, {"step": "power_on"}]})]
+    output = site.play(playbook, *arguments, RACKWRIGHT_KILL_AT=str(STATES[playbook][1]), RACKWRIGHT_KILL_WITH=by)[1]
+    assert "killed at" in output, output
+    between = record(site, name)["provision_state"]
+    code, output = site.play(playbook, *arguments)
+    assert code == 0, output
+    node = record(site, name)
+    return between, node["provision_state"], node["lock"], node["last_error"]
+
+
+def test_ended_in_every_other_state():
+    """kill -9, Ctrl-C and a job that is cancelled, where the verbs above do not come by."""
+    with lab(len(BY)) as site, concurrent.futures.ThreadPoolExecutor(len(BY)) as pool:
+        assert site.play("enroll")[0] == 0
+        publish(open_registry(site.registry), images)
+        for playbook, (during, _boundary, after) in STATES.items():
+            runs = [pool.submit(ended, site, playbook, name, by) for name, by in zip(site.names, BY)]
+            assert [run.result() for run in runs] == [(during, after, None, None)] * len(BY), playbook

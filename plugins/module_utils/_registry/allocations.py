@@ -5,7 +5,8 @@
 """Allocations: which nodes are given to whom, and how many an owner may have. Private to the collection; may change at any time.
 
 The rules are Ironic's (ironic/conductor/allocations.py), with these differences: an allocation may have several nodes, which are given all or
-none; nodes are taken in the order of their names and not at random; a node that has an owner or a lessee is given to nobody else,
+none; nodes are taken in the order of their names, and neither at random nor one with the name of the allocation first; the power state of a node need not be
+known; a node that has an owner or a lessee is given to nobody else,
 also not when no owner is named.
 
 An allocation is a dict with the keys name, owner, nodes, resource_class, traits, candidate_nodes and created_at.

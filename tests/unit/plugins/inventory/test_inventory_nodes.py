@@ -115,10 +115,16 @@ def test_state_with_a_space_is_a_group_that_can_be_typed(site):
 def test_constructed_groups_and_registry_from_the_environment(site):
     enroll(site, "--vault-password-file", str(site / "vault"))
     (site / "inventory" / "nodes.yml").write_text(
-        "plugin: rackwright.baremetal.nodes\nkeyed_groups:\n  - {key: baremetal.owner, prefix: owner}\ncompose:\n  bmc_host: baremetal.bmc.address\n")
+        "plugin: rackwright.baremetal.nodes\nkeyed_groups:\n  - {key: baremetal.owner, prefix: owner}\ncompose:\n  bmc_host: baremetal.bmc.address\n"
+        "groups:\n  with_gpu: \"'CUSTOM_GPU' in baremetal.traits\"\n  of_somebody: baremetal.nothing.of_this.kind\n")
     inventory = plain(listed(site, RACKWRIGHT_REGISTRY=f"sqlite:///{site}/registry.db"))
     assert inventory["owner_lab"]["hosts"] == ["node2"]
     assert inventory["_meta"]["hostvars"]["node2"]["bmc_host"] == "198.51.100.2"
+    # An expression that means nothing for a node makes no group of it, unless that is to be an error.
+    assert inventory["with_gpu"]["hosts"] == ["node2"] and "of_somebody" not in inventory
+    with (site / "inventory" / "nodes.yml").open("a") as file:
+        file.write("strict: true\n")
+    assert "of_somebody" in ansible(site, "ansible-inventory", "-i", "inventory", "--list", fails=True, RACKWRIGHT_REGISTRY=f"sqlite:///{site}/registry.db")
 
 
 def write_inventory(site, **options):

@@ -19,10 +19,10 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.plugins.module_utils._lifecycle import transitions
 from ansible_collections.rackwright.baremetal.plugins.module_utils._process import place, process_start_time
-from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import addresses, hardware_files, images, nodes
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import addresses, hardware_files, images, migrations, nodes
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.network_rules import DETAILS
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 RUN = {"run_id": "own", "host": socket.gethostname(), "place": place(), "pid": os.getpid(), "start_time": process_start_time(os.getpid()), "user": "bob"}
 MACHINES = [
@@ -84,6 +84,18 @@ def test_backup_moves_a_registry_to_another_database(do, filled, tmp_path, postg
     for number, target in enumerate((f"sqlite:///{tmp_path}/other.db", postgresql_server.new_database())):
         do(registry_restore, at=target, path=str(path), keep=str(tmp_path / f"keep{number}.db"))
         assert content(open_registry(target)) == content(filled)
+
+
+def test_backup_of_an_older_release_is_brought_up_to_date(do, filled, tmp_path, monkeypatch):
+    path = tmp_path / "backup.db"
+    with monkeypatch.context() as released:
+        released.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:1])
+        with open_registry(f"sqlite:///{path}").begin() as connection:
+            connection.execute(text("INSERT INTO nodes (name, driver, provision_state, maintenance, details, created_at, updated_at, provision_updated_at) "
+                                    "VALUES ('old1', 'manual', 'manageable', false, '{}', :at, :at, :at)"), {"at": "2026-01-01T00:00:00+00:00"})
+    do(registry_restore, path=str(path), keep=str(tmp_path / "keep.db"))
+    assert [(node["name"], node["provision_state"]) for node in nodes.list_nodes(filled)] == [("old1", "manageable")]
+    assert transitions.begin(filled, "old1", "provide", RUN)["provision_state"] == "cleaning"
 
 
 def test_restore_is_refused_while_a_run_works(do, filled, tmp_path):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import socket
 import sqlite3
 import stat
 import subprocess
@@ -164,6 +165,25 @@ def test_addresses_of_bmcs_come_into_one_spelling(url, monkeypatch):
     with open_registry(url).begin() as connection:
         found = connection.execute(sqlalchemy.select(NODES.c.name, NODES.c.bmc_key)).all()
     assert {row.name: row.bmc_key for row in found} == {name: after for name, (_before, after) in keys.items()}
+
+
+def test_server_that_says_nothing_is_given_up(monkeypatch):
+    monkeypatch.setitem(store._LIBPQ, "connect_timeout", 2)
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(BaremetalError, match="timeout.*To do: .*that the database server runs"):
+        open_registry(f"postgresql://rackwright@127.0.0.1:{silent.getsockname()[1]}/registry")
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_what_the_url_and_the_environment_ask_of_postgresql_comes_first(url, monkeypatch):
+    def settings(url):
+        with open_registry(url).begin() as connection:
+            return connection.exec_driver_sql(
+                "SELECT current_setting('lock_timeout'), current_setting('idle_in_transaction_session_timeout'), current_setting('work_mem')").one()
+
+    assert settings(url)[:2] == ("2min", "1min")
+    assert settings(f"{url}&options=-c%20lock_timeout%3D5s%20-c%20work_mem%3D7MB") == ("5s", "1min", "7MB")
+    monkeypatch.setenv("PGOPTIONS", "-c work_mem=9MB")
+    assert settings(f"{url}&connect_timeout=7") == ("2min", "1min", "9MB")
 
 
 def test_failed_migration_leaves_the_old_schema(engine, monkeypatch):
