@@ -26,7 +26,7 @@ from ansible_collections.rackwright.baremetal.tests.simulators.lab import lab, p
 HERE = Path(__file__).resolve().parent
 # A disk with one partition of 1 MiB.
 SMALL_IMAGE = bytes(446) + bytes.fromhex("00000000 83000000 00080000 00080000") + bytes(48) + b"\x55\xaa" + bytes((2 << 20) - 512)
-CONTAINER_TOOLS = ("podman", "mmdebstrap")
+CONTAINER_TOOLS = ("podman", "mmdebstrap", "qemu-system-x86_64")
 
 
 def molecule(name, environment):

@@ -85,8 +85,14 @@ options:
         description: Addresses and networks (V(192.0.2.1), V(192.0.2.0/28)) of other machines, the boot server among them. No node gets or may have one.
         type: list
         elements: str
+      state:
+        description:
+          - Whether this network is in the registry. By default what O(state) says.
+          - Networks are removed before others are written, so that one can take the place of another one.
+        type: str
+        choices: [present, absent]
   state:
-    description: Whether the networks are in the registry. One of which a node has an address cannot be removed.
+    description: Whether the networks are in the registry. One of which a node was given an address cannot be removed.
     type: str
     choices: [present, absent]
     default: present
@@ -120,11 +126,21 @@ EXAMPLES = r"""
           - 2001:db8::53
         mtu: 9000
 
-- name: Forget one
+- name: Let another one take its place
   rackwright.baremetal.network:
     registry: sqlite:////tmp/registry.db
     networks:
       - name: web
+        state: absent
+      - name: public
+        type: tenant
+        cidr: 2001:db8:7::/64
+
+- name: Forget one
+  rackwright.baremetal.network:
+    registry: sqlite:////tmp/registry.db
+    networks:
+      - name: public
     state: absent
 """
 

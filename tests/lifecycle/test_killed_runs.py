@@ -101,9 +101,10 @@ def ended(site, playbook, name, by):
     :returns: (state of the node when the run had ended, state after the second one, its lock, its error).
     """
     arguments = ["-l", name, "-e", json.dumps({"service_steps": [{"step": "power_off"}, {"step": "power_on"}]})]
-    output = site.play(playbook, *arguments, RACKWRIGHT_KILL_AT=str(STATES[playbook][1]), RACKWRIGHT_KILL_WITH=by)[1]
-    assert "killed at" in output, output
+    code, output = site.play(playbook, *arguments, RACKWRIGHT_KILL_AT=str(STATES[playbook][1]), RACKWRIGHT_KILL_WITH=by)
+    assert code and "killed at" in output, output
     between = record(site, name)["provision_state"]
+    assert record(site, name)["lock"]
     code, output = site.play(playbook, *arguments)
     assert code == 0, output
     node = record(site, name)

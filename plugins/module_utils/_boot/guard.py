@@ -73,7 +73,7 @@ def tether_of(pid_file, run_id, timeout):
     deadline = time.monotonic() + timeout
     while True:
         name, tether = _tether(tether_file(pid_file))
-        lives = tether is not None and is_running(*tether)
+        lives = tether is not None and is_running(*tether) is not False
         if lives and name == run_id:
             return tether
         if time.monotonic() >= deadline:

@@ -14,20 +14,25 @@ from ._registry_access import declaration
 
 
 def run(call):
-    """Declare networks, or forget them; every one is checked before the first one is written."""
+    """Declare networks, and forget others; every one is checked before the first one is written."""
     given = call.params["networks"]
-    if call.params["state"] == "absent":
-        names = [network["name"] for network in given]
-        with declaration(call) as connection:
-            return _result(names, [(before, {}) for before in networks.remove(connection, names)])
+    removed, declared = [], []
     for network in given:
+        absent = (network.get("state") or call.params["state"]) == "absent"
+        (removed if absent else declared).append({key: value for key, value in network.items() if key != "state"})
+    for network in declared:
         lacking = [key for key in ("type", "cidr") if network[key] is None]
         if lacking:
             raise BaremetalError(f"network {network['name']}: nothing says its {' and '.join(lacking)}", stage=network_rules.STAGE,
                                  cure="give it; only to remove a network its name is enough")
-    declared = [network_rules.normalise(network) for network in given]
+    declared, removed = [network_rules.normalise(network) for network in declared], [network["name"] for network in removed]
+    both = sorted({network["name"] for network in declared} & {*removed})
+    if both:
+        raise BaremetalError(f"the network {', '.join(both)} is declared, and to be removed as well", stage=network_rules.STAGE, cure="take it out once")
     with declaration(call) as connection:
-        return _result([network["name"] for network in declared], networks.declare(connection, declared))
+        # First, so that another network can take the place of one.
+        forgotten = [(before, {}) for before in networks.remove(connection, removed)]
+        return _result([*removed, *(network["name"] for network in declared)], [*forgotten, *networks.declare(connection, declared)])
 
 
 def _result(names, sides):
@@ -56,6 +61,7 @@ _NETWORK = {
     "mtu": {"type": "int"},
     "ranges": {"type": "list", "elements": "dict", "options": _RANGE},
     "reserved": {"type": "list", "elements": "str"},
+    "state": {"type": "str", "choices": ["present", "absent"]},
 }
 
 DOOR = Door(

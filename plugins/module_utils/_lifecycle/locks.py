@@ -88,7 +88,7 @@ def refuse(lock, node):
     seen = f"run {lock.run_id} of {lock.user}@{lock.host} (pid {lock.pid}) holds it since {lock.since}, in state {lock.stage}"
     ending = "end its wait for the machine with abort.yml, " if lock.stage in WAIT else ""
     cure = f"wait for that run to end, {ending}or end it: kill {lock.pid} on {lock.host}; its lock then falls by itself"
-    if lock.place != place():
+    if lock.place != place() or is_running(lock.pid, lock.start_time) is None:
         seen += f"; it was last heard of at {lock.heartbeat}"
         cure += f", {STALE_AFTER} s after it was last heard of"
     return BaremetalError("another run works on the node", node=node, stage="lock", seen=seen, cure=cure)

@@ -18,7 +18,7 @@ import sqlite3
 import tempfile
 
 from .._errors import BaremetalError
-from .store import one_at_a_time, open_registry
+from .store import one_at_a_time, open_registry, take_time
 from .tables import LOCKS, METADATA, NODES
 
 try:
@@ -58,6 +58,7 @@ def restore(engine, path, kept, *, refuse, check_mode=False):
     wanted = _read(path)
     with engine.begin() as connection:
         one_at_a_time(connection)
+        take_time(connection)
         if engine.dialect.name == "postgresql":
             # Nodes first, as everybody takes them.
             tables = sorted(METADATA.sorted_tables, key=lambda table: table is not NODES)

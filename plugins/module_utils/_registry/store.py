@@ -32,17 +32,21 @@ else:
 # Seconds that a writer waits for another one to end.
 _BUSY_TIMEOUT = 30
 
-# Of PostgreSQL, in seconds. A controller that was suspended or cut off inside a transaction, which takes moments, keeps what it has taken hold of until
-# its server ends the transaction; whoever waits for it waits longer than that.
-_IDLE_IN_TRANSACTION = 60
-_LOCK_TIMEOUT = 120
+# Of PostgreSQL. A controller that was suspended or cut off inside a transaction keeps what it has taken hold of until its server ends that: soon enough
+# for the heartbeats of others, which have to come within locks.STALE_AFTER. Enrolments of many thousand nodes are waited for, and not for ever. Who has
+# set something else, for the role, the database or the connection, has done so for a reason.
+_BOUNDS = "SELECT set_config(name, value, true) FROM (VALUES ('idle_in_transaction_session_timeout', '20s'), ('lock_timeout', '10min')) AS ours (name, value) " \
+          "WHERE current_setting(name) = '0'"
 
-# https://www.postgresql.org/docs/current/errcodes-appendix.html
-_LOCK_NOT_AVAILABLE = "55P03"
-
-# A heartbeat, and a task, has to notice well before a run counts as dead that there is no way to the server
+# In seconds, and in milliseconds the last one: a heartbeat has to notice in time that there is no way to the server
 # (https://www.postgresql.org/docs/current/libpq-connect.html, section 32.1.2).
 _LIBPQ = {"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25000}
+
+# By SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html), what helps.
+_CURES = {
+    "55P03": "somebody else is inside a long transaction: wait for it to end; pg_stat_activity of the database tells whose it is",
+    "25P03": "see why this run stood still inside a transaction: whether its host was suspended, or has far too much to do",
+}
 
 # SQLite had a limit of 999 before 3.32 (https://www.sqlite.org/limits.html).
 _MOST_VALUES = 900
@@ -105,12 +109,14 @@ def open_registry(url, *, create=True, migrate=True):
         event.listen(engine, "first_connect", _set_wal)
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    elif parsed.get_backend_name() == "postgresql":
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(_BOUNDS))
     try:
         if not migrations.upgrade(engine, create=create, migrate=migrate):
             return None
     except DatabaseError as error:
         raise BaremetalError("the registry cannot be opened", stage="registry", seen=str(error.orig),
-                             cure="check that the path names a registry, its permissions and the room on the disk, "
+                             cure=_cure(error.orig) or "check that the path names a registry, its permissions and the room on the disk, "
                                   "or that the database server runs") from error
     event.listen(engine, "handle_error", _explain)
     _engines[url] = engine
@@ -118,15 +124,11 @@ def open_registry(url, *, create=True, migrate=True):
 
 
 def _bounded(url):
-    """Arguments of libpq that keep a connection from waiting for ever; what the URL or the environment of the process says comes first."""
-    if url.get_driver_name() not in ("psycopg", "psycopg2"):
+    """Arguments of libpq that keep a connection from waiting for ever for a host that is gone, apart from what the URL or the environment says."""
+    if url.get_driver_name() not in ("psycopg", "psycopg2") or "service" in url.query or "PGSERVICE" in os.environ:
         return {}
-    own = f"-c lock_timeout={_LOCK_TIMEOUT}s -c idle_in_transaction_session_timeout={_IDLE_IN_TRANSACTION}s"
-    return {
-        **{name: value for name, value in _LIBPQ.items() if name not in url.query},
-        # The last one of several counts.
-        "options": f"{own} {url.query.get('options') or os.environ.get('PGOPTIONS', '')}".strip(),
-    }
+    said = {*url.query, *(["connect_timeout"] if "PGCONNECT_TIMEOUT" in os.environ else [])}
+    return {name: value for name, value in _LIBPQ.items() if name not in said}
 
 
 def opened():
@@ -142,12 +144,15 @@ def _is_there(engine):
 def _explain(context):
     """Make what the database could not do an error that a person can act on; a broken rule of the schema, and a mistake of ours, stay what they are."""
     if isinstance(context.sqlalchemy_exception, DBAPIError) and not isinstance(context.sqlalchemy_exception, IntegrityError):
-        cure = "see to the room on its disk, or to its database server and the way there"
-        if getattr(context.original_exception, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
-            cure = "another controller is inside a transaction that does not end: pg_stat_activity of the database names it, and pg_terminate_backend ends it"
+        cure = _cure(context.original_exception) or "see to the room on its disk, or to its database server and the way there"
         raise BaremetalError(
             "the registry cannot be read or written, so nothing of this was recorded", stage="registry",
             seen=" ".join(str(context.original_exception).split()), cure=f"{cure}; then run the same command again")
+
+
+def _cure(error):
+    # psycopg and psycopg2 have a name each for it.
+    return _CURES.get(getattr(error, "sqlstate", None) or getattr(error, "pgcode", None))
 
 
 def one_at_a_time(connection):
@@ -157,6 +162,12 @@ def one_at_a_time(connection):
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ONE_AT_A_TIME})")
+
+
+def take_time(connection):
+    """Let a transaction do work of its own between two statements, for as long as that takes."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
 
 
 def by_bytes(connection, column):

@@ -49,16 +49,19 @@ def test_networks_of_the_example_and_nodes_without_addresses(ansible):
     told = ansible("ansible", "boot1", "-m", "ansible.builtin.debug", "-a",
                    "msg={{ [hostvars.server1.ansible_host, hostvars.server2.ansible_host, boot_server_network, boot_server_gateway] | to_json }}")
     assert json.loads(json.loads(told.partition("=>")[2])["msg"]) == ["192.0.2.100", "192.0.2.101", "192.0.2.0/24", "192.0.2.254"]
-    # One is not wanted any more, and another one takes its place. One that nodes boot from stays, and then so does all that was to go with it.
-    private, boot, successor = {"name": "private"}, {"name": "boot"}, {"name": "private2", "type": "tenant", "cidr": "198.51.100.128/25"}
+    # One is not wanted any more, and another one takes its place; all of it or nothing. One that a node was given an address of stays.
+    private, boot = {"name": "private", "state": "absent"}, {"name": "boot", "state": "absent"}
+    successor, wrong = {"name": "private2", "type": "tenant", "cidr": "198.51.100.128/25"}, {"name": "x", "type": "tenant", "cidr": "192.0.2.0/25"}
 
-    def networks(declared, absent, **how):
-        return ansible("ansible-playbook", "networks.yml", "-e", json.dumps({"networks_declared": declared, "networks_absent": absent}), **how)
+    def networks(*declared, check=False, **how):
+        return ansible("ansible-playbook", "networks.yml", *(["--check"] if check else []), "-e", json.dumps({"networks_declared": declared}), **how)
 
-    assert "network boot: nodes have addresses of it" in networks([successor], [private, boot], fails=True)
-    assert "changed=2" in networks([successor], [private])
-    assert "changed=0" in networks([successor], [private])
-    assert "private2 is in networks_declared and in networks_absent" in networks([successor], [successor], fails=True)
+    assert "network boot: nodes have addresses of it" in networks(successor, private, boot, fails=True)
+    assert "overlap" in networks(wrong, private, fails=True)
+    assert "private is declared, and to be removed as well" in networks({**successor, "name": "private"}, private, fails=True)
+    assert "changed=1" in networks(successor, private, check=True)
+    assert "changed=1" in networks(successor, private)
+    assert "changed=0" in networks(successor, private)
     # The role refuses a gateway for IPv6.
     networks = json.dumps({"networks_declared": [{"name": "boot", "type": "provisioning", "cidr": "2001:db8:1::/64", "gateway": "2001:db8:1::fe"}]})
     told = ansible("ansible", "boot1", "-e", networks, "-m", "ansible.builtin.debug", "-a", "msg={{ [boot_server_network, boot_server_gateway] | to_json }}")

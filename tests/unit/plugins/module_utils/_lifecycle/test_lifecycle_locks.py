@@ -105,8 +105,8 @@ def test_check_mode_foresees_the_take_over_and_writes_nothing(engine, enrol, run
 ])
 def test_refusal_says_how_to_end_the_owner(run, stage, elsewhere, said):
     lock = types.SimpleNamespace(
-        run_id="r", user="alice", host="host1", pid=7, since="2026-01-31T11:00:00", heartbeat="2026-01-31T12:00:00", stage=stage,
-        place="elsewhere" if elsewhere else run["place"])
+        run_id="r", user="alice", host="host1", pid=7, start_time=1, since="2026-01-31T11:00:00", heartbeat="2026-01-31T12:00:00",
+        stage=stage, place="elsewhere" if elsewhere else run["place"])
     with pytest.raises(BaremetalError, match=said):
         raise locks.refuse(lock, "node1")
 
@@ -166,7 +166,7 @@ def test_owner_that_is_hidden_lives_by_its_heartbeat(run, monkeypatch, age, dead
     assert locks.is_dead(types.SimpleNamespace(**{**run, "heartbeat": beat.isoformat()}), moment) is dead
 
 
-# Its server is told to wait a second, and not a minute, for a client that is inside a transaction.
+# Its server is told to wait a second, and not twenty, for a client that is inside a transaction.
 SUSPENDED = """
 import signal
 engine = open_registry(url + "&options=-c%20idle_in_transaction_session_timeout%3D1s")
@@ -194,7 +194,7 @@ def test_transaction_that_does_not_end_is_told(url, engine, enrol, run):
     impatient = store.open_registry(f"{url}&options=-c%20lock_timeout%3D100ms")
     with engine.begin() as connection:
         connection.exec_driver_sql("SELECT * FROM nodes FOR UPDATE").all()
-        with pytest.raises(BaremetalError, match="lock timeout.*To do: another controller is inside a transaction.*pg_stat_activity"):
+        with pytest.raises(BaremetalError, match="lock timeout.*To do: somebody else is inside a long transaction.*pg_stat_activity"):
             transitions.begin(impatient, "node1", "manage", run)
 
 

@@ -173,17 +173,21 @@ def test_server_that_says_nothing_is_given_up(monkeypatch):
         open_registry(f"postgresql://rackwright@127.0.0.1:{silent.getsockname()[1]}/registry")
 
 
-@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
-def test_what_the_url_and_the_environment_ask_of_postgresql_comes_first(url, monkeypatch):
+def test_what_somebody_has_set_of_postgresql_holds(monkeypatch, postgresql_server):
     def settings(url):
         with open_registry(url).begin() as connection:
-            return connection.exec_driver_sql(
-                "SELECT current_setting('lock_timeout'), current_setting('idle_in_transaction_session_timeout'), current_setting('work_mem')").one()
+            found = connection.exec_driver_sql("SELECT current_setting('lock_timeout'), current_setting('idle_in_transaction_session_timeout')").one()
+            return *found, connection.connection.driver_connection.info.get_parameters().get("connect_timeout")
 
-    assert settings(url)[:2] == ("2min", "1min")
-    assert settings(f"{url}&options=-c%20lock_timeout%3D5s%20-c%20work_mem%3D7MB") == ("5s", "1min", "7MB")
-    monkeypatch.setenv("PGOPTIONS", "-c work_mem=9MB")
-    assert settings(f"{url}&connect_timeout=7") == ("2min", "1min", "9MB")
+    url = postgresql_server.new_database()
+    assert settings(url) == ("10min", "20s", "10")
+    assert settings(f"{url}&options=-c%20lock_timeout%3D5s&connect_timeout=7") == ("5s", "20s", "7")
+    monkeypatch.setenv("PGOPTIONS", "-c idle_in_transaction_session_timeout=9s")
+    monkeypatch.setenv("PGCONNECT_TIMEOUT", "8")
+    assert settings(f"{url}&application_name=rackwright") == ("10min", "9s", "8")
+    with open_registry(url).begin() as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE {connection.engine.url.database} SET lock_timeout = '3s'")
+    assert settings(url)[0] == "3s"
 
 
 def test_failed_migration_leaves_the_old_schema(engine, monkeypatch):
