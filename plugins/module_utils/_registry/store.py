@@ -35,8 +35,11 @@ _BUSY_TIMEOUT = 30
 # Of PostgreSQL. A controller that was suspended or cut off inside a transaction keeps what it has taken hold of until its server ends that: soon enough
 # for the heartbeats of others, which have to come within locks.STALE_AFTER. Enrolments of many thousand nodes are waited for, and not for ever. Who has
 # set something else, for the role, the database or the connection, has done so for a reason.
-_BOUNDS = "SELECT set_config(name, value, true) FROM (VALUES ('idle_in_transaction_session_timeout', '20s'), ('lock_timeout', '10min')) AS ours (name, value) " \
-          "WHERE current_setting(name) = '0'"
+_BOUNDS = """
+SELECT set_config(name, value, true)
+FROM (VALUES ('idle_in_transaction_session_timeout', '20s'), ('lock_timeout', '10min')) AS ours (name, value)
+WHERE current_setting(name) = '0'
+"""
 
 # In seconds, and in milliseconds the last one: a heartbeat has to notice in time that there is no way to the server
 # (https://www.postgresql.org/docs/current/libpq-connect.html, section 32.1.2).
@@ -116,8 +119,8 @@ def open_registry(url, *, create=True, migrate=True):
             return None
     except DatabaseError as error:
         raise BaremetalError("the registry cannot be opened", stage="registry", seen=str(error.orig),
-                             cure=_cure(error.orig) or "check that the path names a registry, its permissions and the room on the disk, "
-                                  "or that the database server runs") from error
+                             cure=_cure(error.orig) or "check that the path names a registry, its permissions and the room on the disk, or that the database "
+                                                       "server runs") from error
     event.listen(engine, "handle_error", _explain)
     _engines[url] = engine
     return engine

@@ -10,6 +10,7 @@ import json
 import os
 import socket
 import stat
+import time
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._door import Call
@@ -19,7 +20,7 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.plugins.module_utils._lifecycle import transitions
 from ansible_collections.rackwright.baremetal.plugins.module_utils._process import place, process_start_time
-from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import addresses, hardware_files, images, migrations, nodes
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import addresses, backup, hardware_files, images, migrations, nodes
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.network_rules import DETAILS
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
 from sqlalchemy import event, text
@@ -96,6 +97,17 @@ def test_backup_of_an_older_release_is_brought_up_to_date(do, filled, tmp_path, 
     do(registry_restore, path=str(path), keep=str(tmp_path / "keep.db"))
     assert [(node["name"], node["provision_state"]) for node in nodes.list_nodes(filled)] == [("old1", "manageable")]
     assert transitions.begin(filled, "old1", "provide", RUN)["provision_state"] == "cleaning"
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_restore_may_take_longer_than_others_inside_its_transaction(do, filled, tmp_path, monkeypatch, url):
+    path = tmp_path / "backup.db"
+    do(registry_backup, path=str(path))
+    do(node_door, nodes=[MACHINES[1]], state="absent")
+    write = backup._write
+    monkeypatch.setattr(backup, "_write", lambda rows, kept: time.sleep(1.5) or write(rows, kept))
+    impatient = f"{url}&options=-c%20idle_in_transaction_session_timeout%3D1s"
+    assert do(registry_restore, at=impatient, path=str(path), keep=str(tmp_path / "keep.db"))["changed"]
 
 
 def test_restore_is_refused_while_a_run_works(do, filled, tmp_path):

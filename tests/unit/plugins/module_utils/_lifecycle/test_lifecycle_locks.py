@@ -158,6 +158,12 @@ def test_processes_that_the_system_hides_are_not_taken_for_dead(run):
     assert done.stdout.split() == ["None", "False", "True"]
 
 
+def test_refusal_of_an_owner_that_is_hidden_tells_when_its_lock_falls(run, monkeypatch):
+    monkeypatch.setattr(locks, "is_running", lambda pid, start_time: None)
+    lock = types.SimpleNamespace(**run, since="2026-01-31T11:00:00", heartbeat="2026-01-31T12:00:00", stage="deploying")
+    assert "60 s after it was last heard of" in str(locks.refuse(lock, "node1"))
+
+
 @pytest.mark.parametrize(("age", "dead"), [(5, False), (90, True)])
 def test_owner_that_is_hidden_lives_by_its_heartbeat(run, monkeypatch, age, dead):
     monkeypatch.setattr(locks, "is_running", lambda pid, start_time: None)
