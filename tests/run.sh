@@ -56,6 +56,11 @@ lifecycle() {
     pytest -n 3 --dist loadfile tests/lifecycle
 }
 
+molecule() {
+    # Some of those on simulated nodes, from where molecule finds them; `make molecule` runs all.
+    (cd "$root" && python extensions/molecule/run.py deploy undeploy networks ramdisk_boot)
+}
+
 boot-server() {
     pytest tests/boot_server
 }
@@ -102,7 +107,7 @@ all() {
         jobs+=("$!")
     done
     set +m
-    "$root/tests/run.sh" lint sanity unit emulators lifecycle
+    "$root/tests/run.sh" lint sanity unit emulators lifecycle molecule
     for job in "${jobs[@]}"; do
         wait "$job" || failed=$?
     done

@@ -261,18 +261,32 @@ def test_ranges(site, ramdisk, tmp_path):
 
 def test_what_http_does_not_serve(site, ramdisk):
     (ramdisk / ".initrd.img.new").write_text("half")
-    foreign = site.root / "http/images/link"
-    foreign.symlink_to("/etc/passwd")
+    foreign, own, folder = (site.root / "http/images" / name for name in ("link", "own", "folder"))
+    for link, target in ((foreign, "/etc/passwd"), (own, "/etc/passwd"), (folder, "/etc")):
+        link.symlink_to(target)
     os.lchown(foreign, 12345, 12345)
     for path in (
         "/", "/node/", f"/node/{HYPHENS}/", "/ramdisk/", "/images/", "/ramdisk/0123456789abcdef/.initrd.img.new",
         "/ramdisk/0123456789abcdef/%2einitrd.img.new", "/../log/http.log", "/images/../../log/http.log", "/%2e%2e/log/http.log",
-        "/log/http.log", "/images/link", "/beacon/", f"/beacon/{HYPHENS}/{NONCE}/", f"/beacon/x/{NONCE}/ssh",
+        "/log/http.log", "/images/link", "/images/own", "/images/folder/passwd", "/beacon/", f"/beacon/{HYPHENS}/{NONCE}/", f"/beacon/x/{NONCE}/ssh",
     ):
         assert site.curl(site.url + path)[0] in ("400", "403", "404"), path
-    foreign.unlink()
+    for link in (foreign, own, folder):
+        link.unlink()
     for method in ("POST", "PUT", "DELETE"):
         assert site.curl("--request", method, "--data", "x", f"{site.url}/boot.ipxe")[0] in ("405", "413")
+
+
+def test_what_a_client_says_of_itself_is_logged_as_a_mac_address_or_not_at_all(site, ramdisk):
+    for said in ("NOTAMAC", "52-54-00-00-02-1", "52-54-00-00-02-11%22%7D", HYPHENS):
+        assert site.curl("--output", "/dev/null", f"{site.url}/ramdisk/0123456789abcdef/vmlinuz?mac={said}&said")[0] == "200"
+
+    def logged():
+        return [json.loads(line)["mac"] for line in (site.root / "log/http.log").read_text().splitlines() if "&said" in line]
+
+    # nginx writes it when the answer is out.
+    eventually(lambda: logged()[3:])
+    assert logged() == ["", "", "", HYPHENS]
 
 
 def test_the_log_of_a_beacon(site):

@@ -24,7 +24,10 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0fZcXTmTzc0bXyqUcR8bM6nDAHJnUuVHgYP
 # Node: MAC address, address, nonce of its boot.
 ONE = ("52-54-00-00-02-11", "192.0.2.11", "9a1f5c0b7d3e4a21")
 TWO = ("52-54-00-00-02-12", "192.0.2.12", "fedcba9876543210")
+# Who only asks too often.
+BUSY = "192.0.2.13"
 CONNECTIONS = 8
+REQUESTS = 300
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +37,15 @@ def site():
     with contextlib.ExitStack() as stack:
         server, client = stack.enter_context(namespaces("s", "c"))
         cable((server, "eth0", f"{SERVER}/24"), (client, "eth0", f"{ONE[1]}/24"))
-        ip("-n", client, "address", "add", f"{TWO[1]}/24", "dev", "eth0")
+        for address in (TWO[1], BUSY):
+            ip("-n", client, "address", "add", f"{address}/24", "dev", "eth0")
         certificate = f"/tmp/{server}.pem"
         stack.callback(os.unlink, certificate)
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=boot",
                         "-keyout", certificate, "-out", f"{certificate}.crt"], check=True, stderr=subprocess.DEVNULL)
         stack.callback(os.unlink, f"{certificate}.crt")
         made = stack.enter_context(boot_server(
-            server, boot_server_connections_per_client=CONNECTIONS, boot_server_requests_per_client=500,
+            server, boot_server_connections_per_client=CONNECTIONS, boot_server_requests_per_client=REQUESTS,
             boot_server_tls_certificate=f"{certificate}.crt", boot_server_tls_key=certificate))
         made.client = client
         (made.root / "http/ramdisk/vmlinuz").write_bytes(b"kernel")
@@ -97,15 +101,17 @@ def test_paths_of_an_earlier_boot_are_gone(site):
 @pytest.mark.parametrize("path", [
     "/../log/http.log", "/%2e%2e/log/http.log", "/images/../../dnsmasq/dnsmasq.conf", f"/node/{TWO[0]}/../{ONE[0]}/boot.ipxe", "/images/..%2f..%2frun",
     f"/node/{ONE[0]}/.for-{ONE[1]}", "//node", f"/node//{ONE[0]}/boot.ipxe", f"/node/./{ONE[0]}/boot.ipxe", f"/NODE/{ONE[0]}/boot.ipxe",
-    f"/node/{ONE[0].upper()}/boot.ipxe", "/images/link", "/images/%00", "/images/large/x"])
+    f"/node/{ONE[0].upper()}/boot.ipxe", "/images/link", "/images/own", "/images/%00", "/images/large/x"])
 def test_ways_around(site, path):
-    link = site.root / "http/images/link"
-    link.symlink_to("/etc/passwd")
-    os.lchown(link, 12345, 12345)
+    links = [site.root / "http/images" / name for name in ("link", "own")]
+    for link in links:
+        link.symlink_to("/etc/passwd")
+    os.lchown(links[0], 12345, 12345)
     try:
         assert get(site, path, TWO[1])[0] in (400, 403, 404)
     finally:
-        link.unlink()
+        for link in links:
+            link.unlink()
 
 
 @pytest.mark.parametrize(("path", "more"), [
@@ -130,6 +136,17 @@ def test_a_client_that_takes_many_connections_is_stopped_and_others_are_not(site
             assert connection.recv(12) == b"HTTP/1.1 200"
         assert get(site, "/boot.ipxe", TWO[1])[0] == 429
         assert get(site, "/boot.ipxe", ONE[1])[0] == 200
+
+
+def test_a_client_that_asks_too_often_is_stopped_and_others_are_not(site):
+    # On one connection, so that it is the requests that are too many.
+    with wire.tcp(site.client, SERVER, 8080, BUSY) as connection:
+        connection.sendall(b"HEAD /boot.ipxe HTTP/1.1\r\nHost: x\r\n\r\n" * 3 * REQUESTS)
+        answers = b""
+        while answers.count(b"HTTP/1.1 ") < 3 * REQUESTS:
+            answers += connection.recv(1 << 16) or pytest.fail("it hung up")
+        assert answers.count(b"HTTP/1.1 200") >= REQUESTS and answers.count(b"HTTP/1.1 429") > 0
+    assert get(site, "/boot.ipxe", ONE[1])[0] == 200
 
 
 def test_clients_that_say_half_of_it_are_dropped(site):

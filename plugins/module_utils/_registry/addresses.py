@@ -12,7 +12,7 @@ All functions work inside a transaction of the caller that has taken hold of the
 from __future__ import annotations
 
 from .._errors import BaremetalError
-from . import network_rules, networks
+from . import duplicates, network_rules, networks
 from .store import now
 from .tables import ADDRESSES, NETWORKS, NODES
 
@@ -95,14 +95,28 @@ def given_to_boot(connection, name):
 
 
 def enrol(connection, node):
-    """Refuse the address that a hardware file gives a node where it is another's or not a node's to have; what the node was given before ends with it.
+    """Refuse the addresses that a hardware file gives a node and its BMC where they are another's or not a node's to have; what the node was given before
+    ends with its own.
 
     :param node: dict as ``schema.normalise`` returns it.
     :raises BaremetalError: naming whose the address is.
     """
+    key = duplicates.bmc_key(node)
+    host = duplicates.parts_of(key)[0] if key else None
+    if host:
+        other = (connection.execute(select(NODES.c.name).where(NODES.c.address == host, NODES.c.name != node["name"])).scalar()
+                 or connection.execute(select(ADDRESSES.c.node).where(ADDRESSES.c.address == host)).scalar())
+        if other:
+            raise BaremetalError(f"the address {host} of its BMC is that of node {other}", node=node["name"], stage="enrolment",
+                                 cure=f"correct the hardware file, or give {other} another address first")
     address = node.get("address")
     if not address:
         return
+    at_bmc = NODES.c.bmc_key.startswith(f"{address}:", autoescape=True)
+    other = node["name"] if address == host else connection.execute(select(NODES.c.name).where(at_bmc, NODES.c.name != node["name"])).scalar()
+    if other:
+        raise BaremetalError(f"the address {address} is that of the BMC of node {other}", node=node["name"], stage="enrolment",
+                             cure="correct the hardware file, or leave the address out and have the registry give one")
     for network in networks.hold(connection).values():
         why = network_rules.unfit(network, address) if network_rules.holds(network, address) else None
         if why:
@@ -142,10 +156,11 @@ def _own(node, network, address):
 
 
 def _taken(connection):
-    """All addresses that nodes have, as texts."""
+    """All addresses that nodes and their BMCs have, as texts."""
     given = connection.execute(select(ADDRESSES.c.address)).scalars()
     own = connection.execute(select(NODES.c.address).where(NODES.c.address.is_not(None))).scalars()
-    return {*given, *own}
+    bmcs = connection.execute(select(NODES.c.bmc_key).where(NODES.c.bmc_key.is_not(None))).scalars()
+    return {*given, *own, *(duplicates.parts_of(key)[0] for key in bmcs)}
 
 
 def _fixed(node, network, text, taken, before):
@@ -153,7 +168,7 @@ def _fixed(node, network, text, taken, before):
     address = network_rules.parse(network["name"], "address", text)
     why = network_rules.unfit(network, address)
     if not why and address != before and address in taken:
-        why = "belongs to another node, or to another link of this one"
+        why = "belongs to another node, to another link of this one, or to a BMC"
     if why:
         raise _refused(node, f"it cannot have the address {address} of the network {network['name']}", f"it {why}",
                        "ask for another one, or leave it out to get one that is free")

@@ -150,6 +150,27 @@ def test_hardware_file_with_an_address_that_is_no_nodes_or_anothers(put, give, e
         enrol("node2", address=address)
 
 
+def test_bmcs_have_addresses_too(engine, put, give, enrol):
+    put("node1", driver="ipmi", bmc={"address": "192.0.2.2"})
+    put("node2", driver="redfish", bmc={"address": "https://[2001:db8:7::10]"})
+    put("node3", address="192.0.2.5")
+    assert give("node1", "boot")["address"] == "192.0.2.3" and give("node1", "web")["address"] == "2001:db8:7::11"
+    with pytest.raises(BaremetalError, match="it belongs to .* or to a BMC"):
+        give("node2", "boot", address="192.0.2.2")
+    for name, more, why in (
+        ("node4", {"address": "192.0.2.2"}, "192.0.2.2 is that of the BMC of node node1"),
+        ("node4", {"driver": "ipmi", "bmc": {"address": "192.0.2.6"}, "address": "192.0.2.6"}, "192.0.2.6 is that of the BMC of node node4"),
+        ("node4", {"driver": "ipmi", "bmc": {"address": "192.0.2.5"}}, "192.0.2.5 of its BMC is that of node node3"),
+        ("node4", {"driver": "ipmi", "bmc": {"address": "192.0.2.3"}}, "192.0.2.3 of its BMC is that of node node1"),
+        ("node4", {"driver": "redfish", "bmc": {"address": "2001:db8:7:0::11"}}, "2001:db8:7::11 of its BMC is that of node node1"),
+    ):
+        with pytest.raises(BaremetalError, match=why):
+            enrol(name, **more)
+    # 192.0.2.2 is not the beginning of every address.
+    enrol("node4", driver="ipmi", bmc={"address": "192.0.2.50"}, address="192.0.2.4")
+    enrol("node4", driver="ipmi", bmc={"address": "192.0.2.50"}, address="192.0.2.4")
+
+
 def test_tenant_addresses_end_with_the_cleaning_and_boot_addresses_with_the_node(engine, put, give, run):
     put("node1", state="manageable")
     with pytest.raises(BaremetalError, match="it is manageable, and gets no address of the tenant network web yet"):
