@@ -125,3 +125,21 @@ def test_a_retired_node_ends_when_its_disk_is_erased(site, fail):
     assert code == 0, output
     node = nodes.get(open_registry(site.registry), "node2")
     assert (node["provision_state"], node["lock"], node["maintenance"], site.disk("node2")) == ("manageable", None, False, {})
+
+
+def test_a_way_to_boot_that_leads_nowhere_is_followed_by_one_that_does():
+    """The BMC takes the medium, and the machine does not boot it; the next way leads to the end, in the same run."""
+    with lab(1) as site:
+        described = site.boot_root / "http/ramdisk/current.json"
+        described.with_name("boot.iso").write_bytes(bytes(9000))
+        described.write_text(json.dumps({**json.loads(described.read_text()), "medium": {"path": "ramdisk/boot.iso", "config_offset": 0, "config_size": 8000}}))
+        assert site.play("enroll")[0] == 0
+        publish(open_registry(site.registry), images)
+        assert site.play("provide")[0] == 0
+        code, output = site.play("deploy", "-e", json.dumps({
+            "ramdisk_boot_interfaces": ["redfish-virtual-media", "ipxe"], "ramdisk_boot_network": "198.18.0.0/15", "ramdisk_boot_timeouts": {"callback": 5}}))
+        assert code == 0, output
+        assert "node1: did not boot with redfish-virtual-media, and now ipxe is tried. node1: ramdisk: no call from the ramdisk" in " ".join(output.split())
+        node = nodes.get(open_registry(site.registry), "node1")
+        assert (node["provision_state"], node["last_error"], site.runs("node1"), site.disk("node1")["whole"]) == ("active", None, "disk", True)
+        assert not list((site.boot_root / "http/node").iterdir())
