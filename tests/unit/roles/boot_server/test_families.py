@@ -79,7 +79,8 @@ def test_cards_that_need_drivers_of_their_own_are_nothing_to_a_cache():
 
 def test_nodes_say_which_cards_need_drivers_of_their_own():
     default = yaml.safe_load((ROLE / "defaults/main.yml").read_text(encoding="utf-8"))["boot_server_native_macs"]
-    said = {"node1": {"ipxe_driver": "native"}, "node2": {"ipxe_driver": "snponly"}, "node3": {}, "node4": {"ipxe_driver": "native", "baremetal": {"ports": []}}}
+    said = {"node1": {"ipxe_driver": "native"}, "node2": {"ipxe_driver": "snponly"}, "node3": {},
+            "node4": {"ipxe_driver": "native", "baremetal": {"ports": []}}}
     nodes = {name: {"baremetal": {"ports": [{"address": f"52:54:00:00:02:1{name[-1]}"}]}, **variables} for name, variables in said.items()}
     made = BootServer("no-namespace", boot_server_native_macs=default, groups={"baremetal": list(nodes), "boot_servers": ["boot1"]}, hostvars=nodes)
     try:
