@@ -34,7 +34,7 @@ _BUSY_TIMEOUT = 30
 
 # Of PostgreSQL. A controller that was suspended or cut off inside a transaction keeps what it has taken hold of until its server ends that: soon enough
 # for the heartbeats of others, which have to come within locks.STALE_AFTER. Enrolments of many thousand nodes are waited for, and not for ever. Who has
-# set something else, for the role, the database or the connection, has done so for a reason.
+# set a time of his own, for the role, the database or the connection, has done so for a reason.
 _BOUNDS = """
 SELECT set_config(name, value, true)
 FROM (VALUES ('idle_in_transaction_session_timeout', '20s'), ('lock_timeout', '10min')) AS ours (name, value)
@@ -168,9 +168,9 @@ def one_at_a_time(connection):
 
 
 def take_time(connection):
-    """Let a transaction do work of its own between two statements, for as long as that takes."""
+    """Let a transaction do work of its own between two statements, such as to write a large file."""
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = '10min'")
 
 
 def by_bytes(connection, column):

@@ -166,7 +166,10 @@ def test_bmcs_have_addresses_too(engine, put, give, enrol):
     ):
         with pytest.raises(BaremetalError, match=why):
             enrol(name, **more)
-    # 192.0.2.2 is not the beginning of every address.
+    # What looks like the beginning of another one; a program on a node that stands for BMCs.
+    enrol("node5", driver="redfish", bmc={"address": "2001:db8::10:5"})
+    enrol("node6", address="2001:db8::10")
+    enrol("node7", driver="redfish", bmc={"address": "http://192.0.2.5:8000"})
     enrol("node4", driver="ipmi", bmc={"address": "192.0.2.50"}, address="192.0.2.4")
     enrol("node4", driver="ipmi", bmc={"address": "192.0.2.50"}, address="192.0.2.4")
 
