@@ -58,7 +58,7 @@ lifecycle() {
 
 molecule() {
     # Some of those on simulated nodes, from where molecule finds them; `make molecule` runs all.
-    (cd "$root" && python extensions/molecule/run.py deploy undeploy networks ramdisk_boot)
+    (cd "$root" && python extensions/molecule/run.py networks ramdisk_boot)
 }
 
 boot-server() {
