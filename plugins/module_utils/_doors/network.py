@@ -15,17 +15,15 @@ from ._registry_access import declaration
 
 def run(call):
     """Declare networks, and forget others; every one is checked before the first one is written."""
-    given = call.params["networks"]
-    removed, declared = [], []
-    for network in given:
-        absent = (network.get("state") or call.params["state"]) == "absent"
-        (removed if absent else declared).append({key: value for key, value in network.items() if key != "state"})
+    states = [network.get("state") or call.params["state"] for network in call.params["networks"]]
+    removed = [network["name"] for network, state in zip(call.params["networks"], states) if state == "absent"]
+    declared = [network for network, state in zip(call.params["networks"], states) if state == "present"]
     for network in declared:
         lacking = [key for key in ("type", "cidr") if network[key] is None]
         if lacking:
             raise BaremetalError(f"network {network['name']}: nothing says its {' and '.join(lacking)}", stage=network_rules.STAGE,
                                  cure="give it; only to remove a network its name is enough")
-    declared, removed = [network_rules.normalise(network) for network in declared], [network["name"] for network in removed]
+    declared = [network_rules.normalise({key: value for key, value in network.items() if key != "state"}) for network in declared]
     both = sorted({network["name"] for network in declared} & {*removed})
     if both:
         raise BaremetalError(f"the network {', '.join(both)} is declared, and to be removed as well", stage=network_rules.STAGE, cure="take it out once")

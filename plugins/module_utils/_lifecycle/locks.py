@@ -42,11 +42,16 @@ def is_dead(lock, moment, *, here=None):
     :param moment: the present by the clock of the database (``database_now``).
     :param here: place of the process that asks; default: this one's.
     """
-    seen = is_running(lock.pid, lock.start_time) if lock.place == (here or place()) else None
-    if seen is not None:
-        return not seen
+    lives = _lives(lock, here or place())
+    if lives is not None:
+        return not lives
     age = datetime.datetime.fromisoformat(moment) - datetime.datetime.fromisoformat(lock.heartbeat)
     return age.total_seconds() > STALE_AFTER
+
+
+def _lives(lock, here):
+    """Whether the process of the owner is there; None where it cannot be seen."""
+    return is_running(lock.pid, lock.start_time) if lock.place == here else None
 
 
 def refuse_others(connection, node, controller):
@@ -88,7 +93,7 @@ def refuse(lock, node):
     seen = f"run {lock.run_id} of {lock.user}@{lock.host} (pid {lock.pid}) holds it since {lock.since}, in state {lock.stage}"
     ending = "end its wait for the machine with abort.yml, " if lock.stage in WAIT else ""
     cure = f"wait for that run to end, {ending}or end it: kill {lock.pid} on {lock.host}; its lock then falls by itself"
-    if lock.place != place() or is_running(lock.pid, lock.start_time) is None:
+    if _lives(lock, place()) is None:
         seen += f"; it was last heard of at {lock.heartbeat}"
         cure += f", {STALE_AFTER} s after it was last heard of"
     return BaremetalError("another run works on the node", node=node, stage="lock", seen=seen, cure=cure)

@@ -101,25 +101,14 @@ def enrol(connection, node):
     :param node: dict as ``schema.normalise`` returns it.
     :raises BaremetalError: naming whose the address is.
     """
-    address, host = node.get("address"), _host_of_its_own(duplicates.bmc_key(node))
+    address, host = node.get("address"), duplicates.host_of_its_own(duplicates.bmc_key(node))
     if not (address or host):
         return
     # From here on nobody gives an address.
     known = networks.hold(connection)
-    if host:
-        other = (connection.execute(select(NODES.c.name).where(NODES.c.address == host, NODES.c.name != node["name"])).scalar()
-                 or connection.execute(select(ADDRESSES.c.node).where(ADDRESSES.c.address == host)).scalar())
-        if other:
-            raise BaremetalError(f"the address {host} of its BMC is that of node {other}", node=node["name"], stage="enrolment",
-                                 cure=f"correct the hardware file, or give {other} another address first")
+    _refuse_bmcs(connection, node, address, host)
     if not address:
         return
-    at_host = connection.execute(select(NODES.c.name, NODES.c.bmc_key).where(
-        NODES.c.bmc_key.startswith(f"{address}:", autoescape=True), NODES.c.name != node["name"]).order_by(NODES.c.name))
-    other = node["name"] if address == host else next((row.name for row in at_host if _host_of_its_own(row.bmc_key) == address), None)
-    if other:
-        raise BaremetalError(f"the address {address} is that of the BMC of node {other}", node=node["name"], stage="enrolment",
-                             cure="correct the hardware file, or leave the address out and have the registry give one")
     for network in known.values():
         why = network_rules.unfit(network, address) if network_rules.holds(network, address) else None
         if why:
@@ -134,15 +123,20 @@ def enrol(connection, node):
         connection.execute(delete(ADDRESSES).where(ADDRESSES.c.address == given))
 
 
-def _host_of_its_own(key):
-    """The address of a BMC that has one to itself; behind another port a program on a host may stand for BMCs, and the host be a node.
-
-    :param key: as ``duplicates.bmc_key`` makes it, or None.
-    """
-    if not key:
-        return None
-    host, port, dummy = duplicates.parts_of(key)
-    return host if port in duplicates.OWN_PORTS else None
+def _refuse_bmcs(connection, node, address, host):
+    """Refuse an address of a node that is a BMC's, and one of its BMC that is a node's."""
+    if host:
+        other = (connection.execute(select(NODES.c.name).where(NODES.c.address == host, NODES.c.name != node["name"])).scalar()
+                 or connection.execute(select(ADDRESSES.c.node).where(ADDRESSES.c.address == host)).scalar())
+        if other:
+            raise BaremetalError(f"the address {host} of its BMC is that of node {other}", node=node["name"], stage="enrolment",
+                                 cure=f"correct the hardware file, or give {other} another address first")
+    if not address:
+        return
+    others = [row.name for row in duplicates.bmcs_at(connection, address, node["name"]) if duplicates.host_of_its_own(row.bmc_key)]
+    if others or address == host:
+        raise BaremetalError(f"the address {address} is that of the BMC of node {(others or [node['name']])[0]}", node=node["name"], stage="enrolment",
+                             cure="correct the hardware file, or leave the address out and have the registry give one")
 
 
 def _which(node, network, link):

@@ -65,6 +65,28 @@ def parts_of(key):
     return host, int(port), system
 
 
+def host_of_its_own(key):
+    """The address of a BMC that has one to itself; behind another port a program on a host may stand for BMCs, and the host be a node.
+
+    :param key: as ``bmc_key`` makes it, or None.
+    """
+    if not key:
+        return None
+    host, port, dummy = parts_of(key)
+    return host if port in OWN_PORTS else None
+
+
+def bmcs_at(connection, host, name):
+    """The BMCs at an address that nodes other than the one of this name have.
+
+    :returns: list of rows with name, driver and bmc_key, by name.
+    """
+    rows = connection.execute(select(NODES.c.name, NODES.c.driver, NODES.c.bmc_key).where(
+        NODES.c.bmc_key.startswith(f"{host}:", autoescape=True), NODES.c.name != name).order_by(NODES.c.name))
+    # That may be the beginning of a longer one of IPv6.
+    return [row for row in rows if parts_of(row.bmc_key)[0] == host]
+
+
 def split(address):
     """The address of a BMC as ``urllib.parse`` has URLs. A bare IPv6 address has more than one colon, a host with a port exactly one.
 
@@ -133,8 +155,7 @@ def refuse(connection, node):
     ]
     key = bmc_key(node)
     if key:
-        at_host = NODES.c.bmc_key.startswith(f"{parts_of(key)[0]}:", autoescape=True)
-        others = connection.execute(select(NODES.c.name, NODES.c.driver, NODES.c.bmc_key).where(at_host, NODES.c.name != name).order_by(NODES.c.name))
+        others = bmcs_at(connection, parts_of(key)[0], name)
         found.append(("BMC", key, next((other.name for other in others if _is_same_bmc(key, node["driver"], other.bmc_key, other.driver)), None)))
     for port in node["ports"]:
         found.append(("MAC address", port["address"], connection.execute(
