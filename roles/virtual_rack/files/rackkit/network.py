@@ -11,14 +11,17 @@ import json
 import os
 from pathlib import Path
 
+from . import processes
 from .ground import MARKER, RackError, run, write_file
 
 NETNS_ROOT = Path("/run/netns")
+# What begins the alias of the loopback of every rack's namespace; the directory of the rack follows.
+OWNER = "rackwright "
 
 
 def owner_mark(rack):
     """Return the text that marks a namespace as this rack's; it is kept as the alias of its loopback."""
-    return f"rackwright {rack.dir}"
+    return f"{OWNER}{rack.dir}"
 
 
 def namespace_inode(rack):
@@ -52,8 +55,27 @@ def is_ours(rack):
     return set(present) == {"lo"} and "UP" not in loopback["flags"] and not loopback.get("ifalias")
 
 
+def owner(rack):
+    """Return the directory of the rack that made the existing namespace, None when no rack did."""
+    mark = links(rack).get("lo", {}).get("ifalias") or ""
+    return Path(mark.removeprefix(OWNER)) if mark.startswith(OWNER) else None
+
+
+def is_dead(directory, inode):
+    """Tell whether of another rack nothing is left but its namespace and its files, as after a kill or a deleted checkout.
+
+    A rack that is just being made has no process either, so one whose daemons were never started counts as alive while its directory is there.
+
+    :param directory: the directory of that rack.
+    :param inode: inode number of its namespace.
+    """
+    return not processes.of_rack(directory, inode) and (not directory.exists() or any((directory / "run").glob("*.pid")))
+
+
 def ensure(rack, check_mode):
     """Make or repair the namespace, its bridge and its addresses.
+
+    The namespace of another rack of the name that is dead is deleted first, or what was killed once would stand in the way of every rack after it.
 
     :raises RackError: a namespace of that name belongs to somebody else.
     """
@@ -65,17 +87,22 @@ def ensure(rack, check_mode):
         if not check_mode:
             run(["ip", *argv])
 
-    if namespace_inode(rack) is None:
+    inode = namespace_inode(rack)
+    if inode is not None and not is_ours(rack):
+        directory = owner(rack)
+        if directory is None or not is_dead(directory, inode):
+            cure = "" if directory is None else f", or take down the rack that it belongs to (-e virtual_rack_dir={directory} -e virtual_rack_state=absent)"
+            raise RackError(
+                f"The network namespace {rack.name} exists and was not made by the rack in {rack.dir}. To do: choose another virtual_rack_name{cure}."
+            )
+        change(f"network namespace {rack.name} of the dead rack in {directory} deleted", "netns", "delete", rack.name)
+        inode = None
+    if inode is None:
         if not check_mode:
             remember_netns_root(rack)
         change(f"network namespace {rack.name} made", "netns", "add", rack.name)
         if check_mode:
             return {"changed": True, "messages": done}
-    elif not is_ours(rack):
-        raise RackError(
-            f"The network namespace {rack.name} exists and was not made by the rack in {rack.dir}. "
-            "To do: choose another virtual_rack_name, or end the rack it belongs to."
-        )
     in_namespace = ("-n", rack.name)
     present = links(rack)
     if present["lo"].get("ifalias") != owner_mark(rack):

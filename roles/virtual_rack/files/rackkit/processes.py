@@ -78,18 +78,19 @@ def of_daemon(rack, daemon_name):
     return [pid for pid in all_pids() if marks.items() <= environment(pid).items()]
 
 
-def of_rack(rack, inode):
-    """Return the ids of everything that lives in the rack.
+def of_rack(directory, inode):
+    """Return the ids of everything that lives in a rack.
 
+    :param directory: the directory of the rack.
     :param inode: inode number of the rack's network namespace, None when there is none any more.
     """
     found = []
-    disks = f"{rack.dir}/disks/"
+    disks = f"{directory}/disks/"
     for pid in all_pids():
         arguments = command_line(pid)
         machine = bool(arguments) and "qemu-system" in arguments[0] and any(disks in argument for argument in arguments)
         inside = inode is not None and network_namespace(pid) == inode
-        if inside or machine or environment(pid).get(RACK_MARK) == str(rack.dir):
+        if inside or machine or environment(pid).get(RACK_MARK) == str(directory):
             found.append(pid)
     return found
 

@@ -22,7 +22,7 @@ def remove(rack, check_mode):
     """
     inode = network.namespace_inode(rack)
     guard(rack, inode)
-    pids = processes.of_rack(rack, inode)
+    pids = processes.of_rack(rack.dir, inode)
     done = [f"process {pid} ended ({describe(pid)})" for pid in pids]
     if inode is not None:
         done.append(f"network namespace {rack.name} deleted")
@@ -34,7 +34,7 @@ def remove(rack, check_mode):
             left = processes.end(pids)
             if left:
                 raise RackError(f"The processes {left} of the rack do not end. To do: look at what they wait for (/proc/<pid>/stack).")
-            pids = processes.of_rack(rack, inode)
+            pids = processes.of_rack(rack.dir, inode)
         network.remove(rack)
         if json.loads(read_file(rack.dir / MARKER) or "{}").get("made_netns_root"):
             network.remove_netns_root()

@@ -156,3 +156,36 @@ def test_teardown_refuses_a_foreign_namespace(rack, monkeypatch):
     monkeypatch.setattr(network, "is_ours", lambda _rack: False)
     with pytest.raises(RackError, match="was not made by the rack"):
         teardown.remove(rack, False)
+
+
+@pytest.mark.parametrize(
+    ("left", "taken"),
+    [
+        ("only the namespace", True),
+        ("files of a rack that ran", True),
+        ("files of a rack whose daemons were not started yet", False),
+        ("a daemon", False),
+        ("no mark of a rack", False),
+    ],
+)
+def test_the_namespace_of_a_dead_rack_is_taken(rack, monkeypatch, sleeper, short_path, left, taken):
+    other, commands = short_path / "other", []
+    mark = "veth of a container" if left == "no mark of a rack" else f"{network.OWNER}{other}"
+    if left.startswith("files"):
+        (other / "run").mkdir(parents=True)
+    if left == "files of a rack that ran":
+        (other / "run" / "libvirtd.pid").write_text("1\n", encoding="ascii")
+    if left == "a daemon":
+        sleeper({processes.RACK_MARK: str(other)})
+    monkeypatch.setattr(network, "namespace_inode", lambda _rack: 1)
+    monkeypatch.setattr(network, "links", lambda _rack: {"lo": {"flags": ["UP"], "ifalias": mark}})
+    monkeypatch.setattr(network, "run", lambda argv: commands.append(" ".join(argv)))
+    if not taken:
+        with pytest.raises(RackError, match="choose another virtual_rack_name" + ("\\.$" if left == "no mark of a rack" else f".*virtual_rack_dir={other} ")):
+            network.ensure(rack, False)
+        assert commands == []
+        return
+    messages = network.ensure(rack, True)["messages"]
+    assert commands == [] and messages == [f"network namespace testrack of the dead rack in {other} deleted", "network namespace testrack made"]
+    assert network.ensure(rack, False)["messages"][:2] == messages
+    assert commands[:2] == ["ip netns delete testrack", "ip netns add testrack"]
