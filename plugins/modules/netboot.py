@@ -79,7 +79,7 @@ options:
       - Further kernel arguments, as a string or a list of strings, for instance V(console=ttyS0,115200).
       - They are printable ASCII, C(key) or C(key=value); a value with spaces is put in double quotes.
       - What the module sets itself (C(BOOTIF), C(initrd), C(rackwright.url), C(rackwright.beacon), C(rackwright.journal),
-        C(rackwright.nonce), C(rackwright.address), C(rackwright.gateway), C(rackwright.dns), C(rackwright.hostname)) is refused.
+        C(rackwright.nonce), C(rackwright.node), C(rackwright.address), C(rackwright.gateway), C(rackwright.dns), C(rackwright.hostname)) is refused.
       - What a loader would hand on changed is refused as well, for all but V(ipxe) and V(http-ipxe) single quotes and backslashes.
     type: raw
     default: ""

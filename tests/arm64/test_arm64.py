@@ -103,7 +103,7 @@ def prepare(server, interface, key):
     static = static_network.arguments("node1", ADDRESS, "192.0.2.0/24") if interface in boot_interface.MEDIA else ()
     node_files.present(
         str(server.root), node="node1", mac=HYPHENS, address=ADDRESS, nonce=nonce, keys=[pathlib.Path(f"{key}.pub").read_text().strip()], url=URL,
-        arguments=node_files.boot_arguments(URL, HYPHENS, nonce, "console=ttyAMA0", static), interface=interface, ramdisk=found)
+        arguments=node_files.boot_arguments(URL, "node1", HYPHENS, nonce, "console=ttyAMA0", static), interface=interface, ramdisk=found)
     place = server.root / boot_interface.place(interface, HYPHENS, nonce)
     return nonce, place if interface in boot_interface.MEDIA else None
 

@@ -39,7 +39,7 @@ ARM64_LOADER = Path("/usr/lib/ipxe/ipxe-arm64.efi")
 def write_boot_files(site, address="192.0.2.11", nonce=NONCE, interface="ipxe"):
     return node_files.present(
         str(site.root), node="node1", mac=HYPHENS, address=address, nonce=nonce, keys=[PUBLIC_KEY], url=site.url,
-        arguments=node_files.boot_arguments(site.url, HYPHENS, nonce, "console=ttyS0,115200"), interface=interface,
+        arguments=node_files.boot_arguments(site.url, "node1", HYPHENS, nonce, "console=ttyS0,115200"), interface=interface,
         ramdisk=ramdisk_store.current(site.root))
 
 
@@ -289,6 +289,17 @@ def test_what_a_client_says_of_itself_is_logged_as_a_mac_address_or_not_at_all(s
     assert logged() == ["", "", "", HYPHENS]
 
 
+@pytest.mark.parametrize(("said", "agent", "node"), [
+    ("node-1.example", "curl", "node-1.example"), ("", "rackwright.baremetal node1", "node1"), ("a%22b", "curl", ""),
+    ("", "rackwright.baremetal no\"de", ""), ("", "rackwright.baremetal", "")])
+def test_what_a_client_says_of_itself_is_logged_as_the_name_of_a_node_or_not_at_all(site, ramdisk, said, agent, node):
+    query = f"?named&{time.time_ns()}" + (f"&node={said}" if said else "")
+    assert site.curl("--output", "/dev/null", "--user-agent", agent, f"{site.url}/ramdisk/0123456789abcdef/vmlinuz{query}")[0] == "200"
+    # nginx writes it when the answer is out.
+    entry, = eventually(lambda: [json.loads(line) for line in (site.root / "log/http.log").read_text().splitlines() if query in line])
+    assert (entry["node"], entry["stage"]) == (node, "kernel")
+
+
 def test_the_log_of_a_beacon(site):
     status, _body = site.curl(f"{site.url}/beacon/{HYPHENS}/{NONCE}/ramdisk?quote=%22&raw=\"")
     assert status == "204"
@@ -351,8 +362,8 @@ def test_a_boot_is_followed_to_its_end(site, ramdisk):
         site.dhcp(MAC, "93:0000")
         site.at_client("curl", "--silent", "--fail", "--output", "/dev/null", f"tftp://{site.address}/undionly.kpxe")
         for path in (
-            "/boot.ipxe", f"/node/{HYPHENS}/boot.ipxe", f"/ramdisk/0123456789abcdef/vmlinuz?mac={HYPHENS}",
-            f"/ramdisk/0123456789abcdef/initrd.img?mac={HYPHENS}",
+            "/boot.ipxe", f"/node/{HYPHENS}/boot.ipxe", f"/ramdisk/0123456789abcdef/vmlinuz?mac={HYPHENS}&node=node1",
+            f"/ramdisk/0123456789abcdef/initrd.img?mac={HYPHENS}&node=node1",
         ):
             site.curl("--output", "/dev/null", site.url + path)
         site.curl(f"{site.url}/beacon/{HYPHENS}/{nonce}/ramdisk")

@@ -54,7 +54,7 @@ def site():
             url = f"http://{SERVER}:8080"
             node_files.present(
                 str(made.root), node=f"node{number}", mac=mac, address=address, nonce=nonce, keys=[KEY], url=url,
-                arguments=node_files.boot_arguments(url, mac, nonce, ""), ramdisk={"kernel": "ramdisk/vmlinuz", "initrd": "ramdisk/initrd"})
+                arguments=node_files.boot_arguments(url, f"node{number}", mac, nonce, ""), ramdisk={"kernel": "ramdisk/vmlinuz", "initrd": "ramdisk/initrd"})
         yield made
 
 
@@ -93,7 +93,7 @@ def test_paths_of_an_earlier_boot_are_gone(site):
     for new in ("0000000000000001", nonce):
         old = os.listdir(site.root / f"http/node/{mac}")
         node_files.present(str(site.root), node="node1", mac=mac, address=address, nonce=new, keys=[KEY], url=url,
-                           arguments=node_files.boot_arguments(url, mac, new, ""), ramdisk={"kernel": "ramdisk/vmlinuz", "initrd": "ramdisk/initrd"})
+                           arguments=node_files.boot_arguments(url, "node1", mac, new, ""), ramdisk={"kernel": "ramdisk/vmlinuz", "initrd": "ramdisk/initrd"})
         assert get(site, f"/node/{mac}/{new}/authorized_keys", address)[0] == 200
         assert {get(site, f"/node/{mac}/{name}/authorized_keys", address)[0] for name in old if name not in (new, "boot.ipxe")} == {404}
 

@@ -55,6 +55,7 @@ def deploy(rack, name, *more):
                        cwd=rack.SITE, env=rack.environment(), check=False)
     assert nodes(rack)[name]["provision_state"] == "active" and host_tasks(output, name) <= 15
     requests = [json.loads(line) for line in http.read_bytes()[read[0]:].decode().splitlines()]
+    assert {request["node"] for request in requests if request["stage"] in ("kernel", "initrd", "ramdisk", "ssh", "image")} == {name}
     return requests, dnsmasq.read_bytes()[read[1]:].decode().splitlines()
 
 
@@ -120,6 +121,8 @@ def test_virtual_media_without_dhcp(enrolled, name):
     requests, lines = deploy(enrolled, name, "-e", json.dumps({"deploy_network_data": network_data}))
     folder = f"/node/{MACS[name].replace(':', '-')}/"
     media = {request["uri"] for request in requests if request["uri"].startswith(folder) and request["uri"].endswith("/boot.iso")}
+    # It has the keys with it.
+    assert not [request for request in requests if request["stage"] == "keys"]
     assert len(media) == 1 and not [line for line in lines if MACS[name] in line]
     # It is deleted, and the drive is empty.
     assert not (enrolled.BOOT / "http/node" / folder.split("/")[2]).exists()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import grub, ipxe
+from . import grub, ipxe, medium
 from .._errors import BaremetalError
 
 STAGE = "boot interface"
@@ -142,5 +142,5 @@ def boot_file(interface, node, url, mac, ramdisk, arguments):
     if interface in _IPXE:
         return ipxe.node_script(node, url, mac, ramdisk, arguments)
     if interface in MEDIA:
-        return grub.medium_config(node, arguments)
+        return grub.medium_config(node, medium.holds_keys(ramdisk["medium"]), arguments)
     return grub.network_config(node, ramdisk, arguments)

@@ -43,14 +43,14 @@ def _word(text):
     return f"'{text}'"
 
 
-def _config(node, place, kernel, initrd, line):
+def _config(node, place, kernel, initrds, line):
     return f"""\
 # Boots node {node} into the ramdisk. Written by rackwright.baremetal.netboot.
 set timeout=0
 for try in {' '.join(str(number + 1) for number in range(_TRIES))}; do
   echo 'rackwright: {node}: loading the ramdisk'
   if linux {_word(kernel)} {line}; then
-    if initrd {_word(initrd)}; then
+    if initrd {' '.join(map(_word, initrds))}; then
       boot
     fi
   fi
@@ -71,14 +71,16 @@ def network_config(node, ramdisk, arguments):
     :raises BaremetalError: for anything that cannot be written into the file safely.
     """
     kernel, initrd = (f"/{ipxe.checked_path(ramdisk[part])}" for part in ("kernel", "initrd"))
-    return _config(ipxe.checked_name(node), "the boot server", kernel, initrd, command_line(arguments))
+    return _config(ipxe.checked_name(node), "the boot server", kernel, [initrd], command_line(arguments))
 
 
-def medium_config(node, arguments):
+def medium_config(node, holds_keys, arguments):
     """What GRUB reads that was loaded from a medium, which holds kernel and initrd too.
 
     :param node: name of the node, for the screen.
+    :param holds_keys: whether the medium has an initrd with SSH keys.
     :param arguments: list of (key, value) for the kernel.
     :raises BaremetalError: for anything that cannot be written into the file safely.
     """
-    return _config(ipxe.checked_name(node), "the medium", "/vmlinuz", "/initrd.img", command_line(arguments))
+    initrds = [*(["/keys.img"] if holds_keys else []), "/initrd.img"]
+    return _config(ipxe.checked_name(node), "the medium", "/vmlinuz", initrds, command_line(arguments))

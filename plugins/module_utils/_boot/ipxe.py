@@ -113,7 +113,7 @@ def node_script(node, url, mac, ramdisk, arguments):
 
     :param node: name of the node, for the screen.
     :param url: base URL of the boot server.
-    :param mac: MAC address, lower case, with hyphens; the log of the boot server then tells whose request it was.
+    :param mac: MAC address, lower case, with hyphens; with it and the name the log of the boot server tells whose request it was.
     :param ramdisk: dict with ``kernel`` and ``initrd``, paths below the HTTP root.
     :param arguments: list of (key, value) for the kernel.
     :raises BaremetalError: for anything that cannot be written into a script safely.
@@ -124,8 +124,8 @@ def node_script(node, url, mac, ramdisk, arguments):
     # UEFI firmware hands the initrd over as a file of this name; on BIOS the argument does nothing.
     line = command_line([("initrd", "initrd.img"), *arguments])
     return _script(node, "the ramdisk", f"""\
-kernel --name vmlinuz {url}/{kernel}?mac={mac} {line} || goto again
-initrd --name initrd.img {url}/{initrd}?mac={mac} || goto again
+kernel --name vmlinuz {url}/{kernel}?mac={mac}&node={node} {line} || goto again
+initrd --name initrd.img {url}/{initrd}?mac={mac}&node={node} || goto again
 boot || goto again
 """, f"kernel and initrd do not load from {url}")
 
@@ -161,12 +161,12 @@ def tenant_script(node, url, mac, boot, arguments):
     """
     node, mac = checked_name(node), checked_mac(mac)
     if boot.get("iso"):
-        commands = f"sanboot --no-describe {_where(url, boot['iso'], mac, 'kernel')} || goto again\n"
+        commands = f"sanboot --no-describe {_where(url, boot['iso'], node, mac, 'kernel')} || goto again\n"
     else:
         line = command_line([("initrd", "initrd.img"), *arguments])
         commands = f"""\
-kernel --name vmlinuz {_where(url, boot["kernel"], mac, "kernel")} {line} || goto again
-initrd --name initrd.img {_where(url, boot["initrd"], mac, "initrd")} || goto again
+kernel --name vmlinuz {_where(url, boot["kernel"], node, mac, "kernel")} {line} || goto again
+initrd --name initrd.img {_where(url, boot["initrd"], node, mac, "initrd")} || goto again
 boot || goto again
 """
     return _script(node, "its system from the network", commands, "the system does not load")
@@ -185,9 +185,9 @@ def place(text):
     return True
 
 
-def _where(url, text, mac, stage):
+def _where(url, text, node, mac, stage):
     # What the boot server's log will say of the request.
-    return f"{base_url(url)}/{text}?mac={mac}&stage={stage}" if place(text) else text
+    return f"{base_url(url)}/{text}?mac={mac}&node={node}&stage={stage}" if place(text) else text
 
 
 def _script(node, what, commands, failure, whom=None, module="netboot"):

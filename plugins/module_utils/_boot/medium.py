@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The medium of one node: a copy of the ramdisk's, in which GRUB's configuration is written over.
+"""The medium of one node: a copy of the ramdisk's, in which GRUB's configuration and the SSH keys are written over.
 
-The role ramdisk built the image once, with a file of a fixed size in a known place. Nothing of ISO 9660 changes, so that
+The role ramdisk built the image once, with files of a fixed size in known places. Nothing of ISO 9660 changes, so that
 neither checksums nor tables have to be made anew. Private to the collection; may change at any time.
 """
 
@@ -17,29 +17,44 @@ import tempfile
 
 from .._errors import BaremetalError
 
+# Where the ramdisk finds the keys, at the root.
+KEYS = "authorized_keys"
 # Bytes that are copied at a time.
 _PIECE = 1 << 26
 # What copy_file_range(2) says where two file systems cannot do it.
 _CANNOT = (errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP)
 
 
-def padded(text, size):
-    """A configuration as it lies in the medium.
-
-    :param size: bytes that there are for it.
-    :raises BaremetalError: when it does not fit.
-    """
-    data = text.encode("ascii")
+def _padded(what, data, filler, size, cure):
     if len(data) > size:
-        raise BaremetalError("the boot configuration does not fit into the medium", stage="boot files", seen=f"{len(data)} bytes, {size} are there",
-                             cure="shorten kernel_arguments")
-    return data + b"\n" * (size - len(data))
+        raise BaremetalError(f"{what} does not fit into the medium", stage="boot files", seen=f"{len(data)} bytes, {size} are there", cure=cure)
+    return data.ljust(size, filler)
+
+
+def archive(name, data):
+    """A cpio archive (newc, as the kernel's buffer-format.rst has it) with one file that root alone may write, as an initrd takes it.
+
+    :param name: name of the file, without a slash.
+    :param data: its bytes.
+    """
+    parts = ((name, 0o100644, data), ("TRAILER!!!", 0, b""))
+    return b"".join(_padded_to_four(_header(part, mode, len(content)) + part.encode() + b"\0") + _padded_to_four(content) for part, mode, content in parts)
+
+
+def _header(name, mode, size):
+    # ino, mode, uid, gid, nlink, mtime, filesize, maj, min, rmaj, rmin, namesize with its NUL, chksum
+    fields = (0, mode, 0, 0, 1, 0, size, 0, 0, 0, 0, len(name) + 1, 0)
+    return b"070701" + b"".join(b"%08X" % field for field in fields)
+
+
+def _padded_to_four(data):
+    return data + bytes(-len(data) % 4)
 
 
 def read(path, medium):
     """The configuration in a medium, or None where there is none.
 
-    :param medium: dict with ``config_offset`` and ``config_size`` in bytes.
+    :param medium: see :func:`ramdisk_store.current`.
     """
     with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
         file.seek(medium["config_offset"])
@@ -47,21 +62,35 @@ def read(path, medium):
     return None
 
 
-def write(path, text, source, medium):
+def holds_keys(medium):
+    """Whether there is a place for SSH keys in it; that of a ramdisk which was built before has none, and fetches them.
+
+    :param medium: see :func:`ramdisk_store.current`.
+    """
+    return "keys_offset" in medium
+
+
+def write(path, text, keys, source, medium):
     """Make the medium of a node; it appears complete or not at all.
 
     :param path: Path of the image.
     :param text: the configuration.
+    :param keys: text of the file with the SSH public keys.
     :param source: path of the ramdisk's medium.
-    :param medium: as for :func:`read`.
-    :raises BaremetalError: when the text does not fit.
+    :param medium: see :func:`ramdisk_store.current`.
+    :raises BaremetalError: when the text or the keys do not fit.
     """
-    data = padded(text, medium["config_size"])
+    parts = [(medium["config_offset"],
+              _padded("the boot configuration", text.encode("ascii"), b"\n", medium["config_size"], "shorten kernel_arguments"))]
+    if holds_keys(medium):
+        parts.append((medium["keys_offset"],
+                      _padded("the list of SSH keys", archive(KEYS, keys.encode()), b"\0", medium["keys_size"], "give fewer ssh_public_keys")))
     descriptor, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with open(descriptor, "wb") as file, open(source, "rb") as original:
             _copy(original.fileno(), file.fileno())
-            os.pwrite(file.fileno(), data, medium["config_offset"])
+            for offset, data in parts:
+                os.pwrite(file.fileno(), data, offset)
             os.fchmod(file.fileno(), 0o644)
             os.fsync(file.fileno())
         os.replace(fresh, path)

@@ -26,7 +26,7 @@ _NONCE = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _KEY = re.compile(r"(?:ssh|ecdsa|sk-ssh|sk-ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/]{16,}={0,3}(?: [^\x00-\x1f\x7f]*)?")
 # Set here for every boot; a second value would undo them.
 _OWN_ARGUMENTS = ("BOOTIF", "initrd", "rackwright.address", "rackwright.beacon", "rackwright.dns", "rackwright.gateway", "rackwright.hostname",
-                  "rackwright.journal", "rackwright.nonce", "rackwright.url")
+                  "rackwright.journal", "rackwright.node", "rackwright.nonce", "rackwright.url")
 # Name of the empty file that tells nginx which address may read the others.
 _READER = ".for-{}"
 
@@ -80,10 +80,11 @@ def check_keys(keys):
         _checked(_KEY, "an SSH public key", key, "give the one line of a .pub file, without options before it")
 
 
-def boot_arguments(url, mac, nonce, extra, static=()):
+def boot_arguments(url, node, mac, nonce, extra, static=()):
     """All kernel arguments of a boot into the ramdisk.
 
     :param url: base URL of the boot server.
+    :param node: name of the node, by which the log of the boot server tells what the ramdisk asks for.
     :param mac: MAC address with hyphens.
     :param extra: further arguments, for instance ``console=``: a string or a list of strings.
     :param static: see :func:`static_network.arguments`; nothing for DHCP.
@@ -95,6 +96,7 @@ def boot_arguments(url, mac, nonce, extra, static=()):
         ("rackwright.beacon", f"{url}/beacon/{mac}/{nonce}/"),
         ("rackwright.journal", f"{url}/journal/{mac}/{nonce}/"),
         ("rackwright.nonce", nonce),
+        ("rackwright.node", node),
         ("BOOTIF", f"01-{mac}"),
         *static,
         *further_arguments(extra),
@@ -302,7 +304,7 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=
     tftp_folder, links = _tftp_folder(root, mac), boot_interface.tftp_links(interface, ramdisk)
     new_links = _links_in(tftp_folder) != links
     todo = [(path, text) for path, text in wanted if read(path) != text]
-    new_medium = is_medium and old_medium != script
+    new_medium = is_medium and (old_medium != script or any(path == keys_file for path, dummy in todo))
     writing.refuse_read_only([folder.parent, folder, keys_file.parent, host_file.parent, script_file.parent, journal.folder(root, mac).parent,
                               *([tftp_folder.parent, tftp_folder] if new_links else [])])
     if not check_mode:
@@ -316,7 +318,7 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=
                 for path, text in todo:
                     write(path, text)
                 if new_medium:
-                    medium.write(medium_file, script, f"{root}/http/{ramdisk['medium']['path']}", ramdisk["medium"])
+                    medium.write(medium_file, script, keys_text, f"{root}/http/{ramdisk['medium']['path']}", ramdisk["medium"])
             for item in stale:
                 _discard(item)
             for file in moved:

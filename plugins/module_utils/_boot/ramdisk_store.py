@@ -29,8 +29,8 @@ def current(root, architecture=None):
     :param root: boot_server_root.
     :param architecture: Debian's name of it, or None where it is not known; that takes the one for amd64, or the only one.
     :returns: dict with ``digest``, ``architecture``, ``kernel`` and ``initrd``, and where the ramdisk has them ``shim`` and ``grub`` (these are paths below
-        the HTTP root) and ``medium``, a dict with ``path``, ``config_offset`` and ``config_size``; and ``sha256``, hex digests of
-        these files by their names here, without those of a ramdisk that was built before they were recorded.
+        the HTTP root) and ``medium``, a dict with ``path``, and ``config_offset``, ``config_size``, ``keys_offset`` and ``keys_size`` in bytes; and
+        ``sha256``, hex digests of these files by their names here, without those of a ramdisk that was built before they were recorded.
     :raises BaremetalError: when there is none, or when one of its files is missing.
     """
     store = Path(root, "http/ramdisk")

@@ -68,7 +68,7 @@ def check_ramdisk_boot(settings, node):
         "ramdisk_boot_ssh_public_keys": lambda: node_files.check_keys(settings["ssh_public_keys"]),
         "ramdisk_boot_network": lambda: arguments.extend(_static(settings, node) if set(interfaces) & set(boot_interface.MEDIA) else []),
         "ramdisk_boot_kernel_arguments": lambda: [boot_interface.check_arguments(interface, node_files.boot_arguments(
-            settings["server_url"], mac, "0" * 16, settings["kernel_arguments"], arguments)) for interface in interfaces],
+            settings["server_url"], node["name"], mac, "0" * 16, settings["kernel_arguments"], arguments)) for interface in interfaces],
     }
     for variable, check in checks.items():
         try:

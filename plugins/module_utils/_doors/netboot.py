@@ -101,7 +101,7 @@ def run(call):
     else:
         static = static_network.beside_dhcp(call.node, params["address"]) if interface not in boot_interface.MEDIA else static_network.arguments(
             call.node, params["address"], params["network"], params["gateway"], params["dns"])
-        arguments = node_files.boot_arguments(params["url"], mac, params["nonce"], params["kernel_arguments"], static)
+        arguments = node_files.boot_arguments(params["url"], call.node, mac, params["nonce"], params["kernel_arguments"], static)
     node_files.refuse_stopped_daemons(root)
     changed, old, new = node_files.present(
         root, node=call.node, mac=mac, address=params["address"], nonce=params["nonce"], keys=params["ssh_public_keys"],

@@ -10,6 +10,7 @@ Private to the collection; may change at any time.
 from __future__ import annotations
 
 import http.client
+import re
 import time
 import urllib.error
 import urllib.request
@@ -24,6 +25,19 @@ ATTEMPTS = 5
 PAUSE = 0.5
 
 _PIECE = 1024 * 1024
+
+
+def agent(cmdline="/proc/cmdline"):
+    """What a request says of the program that asks: on a node that booted the ramdisk also the node's name, for the log of the boot server.
+
+    :param cmdline: file with the arguments of the kernel.
+    """
+    try:
+        with open(cmdline, encoding="ascii", errors="replace") as file:
+            found = re.findall(r"(?:^|\s)rackwright\.node=([A-Za-z0-9][A-Za-z0-9._-]*)(?=\s|$)", file.read())
+    except OSError:
+        found = []
+    return " ".join(["rackwright.baremetal", *found[-1:]])
 
 
 def _opener():
@@ -92,7 +106,7 @@ class Stream:
                 self._again(error)
 
     def _connect(self):
-        headers = {"Accept-Encoding": "identity", "User-Agent": "rackwright.baremetal"}
+        headers = {"Accept-Encoding": "identity", "User-Agent": agent()}
         part = self.position or self._end is not None
         if part:
             headers["Range"] = f"bytes={self.position}-" + ("" if self._end is None else str(self._end - 1))

@@ -4,8 +4,8 @@
 """The boot loaders of the ramdisk, and a medium (ISO image) that boots it with UEFI and, where there is one, BIOS.
 
 Shim and GRUB are those of the release that the kernel comes from, which signed all three: another distribution's shim
-would refuse this kernel under Secure Boot. The medium is the same for all nodes but for one file of a fixed size,
-boot/grub/grub.cfg, which is written over in the copy of a node.
+would refuse this kernel under Secure Boot. The medium is the same for all nodes but for two files of a fixed size,
+boot/grub/grub.cfg and keys.img, which are written over in the copy of a node.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ PLATFORMS = {
 }
 # Two pages of text: a kernel takes 2047 characters of arguments, and each may take a quote or two.
 CONFIG_SIZE = 8192
+# Space for some hundred SSH public keys of Ed25519, or eighty of RSA.
+KEYS_SIZE = 65536
 # What GRUB finds its medium by; the signed image for CDs looks for it too.
 MARK = ".disk/info"
 BIOS_MODULES = ("biosdisk", "iso9660", "normal", "linux", "search", "search_fs_file", "configfile", "echo", "sleep", "test")
@@ -100,14 +102,15 @@ def medium(platform: Platform, unpacked: Path, bios: bytes, work: Path, target: 
     """Write boot.iso beside vmlinuz and initrd.img.
 
     bios: what bios_image returned, for a platform that has BIOS. date: of all files, in seconds since 1970.
-    Returns the offset and the size of grub.cfg in the medium, in bytes.
+    Returns the offset and the size of grub.cfg and of keys.img, an initrd that is loaded before the other one, in the medium, in bytes.
     """
     tree = work / "medium"
     (tree / "boot/grub").mkdir(parents=True)
     (tree / ".disk").mkdir()
     (tree / MARK).write_text(f"ramdisk {digest}\n")
-    config = f"# {digest}\n".encode()
-    (tree / "boot/grub/grub.cfg").write_bytes(config + b"\n" * (CONFIG_SIZE - len(config)))
+    config, keys = f"# {digest}\n".encode(), f"keys {digest}\n".encode()
+    (tree / "boot/grub/grub.cfg").write_bytes(config.ljust(CONFIG_SIZE, b"\n"))
+    (tree / "keys.img").write_bytes(keys.ljust(KEYS_SIZE, b"\0"))
     bios_entry = []
     if platform.has_bios:
         (tree / "boot/grub/bios.img").write_bytes(bios)
@@ -120,13 +123,13 @@ def medium(platform: Platform, unpacked: Path, bios: bytes, work: Path, target: 
          f"/vmlinuz={target}/vmlinuz", f"/initrd.img={target}/initrd.img"],
         check=True)
     iso.chmod(0o644)
-    return {"config_offset": place_of(iso, config), "config_size": CONFIG_SIZE}
+    return {"config_offset": place_of(iso, config), "config_size": CONFIG_SIZE, "keys_offset": place_of(iso, keys), "keys_size": KEYS_SIZE}
 
 
-def place_of(iso: Path, config: bytes) -> int:
+def place_of(iso: Path, beginning: bytes) -> int:
     """Return where in an image a file begins, by its first bytes; SystemExit when they stand nowhere or twice."""
     with open(iso, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        begin = data.find(config)
-        if begin < 0 or begin % 2048 or data.find(config, begin + 1) >= 0:
-            raise SystemExit(f"grub.cfg is not found in {iso}")
+        begin = data.find(beginning)
+        if begin < 0 or begin % 2048 or data.find(beginning, begin + 1) >= 0:
+            raise SystemExit(f"the file that begins with {beginning!r} is not found in {iso}")
     return begin

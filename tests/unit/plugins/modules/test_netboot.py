@@ -149,7 +149,7 @@ def test_a_node_that_boots_over_ipv6(site):
     url = "http://[2001:db8:1::1]:8080"
     assert site.netboot(url=url)["boot"]["address"] == "2001:db8:1::110"
     script = (site.root / f"http/node/{HYPHENS}/boot.ipxe").read_text()
-    assert f"kernel --name vmlinuz {url}/ramdisk/abc/vmlinuz?mac={HYPHENS} " in script and f" rackwright.url={url}/node/{HYPHENS}/{NONCE}/ " in script
+    assert f"kernel --name vmlinuz {url}/ramdisk/abc/vmlinuz?mac={HYPHENS}&node=node1 " in script and f" rackwright.url={url}/node/{HYPHENS}/{NONCE}/ " in script
     # By DHCPv6 the ramdisk learns no host name.
     assert " rackwright.hostname=node1 " in script and "rackwright.address" not in script
 
@@ -161,7 +161,7 @@ def with_other_loaders(site):
     (site.root / "http/ramdisk/abc/shimx64.efi").write_text("x")
     (site.root / "http/ramdisk/current.json").write_text(json.dumps({
         "digest": "abc", "kernel": "ramdisk/abc/vmlinuz", "initrd": "ramdisk/abc/initrd.img", "shim": "ramdisk/abc/shimx64.efi",
-        "medium": {"path": "ramdisk/abc/boot.iso", "config_offset": 100, "config_size": 8000}}))
+        "medium": {"path": "ramdisk/abc/boot.iso", "config_offset": 100, "config_size": 8000, "keys_offset": 8192, "keys_size": 800}}))
 
 
 @pytest.fixture
@@ -185,6 +185,8 @@ def test_the_life_of_a_medium(site, ejected):
     assert created["boot"]["device"] == "cdrom" and created["boot"]["medium"] == f"http://192.0.2.1:8080{path}" and not created["boot"]["uri"]
     config = (site.root / f"http{path}").read_bytes()[100:8100].decode()
     assert "'rackwright.address=192.0.2.11/24'" in config and f"'rackwright.nonce={NONCE}'" in config and config.strip() in created["diff"]["after"]
+    keys = (site.root / f"http/node/{HYPHENS}/{NONCE}/authorized_keys").read_bytes()
+    assert keys in (site.root / f"http{path}").read_bytes()[8192:8992]
     assert not (site.root / f"http/node/{HYPHENS}/boot.ipxe").exists(), "a boot in another way is not silent"
     assert site.netboot(network="192.0.2.0/24")["changed"] is False and not ejected
     assert site.netboot(state="absent", check_mode=True)["withdrawn_media"] == [path] and not ejected

@@ -88,10 +88,11 @@ def test_dhcp_knows_the_machine_again_at_its_next_boot(tmp_path):
 
 
 def test_fetch_goes_on_until_the_server_answers(call, tmp_path):
-    answers = [500, 404, 200]
+    answers, agents = [500, 404, 200], set()
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
+            agents.add(self.headers["User-Agent"])
             self.send_response(answers.pop(0))
             self.end_headers()
             self.wfile.write(b"key")
@@ -101,10 +102,10 @@ def test_fetch_goes_on_until_the_server_answers(call, tmp_path):
 
     with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        done = call(f"fetch --retry-delay 1 --output {tmp_path}/got http://127.0.0.1:{server.server_port}/authorized_keys")
+        done = call(f"fetch --retry-delay 1 --output {tmp_path}/got http://127.0.0.1:{server.server_port}/authorized_keys", "rackwright.node=node-1.example")
         server.shutdown()
     assert done.returncode == 0, done.stderr
-    assert answers == []
+    assert answers == [] and agents == {"rackwright.baremetal node-1.example"}
     assert (tmp_path / "got").read_text() == "key"
 
 

@@ -40,13 +40,15 @@ def extract(iso, path, folder):
     return (folder / "extracted").read_bytes()
 
 
-def test_the_configuration_is_where_it_is_said_to_be(made):
+def test_what_is_written_over_is_where_it_is_said_to_be(made):
     folder, place = made
     iso = folder / "target/boot.iso"
     with open(iso, "r+b") as stream:
-        stream.seek(place["config_offset"])
-        stream.write(b"x" * place["config_size"])
+        for part, filler in (("config", b"x"), ("keys", b"y")):
+            stream.seek(place[f"{part}_offset"])
+            stream.write(filler * place[f"{part}_size"])
     assert extract(iso, "/boot/grub/grub.cfg", folder) == b"x" * place["config_size"]
+    assert extract(iso, "/keys.img", folder) == b"y" * place["keys_size"]
     assert extract(iso, "/initrd.img", folder) == b"initrd" * 100000
     assert extract(iso, f"/{ramdisk_medium.MARK}", folder).endswith(f"{DIGEST}\n".encode())
 

@@ -53,9 +53,9 @@ def test_what_may_not(boot, text):
 
 def test_script_of_kernel_and_initrd():
     script = ipxe.tenant_script("node1", URL, MAC, KERNEL, diskless.boot_arguments(MAC, "ip=dhcp ds=nocloud;s=http://192.0.2.1/"))
-    assert (f"kernel --name vmlinuz {URL}/images/compute/vmlinuz?mac={MAC}&stage=kernel initrd=initrd.img BOOTIF=01-{MAC} "
+    assert (f"kernel --name vmlinuz {URL}/images/compute/vmlinuz?mac={MAC}&node=node1&stage=kernel initrd=initrd.img BOOTIF=01-{MAC} "
             "ip=dhcp ds=nocloud;s=http://192.0.2.1/ || goto again\n") in script
-    assert f"\ninitrd --name initrd.img {URL}/images/compute/initrd.img?mac={MAC}&stage=initrd || goto again\nboot || goto again\n" in script
+    assert f"\ninitrd --name initrd.img {URL}/images/compute/initrd.img?mac={MAC}&node=node1&stage=initrd || goto again\nboot || goto again\n" in script
     assert "rackwright.nonce" not in script and script.startswith("#!ipxe\n")
 
 
@@ -106,10 +106,10 @@ def test_files_that_are_not_there(root):
 def test_stages_of_a_tenants_boot():
     progress = Progress(mac=MAC, nonce="n", since=100.0)
     progress.take(Event("http", 101.0, mac=MAC, client="192.0.2.11", path=f"/node/{MAC}/boot.ipxe", query="", status=200))
-    progress.take(Event("http", 102.0, mac=MAC, client="192.0.2.11", path="/images/compute/vmlinuz", query=f"mac={MAC}&stage=kernel", status=200))
-    progress.take(Event("http", 103.0, mac=MAC, client="192.0.2.11", path="/images/x", query=f"mac={MAC}&stage=initrd", status=200, complete=False))
+    progress.take(Event("http", 102.0, mac=MAC, client="192.0.2.11", path="/images/compute/vmlinuz", query=f"mac={MAC}&node=node1&stage=kernel", status=200))
+    progress.take(Event("http", 103.0, mac=MAC, client="192.0.2.11", path="/images/x", query=f"mac={MAC}&node=node1&stage=initrd", status=200, complete=False))
     assert progress.last == "kernel" and "not delivered whole" in progress.remarks["initrd"]
-    progress.take(Event("http", 104.0, mac=MAC, client="192.0.2.11", path="/images/x", query=f"mac={MAC}&stage=initrd", status=200))
+    progress.take(Event("http", 104.0, mac=MAC, client="192.0.2.11", path="/images/x", query=f"mac={MAC}&node=node1&stage=initrd", status=200))
     # What the system itself fetches later is no stage of its boot.
     progress.take(Event("http", 105.0, mac=MAC, client="192.0.2.11", path="/images/root.squashfs", query="", status=200))
     assert list(progress.times) == ["ipxe", "kernel", "initrd"]

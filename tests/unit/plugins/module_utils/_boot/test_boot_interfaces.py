@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._boot import boot_interface, grub, kernel_arguments, medium, static_network
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 RAMDISK = {"architecture": "amd64", "kernel": "ramdisk/abc/vmlinuz", "initrd": "ramdisk/abc/initrd.img"}
 MAC = "52-54-00-00-02-11"
+KEY_LINE = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB9kFQMM0L2tAQ4Wc6LyPtLx1nLJ2p6G4q1JXbZ1Q7uR operator\n"
 
 arguments = st.lists(st.tuples(
     st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,8}", fullmatch=True),
@@ -125,29 +127,49 @@ def test_each_interface_has_its_file():
         "ipxe": f"http/node/{MAC}/boot.ipxe", "http-ipxe": f"http/node/{MAC}/boot.ipxe", "pxe": f"tftp/grub/{MAC}.cfg",
         "redfish-virtual-media": f"http/node/{MAC}/nonce-1/boot.iso", "redfish-https": f"http/node/{MAC}/nonce-1/boot.iso"}
     for name in boot_interface.INTERFACES:
-        text = boot_interface.boot_file(name, "node1", "http://192.0.2.1:8080", MAC, RAMDISK, [("quiet", None)])
-        assert text.startswith("#!ipxe" if "ipxe" in name else "# Boots node node1") and "quiet" in text
+        for place in ({}, {"keys_offset": 8000}):
+            text = boot_interface.boot_file(name, "node1", "http://192.0.2.1:8080", MAC, {**RAMDISK, "medium": place}, [("quiet", None)])
+            assert text.startswith("#!ipxe" if "ipxe" in name else "# Boots node node1") and "quiet" in text
+            assert ("if initrd '/keys.img' '/initrd.img'; then" in text) is (name in boot_interface.MEDIA and bool(place))
 
 
-@given(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=90), st.integers(0, 5000))
-def test_the_medium_of_a_node(tmp_path_factory, text, offset):
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=90), st.integers(0, 5000), st.integers(0, 3))
+def test_the_medium_of_a_node(tmp_path_factory, text, offset, keys):
     folder = tmp_path_factory.getbasetemp()
-    place, source, own = {"config_offset": offset, "config_size": 100}, folder / "source.iso", folder / "own.iso"
-    original = bytes(number % 251 for number in range(offset + 300))
+    # One of a ramdisk that was built before has no place for keys.
+    place = {"config_offset": offset, "config_size": 100, **({"keys_offset": offset + 110, "keys_size": 1000} if keys else {})}
+    source, own, lines = folder / "source.iso", folder / "own.iso", KEY_LINE * keys
+    original = bytes(number % 251 for number in range(offset + 1300))
     source.write_bytes(original)
-    medium.write(own, text + "\n", source, place)
+    medium.write(own, text + "\n", lines, source, place)
     data = own.read_bytes()
-    assert data[:offset] == original[:offset] and data[offset + 100:] == original[offset + 100:] and len(data) == len(original)
+    assert data[:offset] == original[:offset] and data[offset + 100:offset + 110] == original[offset + 100:offset + 110] and len(data) == len(original)
+    rest = offset + (1110 if keys else 100)
+    assert data[rest:] == original[rest:]
+    assert not keys or data[offset + 110:rest] == medium.archive("authorized_keys", lines.encode()).ljust(1000, b"\0")
     assert medium.read(own, place) == text.rstrip("\n") + "\n"
     assert source.read_bytes() == original and own.stat().st_mode & 0o777 == 0o644
 
 
-def test_a_configuration_that_does_not_fit_leaves_nothing(tmp_path):
-    (tmp_path / "source.iso").write_bytes(bytes(200))
-    with pytest.raises(BaremetalError, match="does not fit into the medium.*101 bytes, 100 are there"):
-        medium.write(tmp_path / "own.iso", "x" * 101, tmp_path / "source.iso", {"config_offset": 0, "config_size": 100})
+@pytest.mark.parametrize(("text", "keys", "seen"), [
+    ("x" * 101, "", "the boot configuration does not fit into the medium.*101 bytes, 100 are there"),
+    ("x", KEY_LINE * 20, "the list of SSH keys does not fit into the medium.*are there.*fewer ssh_public_keys")])
+def test_what_does_not_fit_leaves_nothing(tmp_path, text, keys, seen):
+    place = {"config_offset": 0, "config_size": 100, "keys_offset": 100, "keys_size": 1000}
+    (tmp_path / "source.iso").write_bytes(bytes(1200))
+    with pytest.raises(BaremetalError, match=seen):
+        medium.write(tmp_path / "own.iso", text, keys, tmp_path / "source.iso", place)
     assert [path.name for path in tmp_path.iterdir()] == ["source.iso"]
-    assert medium.read(tmp_path / "own.iso", {"config_offset": 0, "config_size": 100}) is None
+    assert medium.read(tmp_path / "own.iso", place) is None
+
+
+@given(st.binary(max_size=300))
+def test_an_initrd_of_one_file_is_what_cpio_reads(tmp_path_factory, content):
+    folder = tmp_path_factory.mktemp("cpio")
+    archive = medium.archive("authorized_keys", content)
+    assert not len(archive) % 4
+    subprocess.run(["cpio", "--extract", "--quiet", "--no-absolute-filenames"], cwd=folder, input=archive, check=True)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"authorized_keys": content}
 
 
 def test_a_static_network():

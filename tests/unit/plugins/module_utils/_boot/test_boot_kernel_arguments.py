@@ -100,7 +100,7 @@ def test_ipxe_hands_the_command_line_on_unchanged_or_it_is_refused(parsed):
     line = next(line for line in script.splitlines() if line.startswith("kernel "))
     command, option, name, url, initrd, *rest = ipxe_words(line)
     assert (command, option, name, initrd) == ("kernel", "--name", "vmlinuz", "initrd=initrd.img")
-    assert url == f"http://192.0.2.1:8080/{RAMDISK['kernel']}?mac={MAC}"
+    assert url == f"http://192.0.2.1:8080/{RAMDISK['kernel']}?mac={MAC}&node=node1"
     assert " ".join(rest) == kernel_arguments.render(parsed)
     assert "${" not in line
     assert line.endswith(" || goto again")

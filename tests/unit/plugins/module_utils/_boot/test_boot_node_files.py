@@ -78,7 +78,7 @@ def reloads(monkeypatch):
 def present(root, check_mode=False, **changes):
     wanted = {"node": "node1", "mac": MAC, "address": "192.0.2.11", "nonce": "nonce-0001", "keys": [KEY], "url": URL, **changes}
     return node_files.present(
-        str(root), arguments=node_files.boot_arguments(URL, wanted["mac"], wanted["nonce"], "console=ttyS0,115200"),
+        str(root), arguments=node_files.boot_arguments(URL, wanted["node"], wanted["mac"], wanted["nonce"], "console=ttyS0,115200"),
         ramdisk=ramdisk_store.current(root), check_mode=check_mode, **wanted)
 
 
@@ -94,9 +94,9 @@ def test_present(root, reloads):
     script = (root / FOLDER / "boot.ipxe").read_text()
     assert script in after and KEY in after and "192.0.2.11" in after
     assert (
-        f"{URL}/ramdisk/abc/vmlinuz?mac={MAC} initrd=initrd.img rackwright.url={URL}/node/{MAC}/nonce-0001/ "
+        f"{URL}/ramdisk/abc/vmlinuz?mac={MAC}&node=node1 initrd=initrd.img rackwright.url={URL}/node/{MAC}/nonce-0001/ "
         f"rackwright.beacon={URL}/beacon/{MAC}/nonce-0001/ rackwright.journal={URL}/journal/{MAC}/nonce-0001/ "
-        f"rackwright.nonce=nonce-0001 BOOTIF=01-{MAC} console=ttyS0,115200 ||"
+        f"rackwright.nonce=nonce-0001 rackwright.node=node1 BOOTIF=01-{MAC} console=ttyS0,115200 ||"
     ) in script
     assert (root / HOST).read_text() == "# node node1\n52:54:00:00:02:11,192.0.2.11,node1\n"
     assert (root / FOLDER / "nonce-0001/authorized_keys").read_text() == KEY + "\n"
@@ -297,7 +297,7 @@ def test_bad_input_is_refused_before_anything_is_written(root, reloads, changes,
 
 def test_own_arguments_cannot_be_overridden():
     with pytest.raises(BaremetalError, match="rackwright.nonce is set by the module"):
-        node_files.boot_arguments(URL, MAC, "nonce-0001", ["quiet", "rackwright.nonce=other"])
+        node_files.boot_arguments(URL, "node1", MAC, "nonce-0001", ["quiet", "rackwright.nonce=other"])
 
 
 @pytest.mark.parametrize("mac", ["52:54:00:00:02:11", "52-54-00-00-02-11", "52:54:00:00:02:11".upper()])
