@@ -61,15 +61,15 @@ def storm():
                 mac, nonce = node_files.hyphens(machine.mac), f"nonce-{number:08d}"
                 node_files.present(
                     str(made.root), node=f"node{number}", mac=mac, address=machine.address, nonce=nonce, keys=[KEY], url=url,
-                    arguments=node_files.boot_arguments(url, mac, nonce, ""),
+                    arguments=node_files.boot_arguments(url, f"node{number}", mac, nonce, ""),
                     ramdisk={part: f"ramdisk/0123456789abcdef/{name}" for part, name in (("kernel", "vmlinuz"), ("initrd", "initrd.img"))})
             # Until dnsmasq has read them all.
             time.sleep(3)
 
             def paths(machine):
-                mac = node_files.hyphens(machine.mac)
-                return ["/boot.ipxe", f"/node/{mac}/boot.ipxe", f"/ramdisk/0123456789abcdef/vmlinuz?mac={mac}",
-                        f"/ramdisk/0123456789abcdef/initrd.img?mac={mac}", f"/node/{mac}/nonce-{fleet.index(machine):08d}/authorized_keys"]
+                mac, number = node_files.hyphens(machine.mac), fleet.index(machine)
+                return ["/boot.ipxe", f"/node/{mac}/boot.ipxe", f"/ramdisk/0123456789abcdef/vmlinuz?mac={mac}&node=node{number}",
+                        f"/ramdisk/0123456789abcdef/initrd.img?mac={mac}&node=node{number}", f"/node/{mac}/nonce-{number:08d}/authorized_keys"]
 
             seconds = inside(client, lambda: asyncio.run(Load(SERVER, RELAY).run(fleet, paths, SPREAD)))
             lives = all(made.pids().values())

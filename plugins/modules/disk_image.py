@@ -60,6 +60,7 @@ options:
   url:
     description:
       - Address of the published directory, as the machine sees it; without O(manifest_digest), that of a raw image.
+      - A request tells the server the name of the node, as its user agent.
       - Without it, the work that has begun with the same nonce and digest is joined, and there must be one. Options that say what to write mean nothing then.
       - With it, O(root_device) is required.
     type: str

@@ -51,6 +51,41 @@ def _padded_to_four(data):
     return data + bytes(-len(data) % 4)
 
 
+def holds_keys(medium):
+    """Whether there is a place for SSH keys in it; that of a ramdisk which was built before has none, and fetches them.
+
+    :param medium: see :func:`ramdisk_store.current`.
+    """
+    return "keys_offset" in medium
+
+
+def parts(text, keys, medium):
+    """What is written over in the medium of a node, as a list of (offset in bytes, bytes).
+
+    :param text: the configuration.
+    :param keys: text of the file with the SSH public keys.
+    :param medium: see :func:`ramdisk_store.current`.
+    :raises BaremetalError: when the text or the keys do not fit.
+    """
+    found = [(medium["config_offset"], _padded("the boot configuration", text.encode("ascii"), b"\n", medium["config_size"], "shorten kernel_arguments"))]
+    if holds_keys(medium):
+        found.append((medium["keys_offset"],
+                      _padded("the list of SSH keys", archive(KEYS, keys.encode()), b"\0", medium["keys_size"], "give fewer ssh_public_keys")))
+    return found
+
+
+def holds(path, written):
+    """Whether there is a medium with just these parts.
+
+    :param written: see :func:`parts`.
+    """
+    try:
+        with open(path, "rb") as file:
+            return all(os.pread(file.fileno(), len(data), offset) == data for offset, data in written)
+    except FileNotFoundError:
+        return False
+
+
 def read(path, medium):
     """The configuration in a medium, or None where there is none.
 
@@ -62,34 +97,18 @@ def read(path, medium):
     return None
 
 
-def holds_keys(medium):
-    """Whether there is a place for SSH keys in it; that of a ramdisk which was built before has none, and fetches them.
-
-    :param medium: see :func:`ramdisk_store.current`.
-    """
-    return "keys_offset" in medium
-
-
-def write(path, text, keys, source, medium):
+def write(path, source, written):
     """Make the medium of a node; it appears complete or not at all.
 
     :param path: Path of the image.
-    :param text: the configuration.
-    :param keys: text of the file with the SSH public keys.
     :param source: path of the ramdisk's medium.
-    :param medium: see :func:`ramdisk_store.current`.
-    :raises BaremetalError: when the text or the keys do not fit.
+    :param written: see :func:`parts`.
     """
-    parts = [(medium["config_offset"],
-              _padded("the boot configuration", text.encode("ascii"), b"\n", medium["config_size"], "shorten kernel_arguments"))]
-    if holds_keys(medium):
-        parts.append((medium["keys_offset"],
-                      _padded("the list of SSH keys", archive(KEYS, keys.encode()), b"\0", medium["keys_size"], "give fewer ssh_public_keys")))
     descriptor, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with open(descriptor, "wb") as file, open(source, "rb") as original:
             _copy(original.fileno(), file.fileno())
-            for offset, data in parts:
+            for offset, data in written:
                 os.pwrite(file.fileno(), data, offset)
             os.fchmod(file.fileno(), 0o644)
             os.fsync(file.fileno())

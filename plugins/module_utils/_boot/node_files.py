@@ -293,6 +293,8 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=
         # Last, so that a node which is told to boot finds all it needs.
         *([] if is_medium else [(script_file, script)]),
     ]
+    # What does not fit is refused before anything is written.
+    on_medium = medium.parts(script, keys_text, ramdisk["medium"]) if is_medium else []
     old_medium = medium.read(medium_file, ramdisk["medium"]) if is_medium else None
     before = [*((path.name, read(path)) for path in _scripts(root, mac)), (boot_interface.MEDIUM, old_medium),
               ("authorized_keys", read(keys_file)), ("reservation", read(host_file)), *((f"reservation of {file.name}", read(file)) for file in moved)]
@@ -304,7 +306,7 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=
     tftp_folder, links = _tftp_folder(root, mac), boot_interface.tftp_links(interface, ramdisk)
     new_links = _links_in(tftp_folder) != links
     todo = [(path, text) for path, text in wanted if read(path) != text]
-    new_medium = is_medium and (old_medium != script or any(path == keys_file for path, dummy in todo))
+    new_medium = is_medium and not medium.holds(medium_file, on_medium)
     writing.refuse_read_only([folder.parent, folder, keys_file.parent, host_file.parent, script_file.parent, journal.folder(root, mac).parent,
                               *([tftp_folder.parent, tftp_folder] if new_links else [])])
     if not check_mode:
@@ -318,7 +320,7 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=
                 for path, text in todo:
                     write(path, text)
                 if new_medium:
-                    medium.write(medium_file, script, keys_text, f"{root}/http/{ramdisk['medium']['path']}", ramdisk["medium"])
+                    medium.write(medium_file, f"{root}/http/{ramdisk['medium']['path']}", on_medium)
             for item in stale:
                 _discard(item)
             for file in moved:

@@ -38,7 +38,7 @@ _CURES = {
               "large transfers get through (MTU)",
     "initrd": "kernel and initrd were fetched, then nothing came: look at the console for a kernel message; check memory "
               "size, the console arguments, Secure Boot, and that the ramdisk has a driver for the network card",
-    "ramdisk": "the ramdisk is up and its SSH server is not: look at the console; it says whether it could fetch the public key",
+    "ramdisk": "the ramdisk is up and its SSH server is not: look at the console; it says whether it has a public key that it can use",
     "installing": "the installer has begun and not come to its end: look at the console, where it may ask a question that the answer "
                   "file does not answer, or wait for a mirror",
     "ssh": "the SSH server was announced and does not answer from here: check routing and packet filters on TCP port 22",

@@ -138,7 +138,7 @@ def after(call, result):
                 eject_paths(driver.service, result["withdrawn_media"], warn=call.warn)
         except BaremetalError as error:
             # The medium boots nothing any more, and what follows is for the disk.
-            call.warn(f"a medium was withdrawn and may still be in a drive of the BMC: {error}")
+            call.warn(f"a medium was withdrawn and may still be in a drive of the BMC, with the SSH keys of that run: {error}")
 
 
 DOOR = Door(

@@ -33,7 +33,7 @@ PLATFORMS = {
 }
 # Two pages of text: a kernel takes 2047 characters of arguments, and each may take a quote or two.
 CONFIG_SIZE = 8192
-# Space for some hundred SSH public keys of Ed25519, or eighty of RSA.
+# Space for some hundreds of SSH public keys of Ed25519, or eighty of RSA.
 KEYS_SIZE = 65536
 # What GRUB finds its medium by; the signed image for CDs looks for it too.
 MARK = ".disk/info"

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import ipaddress
 import json
 import os
@@ -17,6 +19,8 @@ from .ground import MARKER, RackError, run, write_file
 NETNS_ROOT = Path("/run/netns")
 # What begins the alias of the loopback of every rack's namespace; the directory of the rack follows.
 OWNER = "rackwright "
+# The first daemon of a rack to be started writes it; see is_dead().
+FIRST_PID_FILE = "run/libvirtd.pid"
 
 
 def owner_mark(rack):
@@ -64,15 +68,32 @@ def owner(rack):
 def is_dead(directory, inode):
     """Tell whether of another rack nothing is left but its namespace and its files, as after a kill or a deleted checkout.
 
-    A rack that is just being made has no process either, so one whose daemons were never started counts as alive while its directory is there.
+    A rack that is just being made, or made again, has no process either. Its directory is there, and it has no such file of a process, see ensure().
 
     :param directory: the directory of that rack.
     :param inode: inode number of its namespace.
     """
-    return not processes.of_rack(directory, inode) and (not directory.exists() or any((directory / "run").glob("*.pid")))
+    return not processes.of_rack(directory, inode) and (not directory.exists() or (directory / FIRST_PID_FILE).exists())
+
+
+@contextlib.contextmanager
+def alone():
+    """Let one rack at a time look at a namespace, delete it and make it; a lock on a directory leaves no file behind."""
+    directory = os.open("/run", os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(directory)
 
 
 def ensure(rack, check_mode):
+    """Make or repair the namespace, its bridge and its addresses, see :func:`repair`."""
+    with alone():
+        return repair(rack, check_mode)
+
+
+def repair(rack, check_mode):
     """Make or repair the namespace, its bridge and its addresses.
 
     The namespace of another rack of the name that is dead is deleted first, or what was killed once would stand in the way of every rack after it.
@@ -91,7 +112,8 @@ def ensure(rack, check_mode):
     if inode is not None and not is_ours(rack):
         directory = owner(rack)
         if directory is None or not is_dead(directory, inode):
-            cure = "" if directory is None else f", or take down the rack that it belongs to (-e virtual_rack_dir={directory} -e virtual_rack_state=absent)"
+            options = f"-e virtual_rack_name={rack.name} -e virtual_rack_dir={directory} -e virtual_rack_state=absent"
+            cure = f", or take down the rack that it belongs to ({options})" if directory else ""
             raise RackError(
                 f"The network namespace {rack.name} exists and was not made by the rack in {rack.dir}. To do: choose another virtual_rack_name{cure}."
             )
@@ -103,6 +125,9 @@ def ensure(rack, check_mode):
         change(f"network namespace {rack.name} made", "netns", "add", rack.name)
         if check_mode:
             return {"changed": True, "messages": done}
+    first = rack.dir / FIRST_PID_FILE
+    if not check_mode and first.exists() and not processes.of_daemon(rack, first.stem):
+        first.unlink()
     in_namespace = ("-n", rack.name)
     present = links(rack)
     if present["lo"].get("ifalias") != owner_mark(rack):

@@ -21,6 +21,9 @@ def remove(rack, check_mode):
         or something is mounted below the directory.
     """
     inode = network.namespace_inode(rack)
+    if inode is not None and (rack.dir / MARKER).exists() and network.owner(rack) not in (None, rack.dir):
+        # Another rack took the name when this one was dead; what is left of this one goes, and the namespace is not its own.
+        inode = None
     guard(rack, inode)
     pids = processes.of_rack(rack.dir, inode)
     done = [f"process {pid} ended ({describe(pid)})" for pid in pids]
@@ -35,7 +38,8 @@ def remove(rack, check_mode):
             if left:
                 raise RackError(f"The processes {left} of the rack do not end. To do: look at what they wait for (/proc/<pid>/stack).")
             pids = processes.of_rack(rack.dir, inode)
-        network.remove(rack)
+        if inode is not None:
+            network.remove(rack)
         if json.loads(read_file(rack.dir / MARKER) or "{}").get("made_netns_root"):
             network.remove_netns_root()
         delete_directory(rack)

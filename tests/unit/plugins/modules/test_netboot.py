@@ -149,7 +149,8 @@ def test_a_node_that_boots_over_ipv6(site):
     url = "http://[2001:db8:1::1]:8080"
     assert site.netboot(url=url)["boot"]["address"] == "2001:db8:1::110"
     script = (site.root / f"http/node/{HYPHENS}/boot.ipxe").read_text()
-    assert f"kernel --name vmlinuz {url}/ramdisk/abc/vmlinuz?mac={HYPHENS}&node=node1 " in script and f" rackwright.url={url}/node/{HYPHENS}/{NONCE}/ " in script
+    assert f"kernel --name vmlinuz {url}/ramdisk/abc/vmlinuz?mac={HYPHENS}&node=node1 " in script
+    assert f" rackwright.url={url}/node/{HYPHENS}/{NONCE}/ " in script
     # By DHCPv6 the ramdisk learns no host name.
     assert " rackwright.hostname=node1 " in script and "rackwright.address" not in script
 
@@ -188,6 +189,9 @@ def test_the_life_of_a_medium(site, ejected):
     keys = (site.root / f"http/node/{HYPHENS}/{NONCE}/authorized_keys").read_bytes()
     assert keys in (site.root / f"http{path}").read_bytes()[8192:8992]
     assert not (site.root / f"http/node/{HYPHENS}/boot.ipxe").exists(), "a boot in another way is not silent"
+    for check_mode in (True, False):
+        refused = site.netboot(network="192.0.2.0/24", check_mode=check_mode, ssh_public_keys=[keys.decode().strip()] * 20)
+        assert "the list of SSH keys does not fit into the medium" in refused["msg"]
     assert site.netboot(network="192.0.2.0/24")["changed"] is False and not ejected
     assert site.netboot(state="absent", check_mode=True)["withdrawn_media"] == [path] and not ejected
     assert site.netboot(state="absent")["withdrawn_media"] == [path] and ejected == [path]

@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
 
 import pytest
 from rackkit import daemons, network, processes, teardown
-from rackkit.ground import RackError
+from rackkit.ground import Rack, RackError
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
 
@@ -150,12 +151,31 @@ def test_mounts_are_found_at_and_below_a_directory():
     assert "/proc" in teardown.mounts_below(Path("/proc")) and teardown.mounts_below(Path("/proc/no/such")) == []
 
 
-def test_teardown_refuses_a_foreign_namespace(rack, monkeypatch):
+@pytest.fixture
+def foreign_namespace(monkeypatch):
+    """A namespace of the rack's name that the rack did not make; a dict takes the mark of its owner, and the commands are kept there."""
+    seen = {"mark": "", "commands": []}
     monkeypatch.setattr(teardown.os, "geteuid", lambda: 0)
     monkeypatch.setattr(network, "namespace_inode", lambda _rack: 1)
-    monkeypatch.setattr(network, "is_ours", lambda _rack: False)
+    monkeypatch.setattr(network, "links", lambda _rack: {"lo": {"flags": ["UP"], "ifalias": seen["mark"]}})
+    monkeypatch.setattr(network, "run", lambda argv: seen["commands"].append(argv))
+    return seen
+
+
+def test_teardown_refuses_a_foreign_namespace(rack, foreign_namespace):
     with pytest.raises(RackError, match="was not made by the rack"):
         teardown.remove(rack, False)
+    foreign_namespace["mark"] = f"{network.OWNER}/srv/another"
+    shutil.rmtree(rack.dir)
+    with pytest.raises(RackError, match="was not made by the rack"):
+        teardown.remove(rack, False)
+
+
+def test_teardown_of_a_dead_rack_whose_name_another_one_took_leaves_that_one_alone(rack, foreign_namespace, sleeper):
+    foreign_namespace["mark"] = f"{network.OWNER}/srv/another"
+    bystander, left_over = sleeper({processes.RACK_MARK: "/srv/another"}), sleeper(marks(rack, "vbmcd"))
+    assert teardown.remove(rack, False)["changed"] and foreign_namespace["commands"] == []
+    assert left_over.wait(5) == -15 and bystander.poll() is None and not rack.dir.exists()
 
 
 @pytest.mark.parametrize(
@@ -164,6 +184,7 @@ def test_teardown_refuses_a_foreign_namespace(rack, monkeypatch):
         ("only the namespace", True),
         ("files of a rack that ran", True),
         ("files of a rack whose daemons were not started yet", False),
+        ("files of a rack that is made again", False),
         ("a daemon", False),
         ("no mark of a rack", False),
     ],
@@ -175,6 +196,13 @@ def test_the_namespace_of_a_dead_rack_is_taken(rack, monkeypatch, sleeper, short
         (other / "run").mkdir(parents=True)
     if left == "files of a rack that ran":
         (other / "run" / "libvirtd.pid").write_text("1\n", encoding="ascii")
+    if left == "files of a rack that is made again":
+        (other / "run" / "libvirtd.pid").write_text("1\n", encoding="ascii")
+        with monkeypatch.context() as patch:
+            patch.setattr(network, "namespace_inode", lambda _rack: 1)
+            patch.setattr(network, "links", lambda _rack: {"lo": {"flags": ["UP"], "ifalias": mark}})
+            patch.setattr(network, "run", lambda argv: None)
+            network.ensure(Rack({**rack.spec, "dir": str(other)}), False)
     if left == "a daemon":
         sleeper({processes.RACK_MARK: str(other)})
     monkeypatch.setattr(network, "namespace_inode", lambda _rack: 1)

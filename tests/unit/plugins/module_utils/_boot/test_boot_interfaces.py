@@ -141,7 +141,11 @@ def test_the_medium_of_a_node(tmp_path_factory, text, offset, keys):
     source, own, lines = folder / "source.iso", folder / "own.iso", KEY_LINE * keys
     original = bytes(number % 251 for number in range(offset + 1300))
     source.write_bytes(original)
-    medium.write(own, text + "\n", lines, source, place)
+    written = medium.parts(text + "\n", lines, place)
+    own.unlink(missing_ok=True)
+    assert not medium.holds(own, written)
+    medium.write(own, source, written)
+    assert medium.holds(own, written) and medium.holds(own, medium.parts(text + "\n", lines + KEY_LINE, place)) is not bool(keys)
     data = own.read_bytes()
     assert data[:offset] == original[:offset] and data[offset + 100:offset + 110] == original[offset + 100:offset + 110] and len(data) == len(original)
     rest = offset + (1110 if keys else 100)
@@ -154,12 +158,10 @@ def test_the_medium_of_a_node(tmp_path_factory, text, offset, keys):
 @pytest.mark.parametrize(("text", "keys", "seen"), [
     ("x" * 101, "", "the boot configuration does not fit into the medium.*101 bytes, 100 are there"),
     ("x", KEY_LINE * 20, "the list of SSH keys does not fit into the medium.*are there.*fewer ssh_public_keys")])
-def test_what_does_not_fit_leaves_nothing(tmp_path, text, keys, seen):
+def test_what_does_not_fit_is_refused(tmp_path, text, keys, seen):
     place = {"config_offset": 0, "config_size": 100, "keys_offset": 100, "keys_size": 1000}
-    (tmp_path / "source.iso").write_bytes(bytes(1200))
     with pytest.raises(BaremetalError, match=seen):
-        medium.write(tmp_path / "own.iso", text, keys, tmp_path / "source.iso", place)
-    assert [path.name for path in tmp_path.iterdir()] == ["source.iso"]
+        medium.parts(text, keys, place)
     assert medium.read(tmp_path / "own.iso", place) is None
 
 
