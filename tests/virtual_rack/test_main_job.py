@@ -83,6 +83,15 @@ def test_check_mode_changes_nothing(virtual_rack):
     assert (nodes(virtual_rack), boot_files(virtual_rack)) == before
 
 
+def test_nothing_speaks_against_a_deploy(virtual_rack):
+    report = virtual_rack.BUILD / "demo" / "preflight.json"
+    output = run(virtual_rack, "preflight.yml", "-l", "rack3", *IMAGE, "-e", f"preflight_report_file={report}")
+    found = json.loads(report.read_text())
+    assert (found["status"], found["failed_nodes"], found["failed_hosts"]) == ("ok", [], []) and "rack3: 2 nodes, 2 ready" in output
+    assert {item["check"] for item in found["hosts"]["boot1"]} == {"daemons", "tftp", "http", "ramdisk", "images", "dhcp", "address"}
+    assert all(item["status"] == "ok" for item in found["hosts"]["boot1"])
+
+
 def test_deploy(virtual_rack, data_before):
     report = virtual_rack.BUILD / "demo" / "report.json"
     report.unlink(missing_ok=True)
