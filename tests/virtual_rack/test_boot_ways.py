@@ -55,7 +55,8 @@ def deploy(rack, name, *more):
                        cwd=rack.SITE, env=rack.environment(), check=False)
     assert nodes(rack)[name]["provision_state"] == "active" and host_tasks(output, name) <= 15
     requests = [json.loads(line) for line in http.read_bytes()[read[0]:].decode().splitlines()]
-    assert {request["node"] for request in requests if request["stage"] in ("kernel", "initrd", "ramdisk", "ssh", "image")} == {name}
+    said = {request["node"] for request in requests if request["client"] in own(name) and request["stage"] in ("kernel", "initrd", "ramdisk", "image")}
+    assert said == {name}
     return requests, dnsmasq.read_bytes()[read[1]:].decode().splitlines()
 
 
