@@ -13,8 +13,6 @@ author:
   - rackwright.baremetal contributors (@rackwright)
 description:
   - Opens the serial console over IPMI (serial over LAN), listens, and closes it again, also when it fails. Nothing is typed.
-  - Redfish carries no console. A BMC with that driver is asked where it gives the console over IPMI, and that is opened with the same account. One
-    that gives it over SSH or in a browser alone is refused.
   - Only what is printed while it listens is heard. BMCs keep nothing of what was printed before.
   - It tells why a node that does not answer stands still, for example as evidence of a failed deploy.
   - Only one can have the console. A person who has it open keeps it, and this is an error.
@@ -44,6 +42,8 @@ options:
     description: How many bytes to keep, the newest ones, up to one mebibyte.
     type: int
     default: 65536
+notes:
+  - With the driver V(redfish) it is refused, because Redfish itself carries no console. Most of these BMCs have IPMI too; see the example.
 seealso:
   - module: rackwright.baremetal.console_info
   - module: rackwright.baremetal.failure_evidence
@@ -61,6 +61,10 @@ EXAMPLES = r"""
     dest: "/tmp/{{ inventory_hostname }}.console"
     mode: "0600"
   delegate_to: localhost
+
+- name: Use IPMI for it with a BMC that is driven by Redfish
+  rackwright.baremetal.console_capture:
+    driver: ipmi
 """
 
 RETURN = r"""

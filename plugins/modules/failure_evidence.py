@@ -77,7 +77,7 @@ options:
         description: Further arguments for C(ssh), for instance those that tell the host key.
         type: str
 notes:
-  - The serial console is listened to over IPMI, see M(rackwright.baremetal.console_capture).
+  - There is a serial console with the driver V(ipmi) alone, see M(rackwright.baremetal.console_capture).
 seealso:
   - module: rackwright.baremetal.boot_log_info
   - module: rackwright.baremetal.console_capture
@@ -135,9 +135,7 @@ unavailable:
   returned: success
   type: dict
   sample:
-    console: >-
-      serial console capture: the BMC gives no serial console over IPMI. Seen: it is given by SSH. To do: switch IPMI over LAN and serial over LAN on in
-      the BMC, or look at the console in another way; console_info tells how it is reached
+    console: "serial console capture: the driver redfish has no serial console capture. To do: use a BMC with the driver ipmi."
 """
 
 from ..module_utils._door import module_main

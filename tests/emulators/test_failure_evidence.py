@@ -18,7 +18,6 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import f
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.driver import open_driver
 from ansible_collections.rackwright.baremetal.tests.emulators import peers
 from ansible_collections.rackwright.baremetal.tests.emulators.conftest import PASSWORD
-from ansible_collections.rackwright.baremetal.tests.simulators.redfish_tree import MANAGER
 from ansible_collections.rackwright.baremetal.tests.simulators.start import ipmi_bmcs, redfish_bmcs
 
 GATEWAY = {"ansible_connection": "beside", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
@@ -69,23 +68,12 @@ def test_console_of_a_bmc_with_a_serial_line(gather, serial_bmc, opened, task):
     assert opened("ipmi", serial_bmc, lambda driver: serial_over_lan.capture(driver, 4, 1000))["bytes"]
 
 
-def test_event_log_of_a_board_whose_console_nothing_answers_for(gather, board):
+def test_event_log_of_a_board_without_a_captured_console(gather, board):
     board.faults()
-    board.state().merge(f"{MANAGER}/NetworkProtocol", {"IPMI": {"Port": 9}})
-    result, texts = gather(board.connections[0], "redfish", timeout=15)
-    assert "port 9" in result["unavailable"]["console"] and list(result["unavailable"]) == ["console"]
+    result, texts = gather(board.connections[0], "redfish")
+    assert "has no serial console capture" in result["unavailable"]["console"] and list(result["unavailable"]) == ["console"]
     assert re.match(r"\S+, the newest entries, oldest first\n20\d\d-\S+Z  \w+  \w+", texts["bmc/event_log.txt"])
     assert not [request for request in board.requests() if request["method"] != "GET"]
-
-
-def test_console_over_ipmi_and_the_rest_over_redfish(gather, board):
-    board.faults()
-    bmc = board.connections[0]
-    with ipmi_bmcs(first_address=bmc["address"], username=bmc["username"], password=PASSWORD) as line:
-        board.state().merge(f"{MANAGER}/NetworkProtocol", {"IPMI": {"Port": line.connections[0]["port"]}})
-        result, texts = gather(bmc, "redfish", timeout=15)
-        assert "Simulated console of" in texts["bmc/console.txt"] and texts["bmc/event_log.txt"] and not result["unavailable"]
-        assert not line.show()["sessions_open"] and not board.show()["sessions_open"]
 
 
 @pytest.mark.parametrize(("listens", "said"), [(False, "nothing listens on that port"), (True, "not done with it within 6 s")])

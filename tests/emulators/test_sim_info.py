@@ -16,7 +16,6 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.driver i
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.emulators.conftest import PASSWORD
 from ansible_collections.rackwright.baremetal.tests.simulators import personalities
-from ansible_collections.rackwright.baremetal.tests.simulators.redfish_tree import MANAGER, SYSTEM
 from ansible_collections.rackwright.baremetal.tests.simulators.start import ipmi_bmcs, redfish_bmcs
 
 FORMS = ["numbers_as_strings", "info_object",
@@ -236,21 +235,9 @@ def test_check_mode_changes_nothing(playbook, hosts, sim):
     assert not [request for request in sim.requests() if request["method"] not in ("GET", "HEAD")]
 
 
-def test_console_of_a_board_that_gives_it_over_ssh_alone(playbook, hosts, sim):
-    sim.state().merge(SYSTEM, {"SerialConsole": {"IPMI": {"ServiceEnabled": False}}})
-    sim.state().merge(f"{MANAGER}/NetworkProtocol", {"IPMI": {"ProtocolEnabled": False}})
+def test_console_is_not_captured_over_redfish(playbook, hosts):
     run = playbook(hosts, [{"rackwright.baremetal.console_capture": {}}])
-    assert "the BMC gives no serial console over IPMI. Seen: it is given by SSH. To do: switch IPMI over LAN" in run.stdout
-
-
-@pytest.mark.parametrize("door", [{}, {"delegate_to": "gateway"}], ids=["action", "module"])
-def test_console_of_a_board_that_redfish_tells_is_given_over_ipmi(playbook, hosts, sim, door):
-    bmc = sim.connections[0]
-    with ipmi_bmcs(first_address=bmc["address"], username=bmc["username"], password=PASSWORD) as line:
-        sim.state().merge(f"{MANAGER}/NetworkProtocol", {"IPMI": {"Port": line.connections[0]["port"]}})
-        run = playbook(hosts, [{"rackwright.baremetal.console_capture": {"seconds": 3}, **door}], "-vvvv")
-        assert "Simulated console of" in run.stdout and changes(run) == ["ok"] and PASSWORD not in run.stdout, run.stdout
-        assert not line.show()["sessions_open"] and not sim.show()["sessions_open"]
+    assert "Redfish carries no serial console" in run.stdout and "use the driver ipmi" in run.stdout
 
 
 def test_fleet_form(playbook, hosts):

@@ -85,6 +85,7 @@ def test_check_mode_changes_nothing(virtual_rack):
 
 def test_nothing_speaks_against_a_deploy(virtual_rack):
     report = virtual_rack.BUILD / "demo" / "preflight.json"
+    report.unlink(missing_ok=True)
     output = run(virtual_rack, "preflight.yml", "-l", "rack3", *IMAGE, "-e", f"preflight_report_file={report}")
     found = json.loads(report.read_text())
     assert (found["status"], found["failed_nodes"], found["failed_hosts"]) == ("ok", [], []) and "rack3: 2 nodes, 2 ready" in output

@@ -9,7 +9,6 @@ Private to the collection; may change at any time.
 
 from __future__ import annotations
 
-from .._errors import BaremetalError
 from .ipmi_answers import ask
 from .redfish_service import path_of
 from .tolerant import dig, flag, number, texts
@@ -27,8 +26,6 @@ _SOL_PARAMETER = (0x0C, 0x22)
 _THIS_CHANNEL = 0x0E
 _ACTIVATION_STATUS = (0x06, 0x4A, (1,))
 _ENABLE, _BIT_RATE, _PORT = 1, 6, 8
-# Of RMCP, assigned by IANA (IPMI 2.0, 13.1.2).
-_IPMI_PORT = 623
 _BIT_RATES = {6: 9600, 7: 19200, 8: 38400, 9: 57600, 10: 115200}
 
 
@@ -58,23 +55,6 @@ def console(kind, owner, enabled, limit, connect, *, sessions=None, bit_rate=Non
 def way(protocol, enabled, port):
     """A way to a console: the protocol as Redfish calls it, whether it is switched on, and its TCP or UDP port."""
     return {"protocol": protocol, "enabled": enabled, "port": port}
-
-
-def ipmi_port(consoles):
-    """The UDP port at which a BMC gives the serial console over IPMI.
-
-    :param consoles: what ``read_consoles`` returned.
-    :raises BaremetalError: it gives none, or in other ways alone.
-    """
-    serial = [found for found in consoles if found["type"] == "serial" and found["enabled"] is not False]
-    ways = [offered for found in serial for offered in found["connect"] if offered["enabled"] is not False]
-    for offered in ways:
-        if offered["protocol"] == "IPMI":
-            return offered["port"] or _IPMI_PORT
-    raise BaremetalError(
-        "the BMC gives no serial console over IPMI", stage="serial console capture",
-        seen=f"it is given by {', '.join(sorted({offered['protocol'] for offered in ways}))}" if ways else "no serial console that is switched on",
-        cure="switch IPMI over LAN and serial over LAN on in the BMC, or look at the console in another way; console_info tells how it is reached")
 
 
 def _read_redfish(driver):

@@ -13,7 +13,7 @@ import contextlib
 import threading
 import time
 
-from . import console, event_log, serial_over_lan
+from . import event_log, serial_over_lan
 from .._errors import BaremetalError
 from .._session_guard import end_all, ended_by_signals
 from .driver import refuse_unsupported
@@ -28,11 +28,10 @@ _SIGNALS_SEEN = 0.2  # seconds
 _LOG_OFF = 2.0  # seconds kept for ending the session in the middle of the work; IPMI takes one of them
 
 
-def gather(opened, seconds, log=lambda text: None, over_ipmi=None):
-    """Listen to the serial console for half of the time, and read power state, boot device and event log, in one session.
+def gather(opened, seconds, log=lambda text: None):
+    """Listen to the serial console for half of the time, then read power state, boot device and event log, in one session.
 
-    Nothing is typed, nothing is changed. A BMC that is driven by Redfish, which carries no console, is listened to over IPMI where it tells that it
-    gives the console so; that session begins when the other one has ended.
+    Nothing is typed, nothing is changed.
 
     What a BMC does not give is no error. It is done in a thread, because a request to a slow BMC may take longer than there is time;
     when the time is over the session is ended under it.
@@ -40,12 +39,11 @@ def gather(opened, seconds, log=lambda text: None, over_ipmi=None):
     :param opened: function that returns a context manager with an open driver.
     :param seconds: how long all of it may take.
     :param log: called with lines for a person who looks closer, in the calling thread.
-    :param over_ipmi: function of such a log and of a UDP port that returns a context manager with the same BMC, opened by IPMI.
     :returns: ``{"console", "machine", "event_log", "unavailable"}``: what serial_over_lan.capture returned; ``{"power_state", "boot"}``;
         ``{"log", "entries"}``; and why there is none of them, by their names. Each may be None.
     """
     found, missing, lines, is_over = {}, {}, [], threading.Event()
-    thread = threading.Thread(target=_gather, args=(opened, over_ipmi, seconds / 2, found, missing, lines, is_over), daemon=True)
+    thread = threading.Thread(target=_gather, args=(opened, seconds / 2, found, missing, lines, is_over), daemon=True)
     with ended_by_signals():
         thread.start()
         deadline = time.monotonic() + seconds - _LOG_OFF
@@ -63,13 +61,9 @@ def gather(opened, seconds, log=lambda text: None, over_ipmi=None):
     return {**told, "unavailable": {part: missing.get(part) or why for part, value in told.items() if value is None}}
 
 
-def _gather(opened, over_ipmi, listen, found, missing, lines, is_over):
-    def capture(driver):
-        return serial_over_lan.capture(driver, listen, _MOST)
-
-    ports = []
+def _gather(opened, listen, found, missing, lines, is_over):
     parts = {
-        "console": (serial_over_lan.CAPABILITY, capture),
+        "console": (serial_over_lan.CAPABILITY, lambda driver: serial_over_lan.capture(driver, listen, _MOST)),
         "machine": (None, lambda driver: {"power_state": driver.get_power(), "boot": driver.get_boot()}),
         "event_log": (event_log.CAPABILITY, _newest_events),
     }
@@ -79,15 +73,8 @@ def _gather(opened, over_ipmi, listen, found, missing, lines, is_over):
             if is_over.is_set():
                 return
             with _noted(part, missing, lines):
-                if part == "console" and driver.NAME == "redfish":
-                    ports.append(console.ipmi_port(console.read_consoles(driver)))
-                    continue
                 refuse_unsupported(driver.NAME, capability=capability)
                 found[part] = get(driver)
-    for port in ports:
-        if not is_over.is_set():
-            with _noted("console", missing, lines), over_ipmi(lines.append, port) as driver:
-                found["console"] = capture(driver)
 
 
 def _newest_events(driver):

@@ -10,7 +10,6 @@ Private to the collection; may change at any time.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import urllib.parse
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -178,18 +177,6 @@ def open_bmc(call, *, only_reads=False, password=None):
             # reason to doubt, and does not come here.
             forget_driver(call.params["bmc"], run_facts(call))
             raise
-
-
-@contextlib.contextmanager
-def open_over_ipmi(call, port):
-    """Open, by IPMI and with the same account, a BMC that is driven by Redfish, which carries no console. It is for reading.
-
-    :param call: the Call; may run on a host that the task was delegated to.
-    :param port: UDP port.
-    :returns: a context manager that gives the open driver.
-    """
-    with open_bmc(dataclasses.replace(call, params={**call.params, "driver": "ipmi", "bmc": {**call.params["bmc"], "port": port}}), only_reads=True) as driver:
-        yield driver
 
 
 def hide_password(call, url):

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from .._bmc.console import ipmi_port, read_consoles
 from .._bmc.driver import refuse_unsupported
 from .._bmc.serial_over_lan import CAPABILITY, STAGE, capture
 from .._door import Door
 from .._errors import BaremetalError
-from ._bmc_access import OPTIONS, fill_connection, open_bmc, open_over_ipmi, settled_driver
+from ._bmc_access import OPTIONS, fill_connection, open_bmc, settled_driver
 
 _LONGEST = 3600  # seconds
 _MOST = 1024 * 1024  # bytes; a result goes through the callback and into the job's log
@@ -20,23 +19,17 @@ _MOST = 1024 * 1024  # bytes; a result goes through the callback and into the jo
 def run(call):
     """Listen to the serial console; nothing is typed and nothing changed."""
     params = call.params
+    if settled_driver(call) == "redfish":
+        raise BaremetalError(
+            "Redfish carries no serial console: such a BMC gives it over SSH or in a browser, and that is not captured", stage=STAGE,
+            cure="use the driver ipmi for this task if the BMC has IPMI over LAN; console_info tells how the console is reached")
+    refuse_unsupported(settled_driver(call), capability=CAPABILITY)
     for name, most in (("seconds", _LONGEST), ("max_bytes", _MOST)):
         if not 1 <= params[name] <= most:
             raise BaremetalError(f"{name} is not between 1 and {most}", stage=STAGE, cure=f"correct {name}")
-    with _opened(call) as driver:
+    with open_bmc(call, only_reads=True) as driver:
         heard = {"text": "", "bytes": 0, "truncated": False} if call.check_mode else capture(driver, params["seconds"], params["max_bytes"])
     return {"changed": False, **heard}
-
-
-def _opened(call):
-    """The BMC, opened by IPMI; Redfish tells where that is."""
-    if settled_driver(call) != "redfish":
-        refuse_unsupported(settled_driver(call), capability=CAPABILITY)
-        return open_bmc(call, only_reads=True)
-    # That session has ended before the other one begins.
-    with open_bmc(call, only_reads=True) as driver:
-        port = ipmi_port(read_consoles(driver))
-    return open_over_ipmi(call, port)
 
 
 DOOR = Door(

@@ -16,7 +16,7 @@ from .._door import Door
 from .._errors import BaremetalError, sentence
 from .._evidence import inband
 from .._evidence.bundle import Bundle
-from ._bmc_access import OPTIONS, fill_connection, open_bmc, open_over_ipmi, settled_driver
+from ._bmc_access import OPTIONS, fill_connection, open_bmc, settled_driver
 
 _LONGEST = 600  # seconds
 _INBAND = 60  # seconds
@@ -40,20 +40,16 @@ def run(call):
         raise BaremetalError("keep is less than 1", stage=STAGE, cure="correct keep")
     if call.check_mode:
         return {"changed": False, **dict.fromkeys(PARTS), "unavailable": {}}
-    return {"changed": False, **gather(lambda log: _opened(call, log), seconds, call.log, lambda log, port: open_over_ipmi(_quiet(call, log), port))}
+    return {"changed": False, **gather(lambda log: _opened(call, log), seconds, call.log)}
 
 
 @contextlib.contextmanager
 def _opened(call, log):
-    own = _quiet(call, log)
+    # Ansible's display is for the main thread alone.
+    own = dataclasses.replace(call, log=log, warn=log)
     settled_driver(own)
     with open_bmc(own, only_reads=True) as driver:
         yield driver
-
-
-def _quiet(call, log):
-    # Ansible's display is for the main thread alone.
-    return dataclasses.replace(call, log=log, warn=log)
 
 
 def after(call, result):

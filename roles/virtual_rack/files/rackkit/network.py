@@ -11,6 +11,7 @@ import fcntl
 import ipaddress
 import json
 import os
+import time
 from pathlib import Path
 
 from . import processes
@@ -21,6 +22,7 @@ NETNS_ROOT = Path("/run/netns")
 OWNER = "rackwright "
 # The first daemon of a rack to be started writes it; see is_dead().
 FIRST_PID_FILE = "run/libvirtd.pid"
+LOCK_SECONDS = 60
 
 
 def owner_mark(rack):
@@ -78,10 +80,21 @@ def is_dead(directory, inode):
 
 @contextlib.contextmanager
 def alone():
-    """Let one rack at a time look at a namespace, delete it and make it; a lock on a directory leaves no file behind."""
+    """Let one rack at a time look at a namespace, delete it and make it; a lock on a directory leaves no file behind.
+
+    :raises RackError: somebody else has it for too long.
+    """
     directory = os.open("/run", os.O_RDONLY)
     try:
-        fcntl.flock(directory, fcntl.LOCK_EX)
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > deadline:
+                    raise RackError(f"Another process has had /run locked for {LOCK_SECONDS} s. To do: look which one (lslocks) and end it.") from error
+                time.sleep(0.1)
         yield
     finally:
         os.close(directory)
@@ -165,12 +178,14 @@ def remember_netns_root(rack):
         write_file(rack.dir / MARKER, json.dumps({"name": rack.name, "made_netns_root": True}) + "\n", 0o644)
 
 
-def remove(rack):
-    """Delete the namespace; whatever was in it must have ended before."""
-    if namespace_inode(rack) is None:
-        return False
-    run(["ip", "netns", "delete", rack.name])
-    return True
+def remove(rack, inode):
+    """Delete the namespace, unless another rack has made one of the name meanwhile; whatever was in it must have ended before.
+
+    :param inode: inode number of the rack's namespace, None when there is none.
+    """
+    with alone():
+        if inode is not None and namespace_inode(rack) == inode:
+            run(["ip", "netns", "delete", rack.name])
 
 
 def mount_points():

@@ -38,8 +38,7 @@ def remove(rack, check_mode):
             if left:
                 raise RackError(f"The processes {left} of the rack do not end. To do: look at what they wait for (/proc/<pid>/stack).")
             pids = processes.of_rack(rack.dir, inode)
-        if inode is not None:
-            network.remove(rack)
+        network.remove(rack, inode)
         if json.loads(read_file(rack.dir / MARKER) or "{}").get("made_netns_root"):
             network.remove_netns_root()
         delete_directory(rack)

@@ -151,24 +151,3 @@ def test_any_packets(packets):
     text = heard.text()
     assert not [character for character in text if ord(character) < 32 and character not in "\n\t"]
     text.encode()
-
-
-def serial(*ways, enabled=True, kind="serial"):
-    return console.console(kind, "bmc", enabled, 1, [console.way(*way) for way in ways])
-
-
-@pytest.mark.parametrize(("consoles", "port"), [
-    ([serial(("SSH", True, 22), ("IPMI", True, 6230))], 6230),
-    ([serial(("IPMI", None, None))], 623),
-    ([serial(("IPMI", False, 623), enabled=False), serial(("IPMI", True, 664))], 664)])
-def test_where_the_console_is_given_over_ipmi(consoles, port):
-    assert console.ipmi_port(consoles) == port
-
-
-@pytest.mark.parametrize(("consoles", "seen"), [
-    ([], "no serial console that is switched on"),
-    ([serial(("IPMI", True, 623), enabled=False)], "no serial console that is switched on"),
-    ([serial(("IPMI", True, 623), kind="shell"), serial(("SSH", True, 22), ("IPMI", False, 623))], "it is given by SSH")])
-def test_a_console_that_is_not_given_over_ipmi(consoles, seen):
-    with pytest.raises(BaremetalError, match=f"gives no serial console over IPMI. Seen: {seen}"):
-        console.ipmi_port(consoles)
