@@ -158,7 +158,7 @@ def foreign_namespace(monkeypatch):
     monkeypatch.setattr(teardown.os, "geteuid", lambda: 0)
     monkeypatch.setattr(network, "namespace_inode", lambda _rack: 1)
     monkeypatch.setattr(network, "links", lambda _rack: {"lo": {"flags": ["UP"], "ifalias": seen["mark"]}})
-    monkeypatch.setattr(network, "run", lambda argv: seen["commands"].append(argv))
+    monkeypatch.setattr(network, "run", seen["commands"].append)
     return seen
 
 
