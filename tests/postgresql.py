@@ -32,14 +32,17 @@ class Server:
         self.directory = directory
         self._numbers = itertools.count(1)
 
-    def new_database(self):
+    def new_database(self, **settings):
         """Make an empty database.
 
+        :param settings: parameters of the server that hold for it.
         :returns: its SQLAlchemy URL.
         """
         name = f"registry{next(self._numbers)}"
         with _connect(self.directory) as connection:
             connection.execute(f"CREATE DATABASE {name}")
+            for parameter, value in settings.items():
+                connection.execute(f"ALTER DATABASE {name} SET {parameter} = '{value}'")
         return f"postgresql+psycopg://{_USER}@/{name}?host={self.directory}"
 
 

@@ -22,7 +22,8 @@ def url(request, tmp_path):
     """URL of a registry that is not there yet (SQLite), or has no tables yet (PostgreSQL)."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/registry.db"
-    return request.getfixturevalue("postgresql_server").new_database()
+    # A machine on which a test stands still for a while, because it was suspended or has far too much to do, is none that cannot run tests.
+    return request.getfixturevalue("postgresql_server").new_database(idle_in_transaction_session_timeout="10min")
 
 
 @pytest.fixture
