@@ -100,13 +100,8 @@ def alone():
         os.close(directory)
 
 
+@alone()
 def ensure(rack, check_mode):
-    """Make or repair the namespace, its bridge and its addresses, see :func:`repair`."""
-    with alone():
-        return repair(rack, check_mode)
-
-
-def repair(rack, check_mode):
     """Make or repair the namespace, its bridge and its addresses.
 
     The namespace of another rack of the name that is dead is deleted first, or what was killed once would stand in the way of every rack after it.
@@ -178,14 +173,14 @@ def remember_netns_root(rack):
         write_file(rack.dir / MARKER, json.dumps({"name": rack.name, "made_netns_root": True}) + "\n", 0o644)
 
 
+@alone()
 def remove(rack, inode):
     """Delete the namespace, unless another rack has made one of the name meanwhile; whatever was in it must have ended before.
 
     :param inode: inode number of the rack's namespace, None when there is none.
     """
-    with alone():
-        if inode is not None and namespace_inode(rack) == inode:
-            run(["ip", "netns", "delete", rack.name])
+    if inode is not None and namespace_inode(rack) == inode:
+        run(["ip", "netns", "delete", rack.name])
 
 
 def mount_points():

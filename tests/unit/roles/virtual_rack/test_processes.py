@@ -189,25 +189,18 @@ def test_teardown_of_a_dead_rack_whose_name_another_one_took_leaves_that_one_alo
         ("no mark of a rack", False),
     ],
 )
-def test_the_namespace_of_a_dead_rack_is_taken(rack, monkeypatch, sleeper, short_path, left, taken):
-    other, commands = short_path / "other", []
-    mark = "veth of a container" if left == "no mark of a rack" else f"{network.OWNER}{other}"
+def test_the_namespace_of_a_dead_rack_is_taken(rack, foreign_namespace, sleeper, short_path, left, taken):
+    other, commands = short_path / "other", foreign_namespace["commands"]
+    foreign_namespace["mark"] = "veth of a container" if left == "no mark of a rack" else f"{network.OWNER}{other}"
     if left.startswith("files"):
         (other / "run").mkdir(parents=True)
-    if left == "files of a rack that ran":
+    if left in ("files of a rack that ran", "files of a rack that is made again"):
         (other / "run" / "libvirtd.pid").write_text("1\n", encoding="ascii")
     if left == "files of a rack that is made again":
-        (other / "run" / "libvirtd.pid").write_text("1\n", encoding="ascii")
-        with monkeypatch.context() as patch:
-            patch.setattr(network, "namespace_inode", lambda _rack: 1)
-            patch.setattr(network, "links", lambda _rack: {"lo": {"flags": ["UP"], "ifalias": mark}})
-            patch.setattr(network, "run", lambda argv: None)
-            network.ensure(Rack({**rack.spec, "dir": str(other)}), False)
+        network.ensure(Rack({**rack.spec, "dir": str(other)}), False)
+        commands.clear()
     if left == "a daemon":
         sleeper({processes.RACK_MARK: str(other)})
-    monkeypatch.setattr(network, "namespace_inode", lambda _rack: 1)
-    monkeypatch.setattr(network, "links", lambda _rack: {"lo": {"flags": ["UP"], "ifalias": mark}})
-    monkeypatch.setattr(network, "run", lambda argv: commands.append(" ".join(argv)))
     if not taken:
         with pytest.raises(RackError, match="choose another virtual_rack_name" + ("\\.$" if left == "no mark of a rack" else f".*virtual_rack_dir={other} ")):
             network.ensure(rack, False)
@@ -216,4 +209,4 @@ def test_the_namespace_of_a_dead_rack_is_taken(rack, monkeypatch, sleeper, short
     messages = network.ensure(rack, True)["messages"]
     assert commands == [] and messages == [f"network namespace testrack of the dead rack in {other} deleted", "network namespace testrack made"]
     assert network.ensure(rack, False)["messages"][:2] == messages
-    assert commands[:2] == ["ip netns delete testrack", "ip netns add testrack"]
+    assert commands[:2] == [["ip", "netns", "delete", "testrack"], ["ip", "netns", "add", "testrack"]]
