@@ -16,7 +16,8 @@ description:
   - A new password is believed only when a login with it works.
   - Access is not lost. The account that the module logs in with is neither deleted, nor disabled, nor given another role. When its own
     password changes, a way back stays open until a second connection has logged in with the new password; where that fails, the old
-    password is set again. Over Redfish the way back is a session. A BMC that opens none gets nothing sent.
+    password is set again. Over Redfish the way back is a session. A BMC that opens none gets nothing sent, nor does
+    one without room for the second connection.
   - When the BMC is lost in the middle of that, one login with the new password and one with the old one tell which of them is good, and the
     result or the error says so. Keep both until the result is written down; the same task finds out anew after a run that was killed.
   - A BMC that wants its factory password changed before anything else does not tell before whose it is. It is asked as soon as the new one

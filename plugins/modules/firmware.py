@@ -14,7 +14,8 @@ author:
 description:
   - Brings the firmware of the BMC, the BIOS or another component to a version, with Redfish's UpdateService.
   - Nothing is sent when the component has the version already, nor while an update that was asked for earlier waits for a reboot or is under
-    way, as far as the BMC's tasks tell it; that one is followed instead. An image from O(src) is told from another one by no task.
+    way, as far as the BMC's tasks tell it; that one is followed instead. An image from O(src) is told from another one by no task, so that
+    whatever waits for the component is followed.
   - The update counts as done only when the BMC tells the new version. Neither an accepted image nor a task that ended well is enough.
     The BMC may go away and come back in the meantime.
   - The node is neither powered off nor rebooted by the module unless O(reboot) allows it. Where a reboot applies the update,
@@ -41,7 +42,8 @@ attributes:
   idempotent:
     support: partial
     details:
-      - While an update waits for a reboot the BMC tells the old version, so that the image is sent again.
+      - While an update waits for a reboot the BMC tells the old version. An image from O(src) is sent again then, unless a task of the BMC
+        tells that an update of the component waits; one from O(image) unless a task tells that it waits.
 options:
   component:
     description:

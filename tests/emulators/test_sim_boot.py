@@ -208,7 +208,8 @@ def test_state_that_stays_between_is_waited_over(redfish, value):
     assert 0 < clock.now <= 4
 
 
-@pytest.mark.parametrize("fault", [{"power_on_conflict": 1}, {"reset_after": {"count": 1, "methods": ["POST"]}}])
+@pytest.mark.parametrize("fault", [{"power_on_conflict": 1}, {"reset_after": {"count": 1, "methods": ["POST"]}},
+                                   {"initialising": {"count": 1, "methods": ["POST"]}}])
 def test_on_that_is_refused_or_lost_is_judged_by_the_state(redfish, fault):
     board = redfish()
     board.faults(**fault)

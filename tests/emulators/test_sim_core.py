@@ -323,6 +323,21 @@ def test_auto_finds_redfish_then_ipmi_then_neither(sim, workplace, monkeypatch):
         find_driver.find_driver(sim.connections[0])
 
 
+@pytest.mark.parametrize("fault", ["self_signed", "expired_certificate", "other_name"])
+def test_auto_takes_no_ipmi_where_a_certificate_is_all_that_stands_before_redfish(sim, workplace, tmp_path, fault):
+    facts, bmc = RunFacts(tmp_path).about("bmc"), sim.connections[0]
+    with ipmi_bmcs(directory=str(workplace), password=PASSWORD, first_address=bmc["address"], port=bmc["port"]):
+        sim.faults(fault)
+        with pytest.raises(BaremetalError, match="certificate of the BMC .* is not to be trusted"):
+            find_driver.find_driver(bmc, facts=facts)
+        with pytest.raises(BaremetalError, match="not the one that is pinned"):
+            find_driver.find_driver({**bmc, "fingerprint": "ab" * 32}, facts=facts)
+        assert sim.counters().get("logins_failed") is None
+        # An old board with a web server and nothing behind it.
+        sim.faults(**{fault: True, "html": True})
+        assert find_driver.find_driver(bmc, facts=facts) == "ipmi"
+
+
 @pytest.mark.parametrize("fault", ["initialising", "refuse_connections"])
 def test_auto_asks_again_while_the_web_server_starts(sim, workplace, tmp_path, fault):
     facts, bmc = RunFacts(tmp_path).about("bmc"), sim.connections[0]

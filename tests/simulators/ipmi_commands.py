@@ -191,7 +191,8 @@ def chassis_capabilities(board, session, data):
 def chassis_status(board, session, data):
     # Until it is off, a server that is being switched off is on.
     on = board.machine.power in ("On", "PoweringOff")
-    identify = 0x10 if board.identify_until > time.monotonic() else 0
+    left = board.identify_until - time.monotonic()
+    identify = 0x20 if left > 255 else 0x10 if left > 0 else 0
     return OK, bytes([board.restore_policy << 5 | on, 0, 0x40 | identify, 0])
 
 

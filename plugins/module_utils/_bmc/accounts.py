@@ -6,10 +6,10 @@
 
 How access is never lost. The account that we log in with is neither deleted nor switched off nor given another role.
 Its password is changed like this: a way back is opened first (Redfish: a session; IPMI: the session that is open
-anyway), which stays good although the password has changed, and without which nothing is sent; the new password is
-sent; a second connection logs in with the new password; where that fails, the old password is set again over the way
-back and proved in its turn. Only after the proof is the way back closed. Where the BMC is lost over the change, one
-login with the new password and one with the old one tell which of them is good; there are no more, because BMCs lock
+anyway), which stays good although the password has changed, and without which nothing is sent; a login with the old password
+shows that the BMC has room for the one that is to prove the new one; the new password is sent; a second connection logs in with it;
+where that fails, the old password is set again over the way back and proved in its turn. Only after the proof is the way back closed.
+Where the BMC is lost over the change, one login with the new password and one with the old one tell which of them is good; there are no more, because BMCs lock
 accounts after wrong passwords. A password that the BMC cannot keep whole is refused before anything is sent. A BMC that wants its
 password changed before it tells whose it is, is asked that after the proof; another machine's gets the old password back.
 What tells the password to others is not touched here: the result says that it is outdated, and the door has the registry
@@ -46,7 +46,7 @@ from __future__ import annotations
 import time
 
 from .._errors import BaremetalError
-from .connection import BmcLost, NotLetIn
+from .connection import BmcLost, NotLetIn, SessionsFull
 from .identity import OtherMachine
 
 STAGE = "BMC account"
@@ -248,6 +248,7 @@ def _rotate_own(accounts, account, old, new, sleep, confirm=lambda: None):
     """
     name = account["name"]
     with accounts.way_back(account, old):
+        _see_room(accounts, account, old)
         try:
             lost = None
             try:
@@ -281,6 +282,18 @@ def _rotate_own(accounts, account, old, new, sleep, confirm=lambda: None):
     raise BaremetalError(f"the BMC lets us in neither with the new nor with the old password of {name}", stage=STAGE, seen=seen,
                          cure="wait until the BMC unlocks the account and try both; otherwise set the password with another account, "
                               "or inside the machine with ipmitool user set password")
+
+
+def _see_room(accounts, account, old):
+    """See that the BMC has room for the login that is to prove the new password, while the old one is still good.
+
+    :raises SessionsFull: when it has none; nothing was changed.
+    """
+    try:
+        accounts.accepts(account, old)
+    except SessionsFull as error:
+        raise SessionsFull(f"the BMC has no session left for the login that is to prove the new password of {account['name']}", stage=STAGE,
+                           seen=f"{error.seen or error.what}; the password is as it was", cure=error.cure) from error
 
 
 def _leave_stranger(accounts, account, old, confirm, sleep):

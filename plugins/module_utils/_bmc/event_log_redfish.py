@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from .._errors import BaremetalError
 from .redfish_members import is_whole, resources
-from .redfish_service import path_of
+from .redfish_service import next_page, path_of
 from .tolerant import dig, health, moment, number, objects, text, utc
 
 STAGE = "event log"
@@ -65,7 +65,7 @@ class EventLog:
             newest_first = is_newest_first(found)
             if newest_first and _is_enough(found, since, limit):
                 break
-            path = path_of({"@odata.id": page.get("Members@odata.nextLink")})
+            path = next_page(page)
         return found[::-1] if newest_first else found
 
     def _whole(self, page):

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 
 from .._errors import BaremetalError
 from .connection import BmcLost, looked_up, refused, required
 from .redfish_errors import explained
 from .redfish_service import ROOT
-from .redfish_transport import Connector, base_url
+from .redfish_transport import Connector, PinMismatch, base_url
 
 # Get Channel Authentication Capabilities (IPMI 2.0, 22.13) outside a session: RMCP header of class IPMI, an empty session
 # header (13.6), and the request: channel 0Eh with the bit for IPMI 2.0, administrator. Every BMC answers it before a login.
@@ -35,7 +36,7 @@ def find_driver(connection, log=lambda text: None, facts=None):
     :param log: called with lines for a person who looks closer.
     :param facts: the run's facts about this BMC, or None to remember for this process.
     :returns: ``redfish`` or ``ipmi``.
-    :raises BaremetalError: when it answers to neither.
+    :raises BaremetalError: when it answers to neither, or its certificate is not to be trusted and Redfish is behind it.
     """
     required(connection, "auto", "address")
     facts = _known if facts is None else facts
@@ -67,6 +68,8 @@ def _find(connection, log):
     if without_redfish is None:
         log("the BMC has a Redfish service root: driver redfish")
         return "redfish", False
+    if _hides_redfish(connection, without_redfish):
+        raise without_redfish
     log(f"no Redfish: {without_redfish}")
     host = str(connection["address"])
     if "://" not in host and _answers_ipmi(host.strip("[]"), int(connection.get("port") or _IPMI_PORT)):
@@ -100,6 +103,17 @@ def _redfish_problem(connection):
         return error, isinstance(error.__cause__, ConnectionRefusedError)
     missing = refused(f"what answers at {url} has no Redfish service root", seen=f"GET {ROOT}: HTTP status {answer.status}")
     return missing, answer.status >= 500
+
+
+def _hides_redfish(connection, problem):
+    """Whether a certificate is all that stands before Redfish: IPMI in its place would be what somebody in between may want.
+
+    An old board with a certificate of its own making and no Redfish is driven by IPMI; to tell it from others, the root is read without
+    believing anybody. It holds no secret, and none is sent.
+    """
+    if isinstance(problem.__cause__, PinMismatch):
+        return True
+    return isinstance(problem.__cause__, ssl.SSLCertVerificationError) and _redfish_problem({**connection, "verify": False})[0] is None
 
 
 def _answers_ipmi(host, port):

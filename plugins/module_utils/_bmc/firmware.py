@@ -202,7 +202,7 @@ class _Source:
         self._update = update
         self._src = src
         self._apply_time = apply_time
-        self._push = None
+        self.push = None
         if update.get("ServiceEnabled") is False:
             raise BaremetalError("the UpdateService of the BMC is switched off", stage=STAGE,
                                  cure="switch it on in the BMC's web interface")
@@ -213,10 +213,10 @@ class _Source:
                                             service.allowed(update, "UpdateService.SimpleUpdate", "TransferProtocol"))
             return
         self._body = {"@Redfish.OperationApplyTime": apply_time} if apply_time else {}
-        self._push = push_path(update.get("MultipartHttpPushUri"))
-        self._is_form = self._push is not None
-        self._push = self._push or push_path(update.get("HttpPushUri"))
-        if self._push is None:
+        self.push = push_path(update.get("MultipartHttpPushUri"))
+        self._is_form = self.push is not None
+        self.push = self.push or push_path(update.get("HttpPushUri"))
+        if self.push is None:
             raise BaremetalError("the BMC takes no image that is pushed", stage=STAGE, seen="neither MultipartHttpPushUri nor HttpPushUri",
                                  cure="serve the image by HTTP and give its URI as image")
         if apply_time and not self._is_form and not isinstance(update.get("HttpPushUriOptions"), dict):
@@ -241,7 +241,7 @@ class _Source:
                           cure="wait until an update would be over, which the BMC's list of tasks may show, and run the same command again") from error
 
     def _send(self, component, timeout):
-        ladder = list(component["targets"]) if self._push is None or self._is_form else [None]
+        ladder = list(component["targets"]) if self.push is None or self._is_form else [None]
         extra = {}
         while True:
             targets = ladder[0]
@@ -265,10 +265,10 @@ class _Source:
             return f"the BMC took the apply time {self._apply_time}"
         if self._apply_time:
             return None
-        if self._push is not None and not self._is_form:
+        if self.push is not None and not self._is_form:
             told = push_apply_time(self._update)
             return f"HttpPushUriApplyTime is {told}" if told in _AT_RESET else None
-        where = self._update if self._push is not None else dig(self._update, "Actions", "#UpdateService.SimpleUpdate")
+        where = self._update if self.push is not None else dig(self._update, "Actions", "#UpdateService.SimpleUpdate")
         offered = dig(where, "@Redfish.OperationApplyTimeSupport", "SupportedValues")
         if isinstance(offered, list) and offered and all(value in _AT_RESET for value in offered):
             return f"the BMC offers no other apply time than {', '.join(offered)}"
@@ -284,7 +284,7 @@ class _Source:
         :raises BaremetalError: when the BMC does not keep the time; nothing was pushed.
         """
         before = push_apply_time(self._update)
-        if self._push is None or self._is_form or not self._apply_time or before == self._apply_time:
+        if self.push is None or self._is_form or not self._apply_time or before == self._apply_time:
             yield
             return
         refusal = None
@@ -315,13 +315,13 @@ class _Source:
         return push_apply_time(self._service.get(path))
 
     def _once(self, body, extra, timeout):
-        if self._push is None:
+        if self.push is None:
             return self._service.action(self._update, "UpdateService.SimpleUpdate", body, stage=STAGE)
         if self._is_form:
             with upload.form(self._src, {"UpdateParameters": body, **extra}) as content:
-                return self._service.upload(self._push, content, timeout=timeout)
+                return self._service.upload(self.push, content, timeout=timeout)
         with upload.plain(self._src) as content:
-            return self._service.upload(self._push, content, timeout=timeout)
+            return self._service.upload(self.push, content, timeout=timeout)
 
 
 def ensure_firmware(service, name, version, *, image=None, src=None, apply_time=None, timeout=1800, reboot=None, check_mode=False,
@@ -352,7 +352,7 @@ def ensure_firmware(service, name, version, *, image=None, src=None, apply_time=
                              cure="update it with its maker's tool in the running system")
     update = update_service(service)
     source = _Source(service, update, image, src, apply_time)
-    earlier = earlier_update(service, service.target(update, "UpdateService.SimpleUpdate"), before, image)
+    earlier = earlier_update(service, service.target(update, "UpdateService.SimpleUpdate"), source.push, before, image)
     if check_mode:
         if earlier and earlier.is_waiting and not reboot:
             return _pending(False, before, before, version, earlier.shown)

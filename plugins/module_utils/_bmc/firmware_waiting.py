@@ -33,11 +33,12 @@ class Earlier(t.NamedTuple):
     shown: str
 
 
-def earlier_update(service, target, component, image):
+def earlier_update(service, target, push, component, image):
     """What an earlier run, or somebody else, has asked for and the BMC has yet to do.
 
     :param service: the RedfishService.
     :param target: path of the action SimpleUpdate, or None.
+    :param push: path to which an image is pushed, or None.
     :param component: as ``find_component`` describes it.
     :param image: URI of the image; None for one that is pushed, which no task tells from another one.
     :returns: an Earlier; None where there is none, or the BMC does not tell.
@@ -48,8 +49,10 @@ def earlier_update(service, target, component, image):
         service.log(f"the tasks of the BMC are left out: {error}")
         return None
     for path, state, task in tasks:
-        is_same = image is not None and target is not None and _brings(request_of(task), target, component, image)
-        if is_same or (is_untold(state, task, _OF_UPDATE) and _names(task, component)):
+        request = request_of(task)
+        is_same = image is not None and target is not None and _brings(request, target, component, image)
+        is_other = state in NOT_BEGUN and push is not None and _is_pushed(request, push, component)
+        if is_same or is_other or (is_untold(state, task, _OF_UPDATE) and _names(task, component)):
             return Earlier(path, task, state in NOT_BEGUN, is_same, shown(path, state, task))
     return None
 
@@ -62,6 +65,11 @@ def _brings(request, target, component, image):
     targets = texts(body.get("Targets"))
     return (method == "POST" and path == target.rstrip("/") and text(body.get("ImageURI")) == image
             and (not targets or component["path"] in targets))
+
+
+def _is_pushed(request, push, component):
+    """Whether a request brings some image that was pushed to a component, and names it."""
+    return request is not None and request[:2] == ("POST", push.rstrip("/")) and component["path"] in texts(request[2].get("Targets"))
 
 
 def _names(task, component):

@@ -50,6 +50,11 @@ def identify_state(status):
     return "on" if status[2] & 0x30 else "off"
 
 
+def _goes_out(status):
+    """Whether the LED is on for a time only, which the same bits tell as 01."""
+    return status is not None and len(status) > 2 and status[2] & 0x30 == 0x10
+
+
 def ensure_indicator_led(driver, state, duration=None, *, check_mode=False, warn=lambda message: None, sleep=time.sleep):
     """Light the indicator or put it out, and read it back.
 
@@ -131,8 +136,9 @@ def _ensure_ipmi(driver, state, duration, check_mode, warn):
     if state == "blinking":
         raise BaremetalError("IPMI only knows an indicator LED that is on or off", stage=STAGE, cure="use the state on")
     with driver.command() as command:
-        before = identify_state(ask(command, *GET_CHASSIS_STATUS, shortest=3))
-        if before == state and not (state == "on" and duration):
+        status = ask(command, *GET_CHASSIS_STATUS, shortest=3)
+        before = identify_state(status)
+        if before == state and not (state == "on" and (duration or _goes_out(status))):
             return {"changed": False, "before": before, "after": before}
         if check_mode:
             return {"changed": True, "before": before, "after": state}

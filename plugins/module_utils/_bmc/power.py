@@ -222,7 +222,8 @@ def ensure_power(driver, state, *, method="hard", timeout=120, soft_timeout=60, 
         None. It is set and read back before the machine is powered on, for ``rebooted`` while the
         machine is off (with ``reset`` before it), for ``off`` afterwards. A BMC that is known to forget it over a
         power cycle gets it again each time.
-    :param prepare: function that is called right before the boot device is set, in check mode too; or None.
+    :param prepare: function of check_mode that is called right before the boot device is set, in check mode too; or None. It is called once
+        more, to predict, before a machine that runs is switched off.
     :param stays_on: whether the machine must never be powered off (Ironic's disable_power_off): ``off`` is refused unless it is
         off, and a machine that is on is rebooted by a reset alone.
     :param check_mode: read only, and predict.
@@ -235,7 +236,7 @@ def ensure_power(driver, state, *, method="hard", timeout=120, soft_timeout=60, 
     """
     deadline = _Deadline(timeout + (soft_timeout if method == "soft" else 0), clock)
     was = driver.get_power()
-    if was == "unknown" and not check_mode:
+    if was == "unknown":
         was = _wait_for(driver, ("on", "off"), deadline, min(SETTLE_GRACE, timeout), sleep)[0] or "unknown"
     if stays_on and state == "off" and was != "off":
         raise BaremetalError("the machine must not be powered off (disable_power_off)", stage=STAGE, seen=f"power state {was}",
@@ -243,15 +244,17 @@ def ensure_power(driver, state, *, method="hard", timeout=120, soft_timeout=60, 
     through_off = state == "off" or state == "rebooted" and not stays_on and (method != "reset" or was != "on" or driver.reset_hangs)
     is_switched_off = not check_mode and through_off and was != "off"
     if is_switched_off:
+        # What the BMC does not offer is refused while the machine still runs.
+        if prepare:
+            prepare(True)
         if boot:
-            # A device that the BMC does not offer is refused while the machine still runs.
             ensure_boot_device(driver, **boot, check_mode=True)
         _switch_off(driver, method, deadline, soft_timeout, sleep, warn)
     boot_result = None
     if boot or prepare:
         with _told("the machine was powered off before that and is off now" if is_switched_off else None):
             if prepare:
-                prepare()
+                prepare(check_mode)
             if boot:
                 boot_result = ensure_boot_device(driver, **boot, check_mode=check_mode, warn=warn, again=driver.forgets_boot, sleep=sleep)
     if not check_mode and state != "off":

@@ -12,7 +12,7 @@ from __future__ import annotations
 from .._errors import BaremetalError
 from . import boot_attributes, redfish_boot
 from .boot import reached
-from .connection import NotNow
+from .connection import BmcBusy, NotNow
 from .redfish_errors import RedfishRefusal
 from .redfish_service import RedfishService, path_of
 from .tolerant import dig, text
@@ -105,7 +105,8 @@ class RedfishDriver:
         try:
             self.service.action(self._system, "ComputerSystem.Reset", {"ResetType": reset}, stage="power")
         except RedfishRefusal as error:
-            if error.status == 409:
+            # 503 as well: what answers in the place of a service that is not there yet often has no more to say.
+            if error.status in (409, 429, 503):
                 raise NotNow(f"the BMC cannot do power {target} now", stage="power", seen=error.seen, cure=error.cure) from error
             raise
 
@@ -174,6 +175,7 @@ class RedfishDriver:
     def set_boot(self, device, persistent, mode, uri=None):
         """See driver.py; every way is read back, because a BMC may answer well and keep something else.
 
+        :raises BmcBusy: when the BMC says that it can take nothing now, and still does after a minute.
         :raises BaremetalError: when the BMC does not offer the device (nothing was sent then), or refuses every way.
         """
         if not self._places:
@@ -189,6 +191,10 @@ class RedfishDriver:
                 try:
                     self.service.patch(path, {"Boot": way})
                 except RedfishRefusal as error:
+                    if error.is_busy:
+                        # It would say so to every other way, too.
+                        raise BmcBusy("the BMC cannot take a boot device now", stage="boot device", seen=error.seen,
+                                      cure="run the same command again in a minute; if it stays so, reset the BMC") from error
                     refusal = error
                     continue
                 for seen in self._boot_after(path, device):

@@ -49,6 +49,11 @@ class RedfishRefusal(BaremetalError):
         """Whether one of the BMC's messages has one of these names in its MessageId or text."""
         return says(self.messages, *names)
 
+    @property
+    def is_busy(self):
+        """Whether the service said that it can do nothing now: status 429, or the message with that meaning (DSP2065, Base)."""
+        return self.status == 429 or self.says("ServiceTemporarilyUnavailable")
+
 
 class NotRedfish(BaremetalError):
     """What answers is no Redfish service, as far as was seen."""

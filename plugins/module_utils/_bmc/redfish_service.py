@@ -207,7 +207,7 @@ class RedfishService:
                 break
             found = page.get("Members")
             paths += [path for path in map(path_of, found if isinstance(found, list) else ()) if path]
-            page = self.find(_next_page(page))
+            page = self.find(next_page(page))
         return list(dict.fromkeys(paths))
 
     def root(self):
@@ -544,7 +544,7 @@ class RedfishService:
             refusal = self._refusal(method, path, response)
             # What was sent of a file is gone.
             is_last = attempt == _TRANSIENT_TRIES or isinstance(body, tuple)
-            if is_last or not isinstance(refusal, RedfishRefusal) or not _is_for_the_moment(refusal, body):
+            if is_last or not isinstance(refusal, RedfishRefusal) or not _is_for_the_moment(refusal, method, body):
                 raise refusal
             # Not asked for before the System was read, which may be what is refused.
             pause = self.quirk("transient_pause", _TRANSIENT_PAUSE) if self._system else _TRANSIENT_PAUSE
@@ -630,7 +630,7 @@ class RedfishService:
         return body
 
 
-def _next_page(page):
+def next_page(page):
     """The path of a collection's next page, which some give as a link object or with their host name in it."""
     link = page.get("Members@odata.nextLink")
     link = link.get("@odata.id") if isinstance(link, dict) else link
@@ -647,10 +647,12 @@ def _actions(resource):
     return actions, actions.get("Oem") if isinstance(actions.get("Oem"), dict) else {}
 
 
-def _is_for_the_moment(refusal, body):
-    if refusal.status == 409 and isinstance(body, dict) and body.get("ResetType"):
+def _is_for_the_moment(refusal, method, body):
+    is_reset = isinstance(body, dict) and bool(body.get("ResetType"))
+    if refusal.status == 409 and is_reset:
         return refusal.says(_TRANSIENT_CONFLICT)
-    return refusal.says(*TRANSIENT)
+    # Who reads has patience of his own, and so has who resets: power.py knows how long a machine may take.
+    return refusal.says(*TRANSIENT) or refusal.is_busy and method != "get" and not is_reset
 
 
 def _location(response):

@@ -37,7 +37,7 @@ def run(call):
     with open_bmc(call) as driver:
         result = ensure_power(
             driver, state, method=method, timeout=params["timeout"], soft_timeout=params["soft_timeout"], boot=boot,
-            prepare=image and (lambda: ensure_inserted(driver.service, image, check_mode=call.check_mode, warn=call.warn)),
+            prepare=image and (lambda check_mode: ensure_inserted(driver.service, image, check_mode=check_mode, warn=call.warn)),
             stays_on=stays_on, check_mode=call.check_mode, warn=call.warn)
     result["diff"] = {"before": result.pop("before"), "after": result.pop("after")}
     return result

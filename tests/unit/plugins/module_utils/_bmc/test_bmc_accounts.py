@@ -20,6 +20,7 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connecti
     NotLetIn,
     NotPrivileged,
     PasswordChangeRequired,
+    SessionsFull,
 )
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.identity import OtherMachine
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.ipmi_session import PRIVILEGES, SessionError
@@ -276,6 +277,15 @@ def test_without_a_way_back_nothing_is_sent():
     assert board.lets_in(OWN, OLD)
 
 
+def test_without_room_for_the_proof_nothing_is_sent():
+    board = Board()
+    board.on("GET", "/redfish/v1/Systems", lambda tree, body: (503, error_body("Base.1.0.SessionLimitExceeded")) if tree.sessions else None)
+    with pytest.raises(SessionsFull, match=f"no session left for the login that is to prove the new password of {OWN}. Seen: .*; the password is as it was"):
+        board.ensure(OWN, password=NEW)
+    assert board.lets_in(OWN, OLD) and not board.sessions
+    assert not [path for method, path, body in board.changes if method == "PATCH"]
+
+
 @pytest.mark.parametrize("done", [True, False])
 def test_answer_that_is_lost_is_found_out_by_logging_in(done):
     board = Board()
@@ -318,7 +328,8 @@ def test_change_whose_answer_is_lost_costs_one_login_with_each_password(answer, 
         else:
             with pytest.raises(BaremetalError, match="the old one is still good" if kept == OLD else "neither with the new nor with the old password"):
                 ensure_account(accounts, (OWN, OLD), OWN, password=NEW, sleep=lambda seconds: None)
-    assert attempts == ([NEW] if kept == NEW else [NEW, OLD])
+    # The first one, before the change, shows that there is room.
+    assert attempts == ([OLD, NEW] if kept == NEW else [OLD, NEW, OLD])
     assert board.wrong_passwords == {NEW: 0, OLD: 1}.get(kept, 2)
 
 

@@ -27,8 +27,11 @@ def record(number, **changes):
             "Message": f"event\n {number}", **changes}
 
 
-def board(records, page=50, clears=True, own_record=False):
-    """A board whose SEL has these records, in pages."""
+def board(records, page=50, clears=True, own_record=False, linked=str):
+    """A board whose SEL has these records, in pages.
+
+    :param linked: makes of a path the link to the next page.
+    """
     pages = [records[start:start + page] for start in range(0, len(records), page)] or [[]]
     documents = {
         SYSTEM: {"Links": {"ManagedBy": [link(MANAGER)]}}, MANAGER: {"LogServices": link(f"{MANAGER}/LogServices")},
@@ -39,7 +42,7 @@ def board(records, page=50, clears=True, own_record=False):
         path = f"{SEL}/Entries" + (f"?$skip={number}" if number else "")
         documents[path] = {"Members": members}
         if number + 1 < len(pages):
-            documents[path]["Members@odata.nextLink"] = f"{SEL}/Entries?$skip={number + 1}"
+            documents[path]["Members@odata.nextLink"] = linked(f"{SEL}/Entries?$skip={number + 1}")
     driver = redfish_driver(documents)
 
     def clear(tree, body):
@@ -64,6 +67,13 @@ def test_oldest_first_over_all_pages(order):
     assert read(board(records, page=10), limit=3) == [22, 23, 24]
     assert read(board(records, page=10), limit=0) == []
     assert read(board(records, page=10), since="2026-01-31T12:20:00Z") == [20, 21, 22, 23, 24]
+
+
+@pytest.mark.parametrize("linked", [link, lambda path: f"https://bmc.example.com{path}"])
+def test_pages_whatever_form_the_link_has(linked):
+    driver = board([record(number) for number in range(25)], page=10, linked=linked)
+    assert read(driver) == list(range(25))
+    assert len(ensure(driver)["entries"]) == 25
 
 
 def test_pages_that_nobody_asked_for_are_not_read():

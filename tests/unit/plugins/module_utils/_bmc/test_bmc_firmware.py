@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 UPDATE = "/redfish/v1/UpdateService"
 SIMPLE = f"{UPDATE}/Actions/UpdateService.SimpleUpdate"
+PUSH = f"{UPDATE}/upload"
 INVENTORY = f"{UPDATE}/FirmwareInventory"
 MANAGER = "/redfish/v1/Managers/1"
 SYSTEM = "/redfish/v1/Systems/1"
@@ -47,7 +48,7 @@ def tree():
         SYSTEM: {"BiosVersion": "U30 v1.0 (07/14/2022)", "Links": {"ManagedBy": [link(MANAGER)]}},
         MANAGER: {"FirmwareVersion": "1.0", "Name": "Manager"},
         UPDATE: {"FirmwareInventory": link(INVENTORY), "Actions": {"#UpdateService.SimpleUpdate": {"target": SIMPLE}},
-                 "MultipartHttpPushUri": f"{UPDATE}/upload", "HttpPushUri": f"{UPDATE}/push"},
+                 "MultipartHttpPushUri": PUSH, "HttpPushUri": f"{UPDATE}/push"},
         INVENTORY: {"Members": [link(f"{INVENTORY}/{name}") for name in names]},
         f"{INVENTORY}/NIC": {"Id": "NIC", "Name": "Adapter", "Version": "1.0"},
         f"{INVENTORY}/Installed-1-1.0": {"Id": "Installed-1-1.0", "Name": "Lifecycle Controller", "Version": "1.0"},
@@ -380,6 +381,19 @@ def test_update_that_waits_for_a_reboot_is_rebooted_and_judged(tree, clock, told
     assert ensure(tree, clock, "NIC", reboot=reboot)["after"]["version"] == "2.0" and not tree.changes
 
 
+@pytest.mark.parametrize(("targets", "sent"), [(["NIC"], 0), (["PSU2"], 1), ([], 1)])
+def test_image_that_was_pushed_and_waits_is_not_pushed_again(tree, clock, tmp_path, targets, sent):
+    """Whoever names no component in the request may have meant any."""
+    source = tmp_path / "nic.bin"
+    source.write_bytes(b"new")
+    tree.on("POST", PUSH, accepts(f"{INVENTORY}/NIC", "Version"))
+    payload = {"HttpOperation": "POST", "TargetUri": PUSH, "JsonBody": json.dumps({"Targets": [f"{INVENTORY}/{name}" for name in targets]})}
+    under_way(tree, "Pending", Payload=payload)
+    warnings = []
+    result = ensure(tree, clock, "NIC", image=None, src=str(source), warn=warnings.append)
+    assert (len(tree.changes), result["changed"], bool(result["pending"]), len(warnings)) == (sent, bool(sent), not sent, not sent)
+
+
 @settings(max_examples=40)
 @given(trees("TaskState", "Name", "Payload", "HttpOperation", "TargetUri", "JsonBody", "ImageURI", "Targets"))
 def test_random_tasks_end_in_a_result_or_an_error(task):
@@ -390,7 +404,7 @@ def test_random_tasks_end_in_a_result_or_an_error(task):
                  TASK: task, INVENTORY: {"Members": [link(f"{INVENTORY}/NIC")]}, f"{INVENTORY}/NIC": {"Id": "NIC", "Version": "1.0"}})
     service = service_on(tree, sleep=clock.sleep)
     component = firmware.find_component(service, "NIC")
-    found = firmware.earlier_update(service, SIMPLE, component, IMAGE)
+    found = firmware.earlier_update(service, SIMPLE, PUSH, component, IMAGE)
     assert found is None or found.path == TASK
 
 

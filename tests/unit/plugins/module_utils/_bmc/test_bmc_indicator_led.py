@@ -78,11 +78,12 @@ def test_any_tree(system, chassis):
 
 class Lamp(IpmiAnswers):
     def __init__(self, tells=True):
-        self.lit = False
-        super().__init__({(0, 1): lambda data: bytes([1, 0, (0x40 if tells else 0) | (0x10 if self.lit else 0)]), (0, 4): self.identify})
+        self.lit = 0
+        super().__init__({(0, 1): lambda data: bytes([1, 0, (0x40 if tells else 0) | self.lit]), (0, 4): self.identify})
 
     def identify(self, data):
-        self.lit = bool(data[0] or data[1:] == (1,))
+        # Temporary, or until it is put out (IPMI 2.0, 28.2).
+        self.lit = 0x20 if data[1:] == (1,) else 0x10 if data[0] else 0
         return b""
 
 
@@ -92,6 +93,8 @@ def test_ipmi():
     assert [ensure(driver, state)["changed"] for state in ("on", "on", "off", "off")] == [True, False, True, False]
     assert [ensure(driver, "on", duration=60)["changed"] for _unused in range(2)] == [True, True]
     assert (0, 4, (60,)) in driver.asked
+    # What goes out by itself is not what is asked for.
+    assert [ensure(driver, "on")["changed"] for _unused in range(2)] == [True, False] and driver.lit == 0x20
 
 
 def test_bmc_that_says_yes_and_keeps_the_led():

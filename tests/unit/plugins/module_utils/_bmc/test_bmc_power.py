@@ -60,18 +60,32 @@ def test_check_mode_predicts_the_change_and_does_nothing(was, state, boot):
 def test_rebooted_prepares_while_off_and_before_the_boot_device():
     board = make(power="on", delay=5)
     seen = []
-    ensure(board, "rebooted", boot={"device": "cdrom"}, prepare=lambda: seen.append((board.get_power(), len(board.done))))
-    assert seen == [("off", 1)] and board.done[1][0] != "power"
-    ensure(board, "rebooted", check_mode=True, prepare=lambda: seen.append("check"))
-    assert seen[1:] == ["check"]
+    ensure(board, "rebooted", boot={"device": "cdrom"}, prepare=lambda check_mode: seen.append((check_mode, board.get_power(), len(board.done))))
+    assert seen == [(True, "on", 0), (False, "off", 1)] and board.done[1][0] != "power"
+    ensure(board, "rebooted", check_mode=True, prepare=seen.append)
+    assert seen[2:] == [True]
 
 
-def test_a_medium_that_is_refused_leaves_the_machine_off():
-    def refuse():
-        raise BaremetalError("no slot", stage="virtual media", seen="slots: none")
+@pytest.mark.parametrize("is_foreseen", [True, False])
+def test_a_medium_that_is_refused_leaves_the_machine_off_only_where_nobody_could_know(is_foreseen):
+    def refuse(check_mode):
+        if check_mode == is_foreseen:
+            raise BaremetalError("no slot", stage="virtual media", seen="slots: none")
 
-    with pytest.raises(BaremetalError, match="no slot.*slots: none; the machine was powered off before that"):
-        ensure(make(power="on"), "rebooted", prepare=refuse)
+    board = make(power="on")
+    with pytest.raises(BaremetalError, match="no slot") as caught:
+        ensure(board, "rebooted", prepare=refuse)
+    assert (board.power, "the machine was powered off before that" in caught.value.seen) == (("on", False) if is_foreseen else ("off", True))
+
+
+@pytest.mark.parametrize("state", ["on", "off"])
+def test_check_mode_waits_for_a_machine_between_two_states(state):
+    boards = [make(power=state, delay=10) for _unused in range(2)]
+    for board in boards:
+        board.set_power(state)
+        board.done.clear()
+    predicted, done = (ensure(board, state, check_mode=check_mode) for board, check_mode in zip(boards, (True, False)))
+    assert predicted == done and not done["changed"] and not boards[0].done
 
 
 def test_rebooted_sets_the_boot_device_while_off():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import redfish, redfish_boot
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.boot import ensure_boot_device
-from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import NotNow
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import BmcBusy, NotNow
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.power import ensure_power
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc import random_json, service_double
@@ -280,7 +280,7 @@ def test_device_that_is_not_offered(monkeypatch, check_mode):
 
 def power_on_power(monkeypatch, answers, **system):
     bmc = Bmc(monkeypatch, override(), **system)
-    state = {"ForceOff": "Off", "On": "On"}
+    state = {"ForceOff": "Off", "GracefulShutdown": "Off", "On": "On"}
 
     def reset(tree, body):
         answer = answers.pop(0) if answers else None
@@ -298,10 +298,38 @@ def test_on_that_is_refused_for_the_moment(monkeypatch):
     assert result["power_state"] == "on" and bmc.clock() >= 9
 
 
-def test_conflict_is_a_refusal_for_the_moment(monkeypatch):
-    bmc = power_on_power(monkeypatch, [(409, service_double.error_body("Base.1.0.SomethingElse"))])
-    with pytest.raises(NotNow, match="cannot do power on now. Seen: POST .*HTTP status 409"):
+BUSY = service_double.error_body("Base.1.12.ServiceTemporarilyUnavailable")
+
+
+@pytest.mark.parametrize("answer", [(409, service_double.error_body("Base.1.0.SomethingElse")), (429, None), (503, None), (503, BUSY)])
+def test_conflict_and_a_busy_service_are_refusals_for_the_moment(monkeypatch, answer):
+    bmc = power_on_power(monkeypatch, [answer])
+    with pytest.raises(NotNow, match=f"cannot do power on now. Seen: POST .*HTTP status {answer[0]}"):
         bmc.driver.set_power("on")
+    assert bmc.clock() == 0
+
+
+@pytest.mark.parametrize("answer", [429, 503])
+def test_a_busy_service_is_no_reason_to_cut_the_power_hard(monkeypatch, answer):
+    bmc = power_on_power(monkeypatch, [(answer, BUSY)] * 2, PowerState="On")
+    warnings = []
+    ensure_power(bmc.driver, "off", method="soft", warn=warnings.append, sleep=bmc.clock.sleep, clock=bmc.clock)
+    assert [body["ResetType"] for method, path, body in bmc.tree.changes] == ["GracefulShutdown"] * 3 and not warnings
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_boot_device_that_a_busy_service_takes_later(monkeypatch, status):
+    bmc = Bmc(monkeypatch, override())
+    bmc.tree.answer("PATCH", SYSTEM, *[(status, BUSY)] * 2)
+    assert bmc.ensure("pxe")["changed"] and bmc.clock() == 20
+
+
+def test_boot_device_that_a_busy_service_never_takes(monkeypatch):
+    bmc = Bmc(monkeypatch, override())
+    bmc.tree.answer("PATCH", SYSTEM, *[(503, BUSY)] * 99)
+    with pytest.raises(BmcBusy, match="cannot take a boot device now. Seen: PATCH .*HTTP status 503.*run the same command again in a minute"):
+        bmc.ensure("pxe")
+    assert bmc.clock() == 60
 
 
 @pytest.mark.parametrize("between", ["PoweringOn", "PoweringOff", "Reset", "Paused", "Unknown", None, 3, ["On"], {}])
