@@ -240,6 +240,9 @@ boot:
     ramdisk_digest:
       description: Digest of the ramdisk's inputs; V(null) with O(tenant).
       type: str
+    since:
+      description: When this was, by the clock of the boot server, for O(rackwright.baremetal.ramdisk_wait#module:since).
+      type: str
   sample:
     interface: ipxe
     other_interfaces: []
@@ -251,6 +254,7 @@ boot:
     nonce: 9a1f5c0b7d3e4a21
     script: /srv/rackwright/http/node/52-54-00-00-02-11/boot.ipxe
     ramdisk_digest: 5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef
+    since: "2026-01-31T12:00:00.000+00:00"
 withdrawn_media:
   description: Paths, in URLs, of the node's media that are there no more.
   returned: success

@@ -61,7 +61,8 @@ options:
   since:
     description:
       - When the boot began, by the clock of the boot server, as ISO 8601; without a zone it is UTC. What was logged before does not count.
-      - By default when the boot script of the node was written.
+      - By default when the boot script of the node was written. That may have been for an earlier boot with the same nonce, so give
+        RV(rackwright.baremetal.netboot#module:boot.since) where the node is booted again.
     type: str
   timeout:
     description:

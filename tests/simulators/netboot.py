@@ -18,8 +18,8 @@ import re
 import time
 from pathlib import Path
 
-# Of no secret key; what a real ramdisk reports has this form.
-_HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDummyKeyOfASimulatedMachine00000000000000000"
+# Of no secret key, and another one at each boot; what a real ramdisk reports has this form.
+_HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDummyKeyOfASimulatedMachine{:017d}"
 # Bytes, as properties.local_gb of lab.py says.
 DISK_SIZE = 8 << 30
 _NONCE = re.compile(r"rackwright\.nonce=(\S+)")
@@ -69,8 +69,9 @@ class Netboot:
         text = script.read_text(encoding="utf-8") if boot.get("target") == "Pxe" and script.exists() else ""
         found = _NONCE.search(text)
         if found:
-            self._runs("ramdisk", nonce=found[1])
-            self._asks([f"/beacon/{self._mac}/{found[1]}/{stage}" for stage in ("ramdisk", f"ssh?hostkey={_HOST_KEY.replace(' ', '%20')}")], 204)
+            key = _HOST_KEY.format(time.time_ns() // 1000)
+            self._runs("ramdisk", nonce=found[1], host_key=key)
+            self._asks([f"/beacon/{self._mac}/{found[1]}/{stage}" for stage in ("ramdisk", f"ssh?hostkey={key.replace(' ', '%20')}")], 204)
         elif text:
             self._asks(_TENANT.findall(text), 200)
             answer = _ANSWER.search(text)

@@ -401,17 +401,15 @@ def ensure_ejected(service, *, image=None, media_type=None, slot=None, check_mod
     return {"changed": bool(chosen), "slot": None, "before": before, "after": after}
 
 
-def eject_paths(service, paths, *, warn=lambda text: None, sleep=time.sleep):
-    """Take out the media that have one of these paths in their URL, whichever slot they are in.
+def eject_matching(service, is_meant, *, warn=lambda text: None, sleep=time.sleep):
+    """Take out the media that are meant, whichever slot they are in.
 
     A BMC without slots has none of them: the medium may be one whose URL the firmware was told.
 
-    :param paths: list of paths.
+    :param is_meant: function of the path in the URL of a medium, or of its name where the board tells no more.
     :raises BaremetalError: when a slot still shows its medium.
     """
-    names = [last_part(path) for path in paths]
     for slot in [entry for entry in map(view, _find_slots(service)) if entry["inserted"]]:
         told = urllib.parse.urlsplit(_plain_url(slot["image"] or "")).path
-        # Some boards tell the name alone.
-        if ("/" + told.lstrip("/") in paths) if told else slot["image_name"] in names:
+        if is_meant("/" + told.lstrip("/") if told else slot["image_name"] or ""):
             ensure_ejected(service, slot=slot["slot"], warn=warn, sleep=sleep)

@@ -22,6 +22,12 @@ options:
     type: str
     vars:
       - name: ansible_host
+  ssh_common_args:
+    description: Must have the host key of a ramdisk in it.
+    type: str
+    default: ""
+    vars:
+      - name: ansible_ssh_common_args
 """
 
 import ast
@@ -52,7 +58,7 @@ class Connection(ConnectionBase):
     def _state(self):
         """What runs on the machine.
 
-        :raises AnsibleConnectionFailure: nothing does.
+        :raises AnsibleConnectionFailure: nothing does, or another boot than the one that is meant.
         """
         host = self.get_option("host")
         self._machine = Path(os.environ["RACKWRIGHT_MACHINES"], host)
@@ -62,6 +68,8 @@ class Connection(ConnectionBase):
             state = {"runs": None}
         if state["runs"] is None:
             raise AnsibleConnectionFailure(f"ssh: connect to host {host} port 22: No route to host")
+        if state.get("host_key", "") not in self.get_option("ssh_common_args"):
+            raise AnsibleConnectionFailure("Host key verification failed.")
         return state
 
     def exec_command(self, cmd, in_data=None, sudoable=True):

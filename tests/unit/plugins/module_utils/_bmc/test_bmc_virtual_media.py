@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import virtual_media
-from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.virtual_media import check_image, eject_paths, ensure_ejected, ensure_inserted
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.virtual_media import check_image, eject_matching, ensure_ejected, ensure_inserted
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.random_json import trees
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.service_double import Tree, error_body, service_on
@@ -362,7 +362,7 @@ def test_what_is_no_place_of_an_image(image):
 def test_media_are_taken_out_by_their_path(shown, gone):
     board = Board(shows=lambda slot, body: {"Inserted": True, "ConnectedVia": "URI", **shown})
     board._insert(board.slots["1"], {"Image": IMAGE})
-    eject_paths(board.service, ["/images/rescue.iso"], sleep=lambda seconds: None)
+    eject_matching(board.service, ("/images/rescue.iso", "rescue.iso").__contains__, sleep=lambda seconds: None)
     assert virtual_media.is_inserted(board.tree.resources[board.slots["1"]]) is not gone
 
 
@@ -371,7 +371,7 @@ def test_a_board_without_slots_holds_no_medium(shown):
     board = Board(kinds=())
     if not shown:
         del board.tree.resources[MANAGER]["VirtualMedia"]
-    eject_paths(board.service, ["/images/rescue.iso"])
+    eject_matching(board.service, lambda path: True)
     assert not board.tree.changes
     with pytest.raises(BaremetalError, match="shows no slot"):
         board.eject()
