@@ -68,6 +68,8 @@ def test_mac_of_the_nic_that_booted(call, cmdline, mac):
          ["DHCP=no", "IPv6AcceptRA=no", "Address=192.0.2.11/24", "Gateway=192.0.2.1", "DNS=192.0.2.2", "DNS=192.0.2.3"]),
         ("rackwright.address=2001:db8:1::110/64 rackwright.gateway=fe80::1 rackwright.dns=2001:db8:1::53,192.0.2.3",
          ["DHCP=no", "IPv6AcceptRA=no", "Address=2001:db8:1::110/64", "Gateway=fe80::1", "DNS=2001:db8:1::53", "DNS=192.0.2.3"]),
+        ("rackwright.address=2001:db8:1::110/64 rackwright.dns=2001:db8:1::53",
+         ["DHCP=no", "IPv6AcceptRA=yes", "Address=2001:db8:1::110/64", "DNS=2001:db8:1::53"]),
         ("rackwright.gateway=192.0.2.1", ["DHCP=yes"]),
     ],
 )
@@ -76,14 +78,32 @@ def test_where_the_address_comes_from(call, cmdline, lines):
     assert (done.returncode, done.stdout.split()) == (0, lines), done.stderr
 
 
-def test_dhcp_knows_the_machine_again_at_its_next_boot(tmp_path):
+@pytest.fixture
+def network(tmp_path):
+    """What the agent makes of a kernel command line for systemd-networkd."""
+    def network(cmdline):
+        source = AGENT.read_text(encoding="utf-8").replace("/run/systemd/network", str(tmp_path)).replace("/proc/cmdline", str(tmp_path / "cmdline"))
+        (tmp_path / "cmdline").write_text(f"BOOTIF=01-52-54-00-ab-cd-ef {cmdline}\n")
+        subprocess.run(["sh", "-c", source, "rackwright-ramdisk", "prepare"], check=True, timeout=60)
+        made = configparser.ConfigParser(interpolation=None)
+        made.optionxform = str
+        made.read(tmp_path / "10-boot.network")
+        return made
+
+    return network
+
+
+@pytest.mark.parametrize(("cmdline", "section"), [
+    ("rackwright.address=2001:db8:1::110/64", {"UseAutonomousPrefix": "no", "UseDNS": "no", "DHCPv6Client": "no"}),
+    ("rackwright.address=2001:db8:1::110/64 rackwright.gateway=fe80::1", None), ("rackwright.address=192.0.2.11/24", None), ("quiet", None)])
+def test_of_a_router_that_announces_itself_the_route_alone_is_taken(network, cmdline, section):
+    made = network(cmdline)
+    assert (dict(made["IPv6AcceptRA"]) if made.has_section("IPv6AcceptRA") else None) == section
+
+
+def test_dhcp_knows_the_machine_again_at_its_next_boot(network):
     """Of IPv4 and IPv6 alike, by the card: the machine id is another one each time."""
-    source = AGENT.read_text(encoding="utf-8").replace("/run/systemd/network", str(tmp_path)).replace("/proc/cmdline", str(tmp_path / "cmdline"))
-    (tmp_path / "cmdline").write_text("BOOTIF=01-52-54-00-ab-cd-ef\n")
-    subprocess.run(["sh", "-c", source, "rackwright-ramdisk", "prepare"], check=True, timeout=60)
-    made = configparser.ConfigParser(interpolation=None)
-    made.optionxform = str
-    made.read(tmp_path / "10-boot.network")
+    made = network("")
     assert (made["Match"]["MACAddress"], made["DHCPv4"]["ClientIdentifier"], made["DHCPv6"]["DUIDType"]) == ("52:54:00:ab:cd:ef", "mac", "link-layer")
 
 
