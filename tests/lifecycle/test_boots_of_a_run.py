@@ -22,6 +22,6 @@ def test_a_reboot_and_a_hold_between_steps_in_the_ramdisk():
             code, output = site.play(playbook, "-e", json.dumps({"clean_steps": steps}))
             node = nodes.get(open_registry(site.registry), "node1")
             assert (code, node["provision_state"]) == (0, end), output
-        assert [boot["target"] for boot in site.simulator.show(0)["boots"]] == ["Pxe", "None", "Pxe", "Pxe"]
+        assert [boot["target"] for boot in site.simulator.show(0)["boots"]] == ["Pxe", "Hdd", "Pxe", "Pxe"]
         calls = [line for line in (site.boot_root / "log/http.log").read_text().splitlines() if "/ssh?hostkey=" in line]
         assert len(set(calls)) == 3
