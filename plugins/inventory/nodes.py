@@ -110,6 +110,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if holds_password(url):
             raise AnsibleParserError("The registry URL holds a password, and everyone who reads the inventory would see it. "
                                      "Leave it out and put it into the file that PGPASSFILE names.")
+        other = self.inventory.groups["all"].get_vars().get("baremetal_registry", url)
+        if other != url:
+            raise AnsibleParserError(f"Two files of one inventory name two registries, {other} and {url}, and each command works with one. "
+                                     "Give each registry an inventory of its own, and choose with -i.")
         self.inventory.set_variable("all", "baremetal_registry", url)
         self.inventory.add_group("baremetal")
         records = self._records(url, path, cache)

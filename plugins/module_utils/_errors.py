@@ -12,7 +12,8 @@ def sentence(text):
 
     :param text: any object; what its str() gives.
     """
-    text = " ".join(str(text).split())
+    # PostgreSQL keeps no NUL in a text.
+    text = " ".join(str(text).replace("\0", "").split())
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 

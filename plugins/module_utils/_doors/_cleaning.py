@@ -84,6 +84,12 @@ def skip_cleaning(call, engine, moved):
 
 
 def _check_cleaning(call, node, plan):
-    """Refuse a verb whose way leads through a cleaning that cannot end well."""
+    """Refuse a verb whose way leads through a cleaning that cannot end well, or through one that came to no end and is switched off now."""
+    if not node["automated_clean"] and node["provision_state"] == "clean failed":
+        raise BaremetalError(
+            "its cleaning came to no end and it is not to be cleaned any more (automated_clean), so that what it had may still run on it",
+            node=node["name"], stage="cleaning", seen=node["last_error"],
+            cure="enrol it with automated_clean: true and run the same command again; or look at the machine, switch it off, and run manage.yml "
+                 "and then provide.yml")
     if node["automated_clean"] and any(step["in_band"] for step in plan):
         _verb.check_ramdisk(call, node, "cleaning")

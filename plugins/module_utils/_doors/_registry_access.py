@@ -30,6 +30,13 @@ def existing_registry(call):
     return engine
 
 
+def declared_registry(call):
+    """The registry for what is declared, which is made where there is none; None where check mode must not make it."""
+    from .._registry.store import open_registry
+
+    return open_registry(call.registry_url, create=not call.check_mode, migrate=not call.check_mode)
+
+
 @contextlib.contextmanager
 def declaration(call):
     """A connection to the registry, which is made where there is none, for what is declared of many things at once.
@@ -39,7 +46,7 @@ def declaration(call):
     """
     from .._registry.store import one_at_a_time, open_registry
 
-    engine = open_registry(call.registry_url, create=not call.check_mode, migrate=not call.check_mode)
+    engine = declared_registry(call)
     with contextlib.ExitStack() as stack:
         if engine is None:
             engine = open_registry(f"sqlite:///{stack.enter_context(tempfile.TemporaryDirectory())}/registry.db")

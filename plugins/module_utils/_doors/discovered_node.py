@@ -84,7 +84,11 @@ def _known(call, engine, verdict):
     found = inspections.renewed(inspections.read(engine, [name])[name], SOURCE, hardware)
     inspected = _inspection.concluded(call, found, before)
     with declaration(call) as connection:
+        # A verb may have begun since, and a flag may be set at this moment.
         locks.refuse_others(connection, name, call.controller)
+        if nodes.read(connection, name, for_update=True)["instance"]:
+            raise BaremetalError("it was deployed while it was looked at, so what was seen of it is not kept", node=name, stage=STAGE,
+                                 cure="inspect it when it is manageable")
         inspections.keep(connection, name, **inspected)
         result.update(changed=True, node=nodes.read(connection, name))
     return _inspection.told(call, result, inspected, before, SOURCE)

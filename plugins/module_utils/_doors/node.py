@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import operator
+
 from .._disk import hints
 from .._door import Door
 from .._errors import BaremetalError
 from .._lifecycle import guards, locks
 from .._registry import addresses, credentials, duplicates, nodes, schema
 from ._options import REGISTRY
-from ._registry_access import declaration
+from ._registry_access import declaration, declared_registry
 
 
 def run(call):
@@ -47,20 +50,27 @@ def enrol(call, records, *, first=None, then=None):
     for name, password in passwords.items():
         if call.vault_encrypt is None or isinstance(password, dict):
             _reference(call, name, password)
+    # Vault takes its time, and a transaction of SQLite keeps all other runs waiting.
+    engine = declared_registry(call)
+    seen = {name: bmc["credential"] for name, bmc in nodes.bmcs(engine, names).items()} if engine else {}
+    prepared = {name: _kept_or_new(call, name, passwords[name], seen.get(name)) for name in names}
     results = {}
     with declaration(call) as connection:
         if first:
             first(connection)
         duplicates.refuse_names(connection, names)
         known = nodes.make_way(connection, checked)
+        stored = nodes.read_bmcs(connection, names)
         # In the order in which everybody takes hold of several nodes.
         for node in sorted(checked, key=lambda node: node["name"]):
-            password = passwords[node["name"]]
+            name = node["name"]
+            old = stored[name]["credential"] if name in stored else None
+            if old != seen.get(name):
+                prepared[name] = _kept_or_new(call, name, passwords[name], old)
             changed, before, after = nodes.upsert(
-                connection, node, _reference(call, node["name"], password), known=known,
-                same_credential=lambda old, new, password=password: _same(call, old, new, password),
+                connection, node, prepared[name], known=known, same_credential=operator.eq,
                 check=lambda connection, old, changing: _check_change(call, connection, old, changing))
-            results[node["name"]] = {"name": node["name"], "changed": changed, "before": before, "after": after}
+            results[name] = {"name": name, "changed": changed, "before": before, "after": after}
         # When all have what the hardware file gives them.
         for node in sorted(checked, key=lambda node: node["name"]):
             if call.params["provisioning_network"] and not results[node["name"]]["after"]["address"]:
@@ -102,17 +112,14 @@ def _passwords(found):
             yield from _passwords(item)
 
 
-def _same(call, old, new, password):
-    if old is None or new is None or isinstance(password, dict):
-        return old == new
-    if old == new or set(old) != {"vault"}:
-        return old == new
-    try:
-        # Two ciphertexts of one password differ.
-        return credentials.resolve(old, call) == password
-    except BaremetalError:
-        # It was encrypted with a secret that is not at hand any more: the new one takes its place.
-        return False
+def _kept_or_new(call, name, password, old):
+    """The reference to a node's password: the stored one where it stands for the same, for two ciphertexts of one password differ."""
+    if isinstance(password, str) and old and set(old) == {"vault"}:
+        # One that was encrypted with a secret that is not at hand any more is replaced.
+        with contextlib.suppress(BaremetalError):
+            if credentials.resolve(old, call) == password:
+                return old
+    return _reference(call, name, password)
 
 
 def _check_change(call, connection, old, changing):

@@ -18,7 +18,7 @@ def run(call):
     """Write a backup of the registry."""
     engine = existing_registry(call)
     path = pathlib.Path(call.params["path"])
-    rows = None if call.check_mode else backup.save(engine, path)
+    rows = backup.save(engine, path, check_mode=call.check_mode)
     return {"changed": True, "path": str(path), "rows": rows}
 
 

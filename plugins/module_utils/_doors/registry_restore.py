@@ -15,6 +15,7 @@ from .._registry import backup
 from .._registry.store import open_registry
 from .._registry.tables import LOCKS
 from ._options import REGISTRY
+from ._registry_access import declared_registry
 
 try:
     from sqlalchemy import select
@@ -24,7 +25,7 @@ except ImportError:
 
 def run(call):
     """Make the registry what a backup says."""
-    engine = open_registry(call.registry_url, create=not call.check_mode, migrate=not call.check_mode)
+    engine = declared_registry(call)
     if engine is not None:
         return _restore(call, engine)
     # Check mode makes no registry; an empty one, gone again at once, stands in for it.

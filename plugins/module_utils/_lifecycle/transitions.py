@@ -73,6 +73,10 @@ def begin(engine, name, verb, controller, *, check=None, prepare=None, instance=
         for word in way:
             state = next_state(state, verb=word, node=name)
         guards.check(node, verb)
+        if (state, node["provision_state"]) == ("servicing", "service hold") and (node["work"] or {}).get("steps") == steps:
+            raise BaremetalError("it is held by one of these steps, for a person who may be at work on it", node=name, stage="life cycle",
+                                 seen=f"provision state {node['provision_state']}",
+                                 cure="run unhold.yml when that person is done, and then the same command; abort.yml ends the work instead")
         if check:
             check(node)
         if check_mode:
@@ -268,7 +272,8 @@ def _bury_the_dead(connection, node, controller, check_mode):
     error = BaremetalError(f"{_owner(lock)} died in state {node['provision_state']}", node=node["name"], stage="lock",
                            cure="run the command that is wanted again")
     if check_mode:
-        node["provision_state"] = state or node["provision_state"]
+        if state:
+            node.update(_fault(node, state, "fail", str(error)) or {}, provision_state=state)
         return True
     locks.release(connection, node["name"])
     if state:

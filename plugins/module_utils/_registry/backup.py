@@ -29,14 +29,17 @@ except ImportError:
 _STAGE = "registry"
 
 
-def save(engine, path):
+def save(engine, path, check_mode=False):
     """Write all of a registry as it is at one moment, while others may go on writing.
 
     :param engine: the registry.
     :param path: pathlib.Path of the file; there must be none.
-    :returns: dict of the number of rows by table.
+    :returns: dict of the number of rows by table; None in check mode.
     :raises BaremetalError: when the file is there or cannot be written; then none is left.
     """
+    _refuse_present(path)
+    if check_mode:
+        return None
     # All statements of such a transaction see one moment; of SQLite every transaction is so.
     if engine.dialect.name == "postgresql":
         engine = engine.execution_options(isolation_level="REPEATABLE READ")
@@ -66,6 +69,8 @@ def restore(engine, path, kept, *, refuse, check_mode=False):
         refuse(connection)
         present = _rows(connection)
         changed = {**present, LOCKS.name: []} != wanted
+        if changed:
+            _refuse_present(kept)
         if changed and not check_mode:
             _write(present, kept)
             _replace(connection, wanted)
@@ -100,9 +105,13 @@ def _count(rows):
     return {name: len(found) for name, found in rows.items()}
 
 
-def _write(rows, path):
+def _refuse_present(path):
     if path.exists():
         raise BaremetalError(f"the file {path} is there already", stage=_STAGE, cure="give another name, or move it away")
+
+
+def _write(rows, path):
+    _refuse_present(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as directory:

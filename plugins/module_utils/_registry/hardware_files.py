@@ -33,6 +33,8 @@ _SAME = ("name", "resource_class", "traits", "description", "owner", "lessee", "
 # The client prints network_data under a heading of its own.
 _OTHER = {"conductor_group": "site", "node_network_data": "network_data", "network_configuration": "network_data"}
 
+_FLAGS = ("maintenance", "protected", "retired")
+
 # What says in a file that it is an export of a registry.
 EXPORTED = "exported"
 
@@ -149,7 +151,9 @@ def _from_node_list(listed, ports, left_out):
              "local_link_connection": port.get("local_link_connection")})
     nodes = []
     for node in map(_plain, listed):
-        own = {key: value for key, value in node.items() if key not in _STATE and value not in (None, {}, [], "")}
+        # A list has every flag of every node; nobody has said with it that one is to be lifted here.
+        own = {key: value for key, value in node.items()
+               if key not in _STATE and value not in (None, {}, [], "") and (key not in _FLAGS or value is not False)}
         nodes.append(_from_ironic({**own, "name": node.get("name") or node["uuid"]}, found.get(str(node["uuid"])), left_out))
     return nodes
 

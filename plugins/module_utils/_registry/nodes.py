@@ -113,11 +113,16 @@ def _addresses():
 def hardware(record, stored_credential):
     """A node as a hardware file describes it: what enrolment takes, and nothing that is not given.
 
+    A flag that is not set counts as not given, and so does maintenance that the life cycle began: to enrol the file lifts no flag that was set since,
+    and makes no fault an operator's.
+
     :param record: the record of the node.
     :param stored_credential: the reference to the password of its BMC, or None.
     """
     kept = ["name", *_COLUMNS, *(key for key in _DETAILS if key != "fault"), "maintenance", "ports"]
-    node = {key: record[key] for key in kept if record[key] not in (None, [], {})}
+    left_out = {key for key in ("maintenance", "protected", "retired") if record[key] is False}
+    left_out |= {"maintenance", "maintenance_reason"} if record["fault"] else set()
+    node = {key: record[key] for key in kept if record[key] not in (None, [], {}) and key not in left_out}
     if stored_credential and node.get("bmc"):
         node["bmc"] = {**node["bmc"], "password": stored_credential}
     return node

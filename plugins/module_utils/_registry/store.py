@@ -154,6 +154,8 @@ def _explain(context):
 
 
 def _cure(error):
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+        return f"another run has kept the registry for itself for {_BUSY_TIMEOUT} s: wait for it to end, or use PostgreSQL where many runs write at once"
     # psycopg and psycopg2 have a name each for it.
     return _CURES.get(getattr(error, "sqlstate", None) or getattr(error, "pgcode", None))
 

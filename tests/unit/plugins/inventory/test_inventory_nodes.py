@@ -273,6 +273,14 @@ def test_duplicate_names_both_nodes(site):
     assert "node3: " in said and "node2" in said and "BMC" in said
 
 
+def test_an_inventory_has_one_registry(site):
+    (site / "inventory" / "lab.nodes.yml").write_text("plugin: rackwright.baremetal.nodes\nregistry: sqlite:///../lab.db\n")
+    said = " ".join(ansible(site, "ansible-inventory", "-i", "inventory", "--list", fails=True).split())
+    assert "Two files of one inventory name two registries" in said and "lab.db" in said and "/registry.db" in said
+    (site / "inventory" / "lab.nodes.yml").write_text("plugin: rackwright.baremetal.nodes\nregistry: sqlite:///../registry.db\n")
+    listed(site)
+
+
 @pytest.mark.parametrize(("text", "said"), [
     ("registry: postgresql+psycopg://rack:canary-s3cret@db.example.com/rack", "PGPASSFILE"),
     ("registry: carrierpigeon://loft", "cannot be used"),

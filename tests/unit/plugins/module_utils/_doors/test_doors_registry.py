@@ -119,6 +119,93 @@ def test_password_never_leaves_and_is_compared(do):
     assert SECRET not in str(refusal.value)
 
 
+def test_passwords_are_encrypted_and_compared_while_others_use_the_registry(do, engine, url):
+    """Each costs some milliseconds, and a transaction of SQLite is alone."""
+    seen = []
+
+    def as_others(text):
+        seen.append(len(nodes.list_nodes(engine)))
+        return f"$ANSIBLE_VAULT;{text[::-1]}" if not text.startswith("$ANSIBLE_VAULT;") else text.removeprefix("$ANSIBLE_VAULT;")[::-1]
+
+    defaults = {name: spec.get("default") for name, spec in node_door.DOOR.argument_spec.items()}
+    for changed in (True, False):
+        call = Call(params={**defaults, "registry": url, "nodes": [bmc(SECRET)]}, controller=RUN, vault_encrypt=as_others, vault_decrypt=as_others)
+        assert node_door.run(call)["changed"] is changed
+    assert seen == [0, 1]
+
+
+def test_password_that_is_rotated_while_it_is_compared_is_compared_again(do, engine, url):
+    do(node_door, nodes=[bmc(SECRET)])
+
+    def rotate(text):
+        old = nodes.credential(engine, "node1")
+        nodes.set_credential(engine, "node1", old, {"vault": "$ANSIBLE_VAULT;" + "rotated"[::-1]})
+        return text.removeprefix("$ANSIBLE_VAULT;")[::-1]
+
+    defaults = {name: spec.get("default") for name, spec in node_door.DOOR.argument_spec.items()}
+    once = [rotate]
+    call = Call(params={**defaults, "registry": url, "nodes": [bmc(SECRET)]}, controller=RUN, vault_encrypt=lambda text: "$ANSIBLE_VAULT;" + text[::-1],
+                vault_decrypt=lambda text: once.pop()(text) if once else text.removeprefix("$ANSIBLE_VAULT;")[::-1])
+    assert node_door.run(call)["changed"]
+    assert nodes.credential(engine, "node1") == {"vault": "$ANSIBLE_VAULT;" + SECRET[::-1]}
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+@pytest.mark.parametrize(("verb", "state"), [("provide", "clean failed"), ("undeploy", "clean failed"), ("undeploy", "cleaning"), ("provide", "clean wait")])
+def test_a_cleaning_that_came_to_no_end_is_not_passed_over(do, put, engine, verb, state, check_mode):
+    """The tenant's system may run on, and its addresses would be free."""
+    put(state, automated_clean=False)
+    with pytest.raises(BaremetalError, match="its cleaning came to no end and it is not to be cleaned any more.*run manage.yml and then provide.yml"):
+        do(provision_state, verb=verb, check_mode=check_mode)
+    assert nodes.get(engine, "node1")["provision_state"] in (state, "clean failed")
+    put("clean failed", automated_clean=True)
+    assert do(provision_state, verb=verb, check_mode=check_mode)["provision_state"] == "cleaning"
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_service_that_is_held_is_not_begun_anew_by_the_same_command(do, put, engine, check_mode):
+    put("service hold")
+    with engine.begin() as connection:
+        nodes.set_work(connection, "node1", {"steps": ["hold", "power_off"], "begin": 1, "nonce": "0123456789abcdef"})
+    with pytest.raises(BaremetalError, match="it is held by one of these steps.*run unhold.yml"):
+        do(provision_state, verb="service", steps=asked("hold", "power_off"), check_mode=check_mode)
+    assert nodes.get(engine, "node1")["provision_state"] == "service hold"
+    assert do(provision_state, verb="service", steps=asked("power_off"), check_mode=check_mode)["provision_state"] == "servicing"
+
+
+def asked(*names):
+    """The option steps of somebody who names these."""
+    return {"definitions": [], "requested": [{"step": name} for name in names], "runbook": None, "runbooks": None, "priorities": None, "templates": None,
+            "traits": None, "deploy_steps": None}
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_check_mode_refuses_what_a_dead_run_has_left_too(do, put, engine, check_mode):
+    put("servicing")
+    with pytest.raises(BaremetalError, match="in maintenance"):
+        do(provision_state, verb="rescue", ssh_public_keys=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0fZcXTmTzc0bXyqUcR8bM6nDAHJnUuVHgYPEPfTU"],
+           check_mode=check_mode)
+    assert nodes.get(engine, "node1")["provision_state"] == ("servicing" if check_mode else "service failed")
+
+
+def test_an_export_lifts_no_flag_that_was_set_since(do, put, engine, tmp_path):
+    put("active")
+    do(registry_export, path=str(tmp_path / "nodes.json"))
+    do(node_flags, protected=True, protected_reason="db")
+    assert not do(node_door, nodes=json.loads((tmp_path / "nodes.json").read_text())["nodes"])["changed"]
+    node = nodes.get(engine, "node1")
+    assert (node["protected"], node["protected_reason"]) == (True, "db")
+
+
+def test_an_export_makes_no_fault_an_operators(do, put, engine, tmp_path):
+    put("active")
+    transitions.begin(engine, "node1", "service", RUN)
+    transitions.advance(engine, "node1", "fail", RUN, error="no")
+    do(registry_export, path=str(tmp_path / "nodes.json"))
+    assert not do(node_door, nodes=json.loads((tmp_path / "nodes.json").read_text())["nodes"])["changed"]
+    assert nodes.get(engine, "node1")["fault"] == "service failure"
+
+
 def test_all_records_are_checked_before_one_is_written(do, engine):
     with pytest.raises(BaremetalError, match="node2: .*colour"):
         do(node_door, nodes=[NODE, {"name": "node2", "driver": "manual", "colour": "red"}])

@@ -20,7 +20,7 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.plugins.module_utils._lifecycle import transitions
 from ansible_collections.rackwright.baremetal.plugins.module_utils._process import place, process_start_time
-from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import addresses, backup, hardware_files, images, migrations, nodes
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import addresses, backup, hardware_files, images, migrations, nodes, schema
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.network_rules import DETAILS
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
 from sqlalchemy import event, text
@@ -133,9 +133,16 @@ def test_locks_are_not_restored(do, filled, tmp_path):
 def test_file_that_is_there_is_not_replaced(do, filled, tmp_path):
     path = tmp_path / "backup.db"
     path.write_text("mine")
-    with pytest.raises(BaremetalError, match="is there already"):
-        do(registry_backup, path=str(path))
+    do(registry_backup, path=str(tmp_path / "other.db"))
+    with filled.begin() as connection:
+        nodes.upsert(connection, schema.normalise({"name": "node9", "driver": "manual"}), None, same_credential=lambda old, new: True)
+    for check_mode in (True, False):
+        with pytest.raises(BaremetalError, match="is there already"):
+            do(registry_backup, path=str(path), check_mode=check_mode)
+        with pytest.raises(BaremetalError, match="is there already"):
+            do(registry_restore, path=str(tmp_path / "other.db"), keep=str(path), check_mode=check_mode)
     assert path.read_text() == "mine" and [file.name for file in tmp_path.glob("*backup*")] == ["backup.db"]
+    assert nodes.get(filled, "node9")
 
 
 @pytest.mark.parametrize("make", [lambda path: None, lambda path: path.touch(), lambda path: path.write_text("nodes: []\n" * 1000)],

@@ -79,6 +79,7 @@ def test_failure_is_recorded_and_releases_the_node(engine, put, run):
     ("disk on fire", "disk on fire."),
     ("  template error:\n  'x' is undefined\n", "template error: 'x' is undefined."),
     ("What now?", "What now?"),
+    ("the board tells\0 nothing", "the board tells nothing."),
     (" \n", "no reason was given."),
 ])
 def test_last_error_is_a_sentence(engine, put, run, error, recorded):

@@ -52,7 +52,7 @@ def test_list_of_ironic_with_its_ports():
     assert [schema.normalise(node) for node in nodes] == [
         {
             "name": "web1", "driver": "redfish", "boot_mode": "uefi", "site": "fra-1", "description": "spare", "disable_power_off": False, "lessee": "team1",
-            "owner": "lab", "maintenance": True, "maintenance_reason": "fan", "protected": False, "retired": True, "retired_reason": "old",
+            "owner": "lab", "maintenance": True, "maintenance_reason": "fan", "retired": True, "retired_reason": "old",
             "resource_class": "small", "traits": ["CUSTOM_GPU"], "root_device": {"wwn": "0x5000c500"},
             "bmc": {"address": "https://198.51.100.21", "username": "operator", "password": {"env": "BMC_PASSWORD"}, "ca_file": "/etc/ssl/certs/bmc-ca.pem"},
             "properties": {"cpu_arch": "x86_64", "local_gb": "480", "capabilities": {"boot_mode": "uefi"}},
@@ -64,7 +64,7 @@ def test_list_of_ironic_with_its_ports():
             "extra": {"asset": "A1", "ironic_uuid": "2d1a7d0e-6e0c-4a4c-9c35-7c8a7e2b8f01"},
         },
         {
-            "name": "2d1a7d0e-6e0c-4a4c-9c35-7c8a7e2b8f02", "driver": "ipmi", "maintenance": False, "properties": {}, "ports": [],
+            "name": "2d1a7d0e-6e0c-4a4c-9c35-7c8a7e2b8f02", "driver": "ipmi", "properties": {}, "ports": [],
             "bmc": {"address": "198.51.100.22", "username": "ADMIN", "password": {"env": "BMC_PASSWORD"}, "privilege_level": "operator", "cipher_suite": 17},
             "extra": {"ironic_uuid": "2d1a7d0e-6e0c-4a4c-9c35-7c8a7e2b8f02"},
         },
