@@ -16,6 +16,7 @@ import time
 import urllib.parse
 
 from .._errors import BaremetalError
+from .connection import BmcBusy
 from .redfish_service import RedfishRefusal, last_part
 from .tolerant import flag, text, texts
 
@@ -176,6 +177,7 @@ class _Slot:
 
         :param reached: tells from a slot whether the change is there already; looked at before anything is sent again.
         :raises RedfishRefusal: when the BMC said no and the change is not there either.
+        :raises BmcBusy: when the BMC says that it can do nothing now, and still does after a minute.
         """
         for attempt in range(retries + 1):
             try:
@@ -187,6 +189,10 @@ class _Slot:
             except RedfishRefusal as error:
                 if reached(self.read()):
                     return
+                if error.is_busy:
+                    # It was asked for a minute already, and would say so to everything else.
+                    raise BmcBusy("the BMC cannot change its virtual media now", stage=STAGE, seen=error.seen,
+                                  cure="run the same command again in a minute; if it stays so, reset the BMC") from error
                 if attempt == retries or not _may_pass(error):
                     raise
                 self.sleep(self.service.quirk("media_eject_retry", _RETRY_PAUSE))
@@ -296,7 +302,7 @@ def check_image(image):
 
 
 def ensure_inserted(service, image, *, media_type="cd", slot=None, write_protected=True, username=None, password=None,
-                    check_mode=False, warn=lambda text: None, sleep=time.sleep):
+                    replaces=lambda path: False, check_mode=False, warn=lambda text: None, sleep=time.sleep):
     """Have an image in a slot.
 
     :param service: RedfishService.
@@ -304,6 +310,7 @@ def ensure_inserted(service, image, *, media_type="cd", slot=None, write_protect
     :param media_type: ``cd``, ``dvd``, ``floppy`` or ``usb``; chooses the slot where ``slot`` is None.
     :param slot: id of the slot; another medium in it is replaced. None takes a free one.
     :param username: for the share that the image is on, or None.
+    :param replaces: function of the path in the URL of a medium: whether that may be replaced where no slot is named.
     :returns: ``{"changed", "slot", "before", "after"}``; the last two are lists of what ``view`` returns.
     :raises BaremetalError: when the BMC does not show the image in the end.
     """
@@ -315,7 +322,7 @@ def ensure_inserted(service, image, *, media_type="cd", slot=None, write_protect
         _compare_protection(there, write_protected, warn)
         return {"changed": False, "slot": there["slot"], "before": before, "after": before}
     if slot is None:
-        taken, candidates = candidates, [resource for resource in candidates if not is_inserted(resource)]
+        taken, candidates = candidates, [resource for resource in candidates if not is_inserted(resource) or replaces(_path_of_image(view(resource)))]
         if not candidates:
             held = [f"slot {entry['slot']} holds {entry['image'] or entry['image_name'] or 'something'}" for entry in map(view, taken)]
             raise BaremetalError(f"all slots for the medium {media_type} are taken", stage=STAGE, seen=", ".join(held),
@@ -355,6 +362,12 @@ def ensure_inserted(service, image, *, media_type="cd", slot=None, write_protect
             seen=f"image {found['image'] or found['image_name']}" if found["inserted"] else "the slot is empty", cure=_insert_cure(image))
     raise BaremetalError("the BMC does not take the image", stage=STAGE,
                          seen="; ".join(dict.fromkeys(error.seen for error in refusals)), cure=_insert_cure(image))
+
+
+def _path_of_image(slot):
+    """The path in the URL of what is in a slot; empty where the BMC tells none."""
+    told = urllib.parse.urlsplit(_plain_url(slot["image"] or "")).path
+    return told and "/" + told.lstrip("/")
 
 
 def _insert_cure(image):
@@ -401,15 +414,17 @@ def ensure_ejected(service, *, image=None, media_type=None, slot=None, check_mod
     return {"changed": bool(chosen), "slot": None, "before": before, "after": after}
 
 
-def eject_matching(service, is_meant, *, warn=lambda text: None, sleep=time.sleep):
-    """Take out the media that are meant, whichever slot they are in.
+def eject_paths(service, paths, *, warn=lambda text: None, sleep=time.sleep):
+    """Take out the media that have one of these paths in their URL, whichever slot they are in.
 
     A BMC without slots has none of them: the medium may be one whose URL the firmware was told.
 
-    :param is_meant: function of the path in the URL of a medium, or of its name where the board tells no more.
+    :param paths: list of paths.
     :raises BaremetalError: when a slot still shows its medium.
     """
+    names = [last_part(path) for path in paths]
     for slot in [entry for entry in map(view, _find_slots(service)) if entry["inserted"]]:
-        told = urllib.parse.urlsplit(_plain_url(slot["image"] or "")).path
-        if is_meant("/" + told.lstrip("/") if told else slot["image_name"] or ""):
+        told = _path_of_image(slot)
+        # Some boards tell the name alone.
+        if told in paths if told else slot["image_name"] in names:
             ensure_ejected(service, slot=slot["slot"], warn=warn, sleep=sleep)

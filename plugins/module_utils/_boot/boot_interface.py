@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from . import grub, ipxe, medium
@@ -41,6 +42,7 @@ _SECURE = {
 # The last part of the path of what tells a node how it boots, apart from GRUB's configuration, whose is the MAC address.
 SCRIPT = "boot.ipxe"
 MEDIUM = "boot.iso"
+_MEDIUM_PATH = re.compile(rf"(?P<node>/node/[^/]+)/(?P<nonce>[^/]+)/{re.escape(MEDIUM)}\Z")
 
 
 def check(wanted):
@@ -52,6 +54,16 @@ def check(wanted):
     if not isinstance(wanted, list) or not wanted or len(set(map(str, wanted))) < len(wanted) or set(map(str, wanted)) - set(INTERFACES):
         raise BaremetalError("these are no boot interfaces", stage=STAGE, seen=repr(wanted),
                              cure=f"give a list of any of {', '.join(INTERFACES)}, the one that is preferred first")
+
+
+def is_earlier_medium(path, url):
+    """Whether a path, in a URL, is that of a medium of the same node as another one, of a run before: they differ by the nonce alone.
+
+    :param path: the path of the one.
+    :param url: the URL of the other.
+    """
+    one, other = _MEDIUM_PATH.search(path), _MEDIUM_PATH.search(url)
+    return bool(one and other) and one["node"] == other["node"] and one["nonce"] != other["nonce"]
 
 
 def settle(wanted, problem):

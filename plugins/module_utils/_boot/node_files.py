@@ -222,14 +222,6 @@ def media(root, mac):
     return sorted(f"/node/{mac}/{path.parent.name}/{path.name}" for path in folder.glob(f"*/{boot_interface.MEDIUM}"))
 
 
-def is_medium(path, mac):
-    """Whether a path, in a URL, is that of a medium of a node, of whichever run.
-
-    :param mac: MAC address with hyphens.
-    """
-    return re.fullmatch(rf"/node/{mac}/{_NONCE.pattern}/{re.escape(boot_interface.MEDIUM)}", path) is not None
-
-
 def boot_file(root, mac, nonce):
     """The path of what says how a node boots in this run, or None where there is nothing.
 

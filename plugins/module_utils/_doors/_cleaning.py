@@ -69,7 +69,8 @@ def _automated(call, engine, verb):
     if node["automated_clean"]:
         _step_plans.check_tasks(call, plan)
         _switch_ports.check(engine, node, plan, [])
-    moved = _verb.with_steps(call, engine, verb, plan, check=lambda node: _check_cleaning(call, node, plan))
+    # Where it is not to be cleaned there is no cleaning to go on with.
+    moved = _verb.with_steps(call, engine, verb, plan, goes_on=node["automated_clean"], check=lambda node: _check_cleaning(call, node, plan))
     return {**moved, **skip_cleaning(call, engine, moved)} if moved["provision_state"] == "cleaning" else moved
 
 
@@ -90,6 +91,6 @@ def _check_cleaning(call, node, plan):
             "its cleaning came to no end and it is not to be cleaned any more (automated_clean), so that what it had may still run on it",
             node=node["name"], stage="cleaning", seen=node["last_error"],
             cure="enrol it with automated_clean: true and run the same command again; or look at the machine, switch it off, and run manage.yml "
-                 "and then provide.yml")
+                 f"and then {'undeploy' if node['retired'] else 'provide'}.yml")
     if node["automated_clean"] and any(step["in_band"] for step in plan):
         _verb.check_ramdisk(call, node, "cleaning")

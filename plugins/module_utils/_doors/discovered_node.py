@@ -86,7 +86,10 @@ def _known(call, engine, verdict):
     with declaration(call) as connection:
         # A verb may have begun since, and a flag may be set at this moment.
         locks.refuse_others(connection, name, call.controller)
-        if nodes.read(connection, name, for_update=True)["instance"]:
+        node = nodes.read(connection, name, for_update=True)
+        if node is None:
+            raise nodes.unknown(name)
+        if node["instance"]:
             raise BaremetalError("it was deployed while it was looked at, so what was seen of it is not kept", node=name, stage=STAGE,
                                  cure="inspect it when it is manageable")
         inspections.keep(connection, name, **inspected)

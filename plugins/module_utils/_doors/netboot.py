@@ -6,11 +6,10 @@
 
 from __future__ import annotations
 
-import urllib.parse
 from datetime import datetime, timezone
 
 from .._bmc.driver import refuse_unsupported
-from .._bmc.virtual_media import eject_matching
+from .._bmc.virtual_media import eject_paths
 from .._boot import answer_file, boot_interface, diskless, ipxe, node_files, ramdisk_store, static_network
 from .._door import Door
 from .._errors import BaremetalError
@@ -131,29 +130,19 @@ def run(call):
 
 
 def after(call, result):
-    """Take media out that were withdrawn, for whose node boots from its disk next; and say what the BMC calls the device.
-
-    Before a medium is inserted, any other one of the node is taken out, which an earlier run may have had to leave in the only drive.
-    """
+    """Take media out that were withdrawn, for whose node boots from its disk next; and say what the BMC calls the device."""
     boot = result["boot"]
-    current = urllib.parse.urlsplit(boot["medium"]).path if boot and boot["medium"] else None
     if boot and boot["device"] == "http" and call.registry_url and record(call)["driver"] == "ipmi":
         boot["device"] = "pxe"
-    if (result["withdrawn_media"] or current) and not call.check_mode:
+    if result["withdrawn_media"] and not call.check_mode:
         try:
             call.params.update(fill_connection_for_change(call))
             settled_driver(call)
             with open_bmc(call) as driver:
-                eject_matching(driver.service, lambda told: _is_left(told, current, result["withdrawn_media"], call.params["mac"]), warn=call.warn)
+                eject_paths(driver.service, result["withdrawn_media"], warn=call.warn)
         except BaremetalError as error:
             # The medium boots nothing any more, and what follows is for the disk.
             call.warn(f"a medium was withdrawn and may still be in a drive of the BMC, with the SSH keys of that run: {error}")
-
-
-def _is_left(told, current, withdrawn, mac):
-    """Whether a medium in a drive is one of the node's that is there no more; its name alone, which all of them have, says so of what was just withdrawn."""
-    names = [path.rpartition("/")[2] for path in withdrawn]
-    return told in names or told != current and node_files.is_medium(told, node_files.hyphens(mac))
 
 
 DOOR = Door(

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from .._bmc.boot import check_request
 from .._bmc.driver import refuse_unsupported
 from .._bmc.power import METHODS, TARGETS, check_method, ensure_power
@@ -34,10 +36,18 @@ def run(call):
         hide_password(call, image)
         refuse_unsupported(settled_driver(call), capability="virtual media")
         check_image(image)
+
+    def insert(driver, check_mode):
+        # Here, because most tasks insert nothing.
+        from .._boot.boot_interface import is_earlier_medium
+
+        # A run that could not eject its medium has left it in a drive, which may be the only one.
+        ensure_inserted(driver.service, image, replaces=lambda path: is_earlier_medium(path, image), check_mode=check_mode, warn=call.warn)
+
     with open_bmc(call) as driver:
         result = ensure_power(
             driver, state, method=method, timeout=params["timeout"], soft_timeout=params["soft_timeout"], boot=boot,
-            prepare=image and (lambda check_mode: ensure_inserted(driver.service, image, check_mode=check_mode, warn=call.warn)),
+            prepare=image and functools.partial(insert, driver),
             stays_on=stays_on, check_mode=call.check_mode, warn=call.warn)
     result["diff"] = {"before": result.pop("before"), "after": result.pop("after")}
     return result

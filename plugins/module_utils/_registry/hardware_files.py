@@ -151,9 +151,9 @@ def _from_node_list(listed, ports, left_out):
              "local_link_connection": port.get("local_link_connection")})
     nodes = []
     for node in map(_plain, listed):
-        # A list has every flag of every node; nobody has said with it that one is to be lifted here.
-        own = {key: value for key, value in node.items()
-               if key not in _STATE and value not in (None, {}, [], "") and (key not in _FLAGS or value is not False)}
+        # A list has every flag of every node; nobody has said with it that one is to be lifted here. A fault is Ironic's maintenance, and no operator's.
+        passed_over = {key for key in _FLAGS if node.get(key) is False} | ({"maintenance", "maintenance_reason"} if node.get("fault") else set())
+        own = {key: value for key, value in node.items() if key not in _STATE | passed_over and value not in (None, {}, [], "")}
         nodes.append(_from_ironic({**own, "name": node.get("name") or node["uuid"]}, found.get(str(node["uuid"])), left_out))
     return nodes
 

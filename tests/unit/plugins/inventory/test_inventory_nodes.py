@@ -276,7 +276,7 @@ def test_duplicate_names_both_nodes(site):
 def test_an_inventory_has_one_registry(site):
     (site / "inventory" / "lab.nodes.yml").write_text("plugin: rackwright.baremetal.nodes\nregistry: sqlite:///../lab.db\n")
     said = " ".join(ansible(site, "ansible-inventory", "-i", "inventory", "--list", fails=True).split())
-    assert "Two files of one inventory name two registries" in said and "lab.db" in said and "/registry.db" in said
+    assert "Another file of this inventory has set baremetal_registry" in said and "lab.db" in said and "/registry.db" in said
     (site / "inventory" / "lab.nodes.yml").write_text("plugin: rackwright.baremetal.nodes\nregistry: sqlite:///../registry.db\n")
     listed(site)
 

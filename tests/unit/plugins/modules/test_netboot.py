@@ -171,19 +171,13 @@ def with_other_loaders(site):
 
 
 @pytest.fixture
-def in_drives():
-    """What stands in the drives of the BMC: paths of URLs, or names where it tells no more."""
-    return [f"/node/{HYPHENS}/{NONCE}/boot.iso"]
-
-
-@pytest.fixture
-def ejected(monkeypatch, in_drives):
+def ejected(monkeypatch):
     """The media that were taken out, in the place of a BMC."""
     paths = []
     monkeypatch.setattr(netboot, "fill_connection_for_change", lambda call: {})
     monkeypatch.setattr(netboot, "settled_driver", lambda call: None)
     monkeypatch.setattr(netboot, "open_bmc", lambda call: contextlib.nullcontext(types.SimpleNamespace(service=None)))
-    monkeypatch.setattr(netboot, "eject_matching", lambda service, is_meant, warn: paths.extend(filter(is_meant, in_drives)))
+    monkeypatch.setattr(netboot, "eject_paths", lambda service, found, warn: paths.extend(found))
     return paths
 
 
@@ -206,22 +200,6 @@ def test_the_life_of_a_medium(site, ejected):
     assert site.netboot(network="192.0.2.0/24")["changed"] is False and not ejected
     assert site.netboot(state="absent", check_mode=True)["withdrawn_media"] == [path] and not ejected
     assert site.netboot(state="absent")["withdrawn_media"] == [path] and ejected == [path]
-
-
-def test_what_an_earlier_run_left_in_a_drive_is_taken_out_before_the_next_medium(site, in_drives, ejected):
-    with_other_loaders(site)
-    site.enrol(driver="redfish", boot_interface="redfish-virtual-media")
-    earlier = f"/node/{HYPHENS}/0123456789abcdef/boot.iso"
-    in_drives += [earlier, f"/node/52-54-00-00-02-12/{NONCE}/boot.iso", "/images/rescue.iso", "boot.iso"]
-    site.netboot(network="192.0.2.0/24", check_mode=True)
-    assert not ejected
-    site.netboot(network="192.0.2.0/24")
-    assert ejected == [earlier]
-    ejected.clear()
-    # A board that tells no more than names: one of them was just withdrawn.
-    in_drives[:] = ["boot.iso", "rescue.iso"]
-    site.netboot(state="absent")
-    assert ejected == ["boot.iso"]
 
 
 def test_each_boot_of_a_run_has_its_own_begin(site):
@@ -314,7 +292,7 @@ def test_a_medium_that_stays_in_its_drive_fails_nothing(site, ejected, monkeypat
     def fail(service, found, warn):
         raise BaremetalError("the drive is stuck", stage="virtual media")
 
-    monkeypatch.setattr(netboot, "eject_matching", fail)
+    monkeypatch.setattr(netboot, "eject_paths", fail)
     with_other_loaders(site)
     site.enrol(driver="redfish", boot_interface="redfish-virtual-media")
     site.netboot(network="192.0.2.0/24")

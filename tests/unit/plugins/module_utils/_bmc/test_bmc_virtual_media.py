@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import virtual_media
-from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.virtual_media import check_image, eject_matching, ensure_ejected, ensure_inserted
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import BmcBusy
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.virtual_media import check_image, eject_paths, ensure_ejected, ensure_inserted
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.random_json import trees
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._bmc.service_double import Tree, error_body, service_on
@@ -170,6 +171,28 @@ def test_last_eject_that_still_runs_is_waited_for():
     board.tree.answer("POST", path, (503, error_body("IDRAC.2.8.VRM0021", "Operation in progress")), (500, error_body("")))
     assert board.insert()["changed"]
     assert [set(body) for body in board.payloads()] == [{"Image", "Inserted", "WriteProtected"}] * 3
+
+
+@pytest.mark.parametrize("word", ["insert", "eject"])
+def test_a_busy_service_ends_the_ladder(word):
+    board = Board()
+    for name, path in board.slots.items():
+        board.hold(name)
+        for action in ("InsertMedia", "EjectMedia"):
+            board.tree.on("POST", f"{path}/Actions/VirtualMedia.{action}", lambda tree, body: (503, error_body("Base.1.12.ServiceTemporarilyUnavailable")))
+    with pytest.raises(BmcBusy, match="cannot change its virtual media now. Seen: .*503.*run the same command again in a minute"):
+        board.insert(slot="1") if word == "insert" else board.eject(slot="1")
+    assert len(board.tree.changes) == 7
+
+
+def test_a_medium_that_may_be_replaced_makes_its_slot_a_free_one():
+    board = Board(kinds=("CD",))
+    board.hold("1")
+    with pytest.raises(BaremetalError, match="all slots for the medium cd are taken"):
+        board.insert(replaces=lambda path: path == "/images/rescue.iso")
+    assert board.insert(replaces=lambda path: path == "/images/other.iso", check_mode=True)["changed"] and not board.tree.changes
+    assert board.insert(replaces=lambda path: path == "/images/other.iso")["changed"]
+    assert board.slot("1")["Image"] == IMAGE and [path.rpartition(".")[2] for path in (change[1] for change in board.tree.changes)] == ["EjectMedia", "InsertMedia"]
 
 
 def test_error_after_which_the_image_is_there_is_no_error():
@@ -362,7 +385,7 @@ def test_what_is_no_place_of_an_image(image):
 def test_media_are_taken_out_by_their_path(shown, gone):
     board = Board(shows=lambda slot, body: {"Inserted": True, "ConnectedVia": "URI", **shown})
     board._insert(board.slots["1"], {"Image": IMAGE})
-    eject_matching(board.service, ("/images/rescue.iso", "rescue.iso").__contains__, sleep=lambda seconds: None)
+    eject_paths(board.service, ["/images/rescue.iso"], sleep=lambda seconds: None)
     assert virtual_media.is_inserted(board.tree.resources[board.slots["1"]]) is not gone
 
 
@@ -371,7 +394,7 @@ def test_a_board_without_slots_holds_no_medium(shown):
     board = Board(kinds=())
     if not shown:
         del board.tree.resources[MANAGER]["VirtualMedia"]
-    eject_matching(board.service, lambda path: True)
+    eject_paths(board.service, ["/images/rescue.iso"])
     assert not board.tree.changes
     with pytest.raises(BaremetalError, match="shows no slot"):
         board.eject()

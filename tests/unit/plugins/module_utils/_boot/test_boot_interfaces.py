@@ -199,3 +199,11 @@ def test_a_static_network():
 def test_a_static_network_that_cannot_be(change, told):
     with pytest.raises(BaremetalError, match=told):
         static_network.arguments(**{"node": "node1", "address": "192.0.2.11", "network": "192.0.2.0/24", "gateway": None, "dns": [], **change})
+
+
+@pytest.mark.parametrize(("path", "is_earlier"), [
+    ("/node/52-54-00-00-02-11/0123456789abcdef/boot.iso", True), ("/node/52-54-00-00-02-11/9a1f5c0b7d3e4a21/boot.iso", False),
+    ("/node/52-54-00-00-02-12/0123456789abcdef/boot.iso", False), ("/images/rescue.iso", False), ("", False)])
+def test_medium_of_an_earlier_run(path, is_earlier):
+    assert boot_interface.is_earlier_medium(path, "http://192.0.2.1:8080/node/52-54-00-00-02-11/9a1f5c0b7d3e4a21/boot.iso") is is_earlier
+    assert not boot_interface.is_earlier_medium(path, "http://192.0.2.1") and not boot_interface.is_earlier_medium(path, "https://[/boot.iso")

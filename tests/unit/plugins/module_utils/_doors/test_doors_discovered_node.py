@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 
 import pytest
@@ -125,6 +126,24 @@ def test_a_name_that_is_taken_is_refused(do, url):
     with pytest.raises(BaremetalError, match="is the name of a node already.*another name"):
         do(hardware=other, mac="52:54:00:00:02:01", node={"name": "sn-7-b"})
     assert record(url) == before and names(url) == ["sn-7-b"]
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    (lambda connection: connection.execute(update(NODES).values(instance={"uuid": "u1"})), "was deployed while it was looked at"),
+    (lambda connection: nodes.remove(connection, "sn-7-b", check=lambda connection, node: None), "has no such node")])
+def test_a_known_machine_that_somebody_takes_while_it_is_looked_at(do, url, monkeypatch, change, said):
+    do()
+
+    @contextlib.contextmanager
+    def later(call, declaration=discovered_node.declaration):
+        with store.open_registry(url).begin() as connection:
+            change(connection)
+        with declaration(call) as connection:
+            yield connection
+
+    monkeypatch.setattr(discovered_node, "declaration", later)
+    with pytest.raises(BaremetalError, match=f"sn-7-b: .*{said}"):
+        do(update=True)
 
 
 def test_a_known_machine_is_inspected_when_that_is_asked_for(do, url):

@@ -158,8 +158,25 @@ def test_a_cleaning_that_came_to_no_end_is_not_passed_over(do, put, engine, verb
     with pytest.raises(BaremetalError, match="its cleaning came to no end and it is not to be cleaned any more.*run manage.yml and then provide.yml"):
         do(provision_state, verb=verb, check_mode=check_mode)
     assert nodes.get(engine, "node1")["provision_state"] in (state, "clean failed")
+    do(node_flags, retired=True)
+    with pytest.raises(BaremetalError, match="run manage.yml and then undeploy.yml"):
+        do(provision_state, verb="undeploy", check_mode=check_mode)
+    do(node_flags, retired=False)
     put("clean failed", automated_clean=True)
     assert do(provision_state, verb=verb, check_mode=check_mode)["provision_state"] == "cleaning"
+
+
+def test_a_cleaning_that_came_to_a_stand_is_not_gone_on_with_where_there_is_to_be_none(do, put, engine):
+    put("manageable")
+    dead = {**RUN, "run_id": "dead", "pid": 2 ** 22 + 1, "start_time": 1}
+    names = [step["step"] for step in do(provision_state, verb="provide", run=dead)["steps"]]
+    transitions.advance(engine, "node1", "wait", dead)
+    with engine.begin() as connection:
+        nodes.set_work(connection, "node1", {"steps": names, "begin": 1})
+    do(node_door, nodes=[{**NODE, "automated_clean": False}])
+    with pytest.raises(BaremetalError, match="its cleaning came to no end"):
+        do(provision_state, verb="provide")
+    assert nodes.get(engine, "node1")["provision_state"] == "clean failed"
 
 
 @pytest.mark.parametrize("check_mode", [True, False])

@@ -39,6 +39,15 @@ def test_new_file_is_for_its_owner_alone(tmp_path):
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
 
 
+def test_a_registry_that_another_run_keeps_for_itself_says_so(tmp_path):
+    engine = open_registry(f"sqlite:///{tmp_path}/registry.db")
+    with engine.begin(), pytest.raises(BaremetalError, match="database is locked. To do: another run has kept the registry for itself for 30 s: .*PostgreSQL"):
+        with engine.connect() as other:
+            # Without the wait that begins every other connection.
+            other.connection.dbapi_connection.execute("PRAGMA busy_timeout = 0")
+            other.begin()
+
+
 def test_absent_file_is_not_made_unless_asked(tmp_path):
     assert open_registry(f"sqlite:///{tmp_path}/absent.db", create=False) is None
     assert os.listdir(tmp_path) == []
