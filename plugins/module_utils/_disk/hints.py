@@ -108,8 +108,26 @@ def skip_list(skip, node=None):
 
 
 def is_skipped(disk, skipping):
-    """Return whether a disk is meant by an entry of what skip_list returned."""
-    return any(all(matches(disk, field, test) for field, test in tests.items()) for tests in skipping)
+    """Return whether a disk is meant by an entry of what skip_list returned, in any form in which its identity may have been written down."""
+    return any(all(matches(disk, field, test) or any(map(test, _other_forms(disk, field))) for field, test in tests.items()) for tests in skipping)
+
+
+def _other_forms(disk, field):
+    """Return what Ironic's agent calls the serial or the wwn of a disk, where lsblk has another one.
+
+    Ironic's are udev's ID_SERIAL_SHORT and ID_WWN. lsblk prefers the serial number of the SCSI inquiry and the WWN with its extension, of which the
+    others are parts (udev's rules for persistent storage: ID_SERIAL is MODEL_SHORT, or a digit and SHORT). A disk that is skipped for too much is
+    one that nobody erases.
+    """
+    if field == "wwn":
+        long, extension = disk.get("wwn_with_extension") or "", (disk.get("wwn_vendor_extension") or "")[2:]
+        forms = [long, long[:len(long) - len(extension)] if extension and long.endswith(extension) else ""]
+    elif field == "serial":
+        long = disk.get("serial_long") or ""
+        forms = [long, long.rpartition("_")[2], long[1:]]
+    else:
+        forms = []
+    return [form for form in forms if form]
 
 
 def _against(disk, tests, skipping):

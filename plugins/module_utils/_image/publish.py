@@ -308,15 +308,18 @@ def _read_manifest(directory):
 
 
 def _intact(directory, manifest_digest):
-    """Whether a published directory is complete; the compressed data is proved by every writer, not here."""
+    """Whether a published directory is complete and holds what was published: a writer that finds damage asks for it to be published again."""
     try:
         manifest, digest = _read_manifest(directory)
         with open(os.path.join(directory, MAP), "rb") as file:
             same_map = manifest["bmap_digest"] == f"sha256:{hashlib.sha256(file.read()).hexdigest()}"
-        size = os.path.getsize(os.path.join(directory, DISK))
+        disk = hashlib.sha256()
+        with open(os.path.join(directory, DISK), "rb") as file:
+            while block := file.read(1 << 20):
+                disk.update(block)
     except (OSError, ValueError, KeyError):
         return False
-    return same_map and size == manifest.get("compressed_size") and f"sha256:{digest}" == manifest_digest
+    return same_map and manifest.get("compressed_digest") == f"sha256:{disk.hexdigest()}" and f"sha256:{digest}" == manifest_digest
 
 
 def _published(home, name, source_digest, src, image_type):

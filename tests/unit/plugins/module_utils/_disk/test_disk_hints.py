@@ -235,3 +235,24 @@ def test_an_array_is_meant_by_its_name_alone():
     assert hints.select([disk(), array], {"volume_name": "system"}) is array
     with pytest.raises(hints.NoMatch, match="another volume_name"):
         hints.select([disk(), array], {"volume_name": "data"})
+
+
+@pytest.mark.parametrize(("entry", "skipped"), [
+    # A volume of a RAID controller, a SAS disk, and a SATA disk, as udev and lsblk have them.
+    ({"wwn": "0x6d0946606b1e5c00"}, [True, False, False]),
+    ({"wwn": "0x6d0946606b1e5c002c9f3e1a0bb7001d"}, [True, False, False]),
+    ({"serial": "6d0946606b1e5c002c9f3e1a0bb7001d"}, [True, False, False]),
+    ({"serial": "5000c500a1b2c3d4"}, [False, True, False]),
+    ({"serial": "ZA1234XY"}, [False, True, False]),
+    ({"serial": "S3Z8NB0K123456"}, [False, False, True]),
+    ({"serial": "SAMSUNG_MZ7LH480_S3Z8NB0K123456"}, [False, False, True]),
+    ({"serial": "S3Z8NB0K123456", "model": "other"}, [False, False, False]),
+])
+def test_a_disk_is_skipped_by_the_names_of_ironic_too(entry, skipped):
+    volume = disk(serial="00b70b1a3e9f2c005c1e6b604609d", serial_long="36d0946606b1e5c002c9f3e1a0bb7001d", wwn="0x6d0946606b1e5c002c9f3e1a0bb7001d",
+                  wwn_with_extension="0x6d0946606b1e5c002c9f3e1a0bb7001d", wwn_vendor_extension="0x2c9f3e1a0bb7001d")
+    sas = disk(serial="ZA1234XY", serial_long="35000c500a1b2c3d4", wwn="0x5000c500a1b2c3d4", wwn_with_extension="0x5000c500a1b2c3d4")
+    sata = disk(serial="S3Z8NB0K123456", serial_long="SAMSUNG_MZ7LH480_S3Z8NB0K123456")
+    assert [hints.is_skipped(one, hints.skip_list([entry])) for one in (volume, sas, sata)] == skipped
+    # What is to be written is not chosen by them.
+    assert not meets("wwn", "0x6d0946606b1e5c00", **{key: value for key, value in volume.items() if key != "name"})

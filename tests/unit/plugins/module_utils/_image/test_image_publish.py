@@ -129,10 +129,11 @@ def test_new_content_stands_beside_the_old(published, root, raw):
     assert (root / published["path"] / "manifest.json").exists() and (root / record["path"] / "manifest.json").exists()
 
 
-@pytest.mark.parametrize("damage", ["disk.raw.zst", "disk.bmap", "manifest.json"])
-def test_damaged_publication_is_replaced(published, root, raw, damage):
-    path = root / published["path"] / damage
-    path.write_bytes(path.read_bytes()[:-1])
+@pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: data[:50] + bytes([data[50] ^ 1]) + data[51:]], ids=["cut", "flipped"])
+@pytest.mark.parametrize("name", ["disk.raw.zst", "disk.bmap", "manifest.json"])
+def test_damaged_publication_is_replaced(published, root, raw, name, damage):
+    path = root / published["path"] / name
+    path.write_bytes(damage(path.read_bytes()))
     changed, record = publish.publish("some", str(raw), sha256(raw), str(root))
     assert changed
     assert record["manifest"]["compressed_digest"] == sha256(root / record["path"] / "disk.raw.zst")
