@@ -112,8 +112,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                                      "Leave it out and put it into the file that PGPASSFILE names.")
         other = self.inventory.groups["all"].get_vars().get("baremetal_registry", url)
         if other != url:
-            raise AnsibleParserError(f"Another file of this inventory has set baremetal_registry to {other}, and this one names the registry {url}; each command "
-                                     "works with one. Give each registry an inventory of its own, and choose with -i.")
+            raise AnsibleParserError(f"Another file of this inventory has set baremetal_registry to {other}, and this one names the registry {url}; each "
+                                     "command works with one. Give each registry an inventory of its own, and choose with -i.")
         self.inventory.set_variable("all", "baremetal_registry", url)
         self.inventory.add_group("baremetal")
         records = self._records(url, path, cache)

@@ -192,7 +192,8 @@ def test_a_medium_that_may_be_replaced_makes_its_slot_a_free_one():
         board.insert(replaces=lambda path: path == "/images/rescue.iso")
     assert board.insert(replaces=lambda path: path == "/images/other.iso", check_mode=True)["changed"] and not board.tree.changes
     assert board.insert(replaces=lambda path: path == "/images/other.iso")["changed"]
-    assert board.slot("1")["Image"] == IMAGE and [path.rpartition(".")[2] for path in (change[1] for change in board.tree.changes)] == ["EjectMedia", "InsertMedia"]
+    assert board.slot("1")["Image"] == IMAGE
+    assert [path.rpartition(".")[2] for method, path, body in board.tree.changes] == ["EjectMedia", "InsertMedia"]
 
 
 def test_error_after_which_the_image_is_there_is_no_error():
