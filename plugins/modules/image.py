@@ -26,7 +26,8 @@ description:
   - A bill of materials (SBOM) that lies beside a source on the boot server, under its name with C(.cdx.json) (CycloneDX) or C(.spdx.json) (SPDX) behind
     it, is published with it as C(sbom.cdx.json) or C(sbom.spdx.json). The role P(rackwright.baremetal.os_image#role) makes one.
     One that is published stays, and one that tells of files with other checksums, because it is that of another build, is left out.
-  - A source that was published before is known by its checksum and is neither fetched nor converted again.
+  - A source that was published before is known by its checksum and is neither fetched nor converted again, unless what is stored of it has changed
+    since, for which all of it is read.
   - Runs where the files are. When the boot server is not the controller, use C(delegate_to) with the boot server.
 extends_documentation_fragment:
   - rackwright.baremetal._attributes

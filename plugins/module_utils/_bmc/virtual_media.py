@@ -16,7 +16,7 @@ import time
 import urllib.parse
 
 from .._errors import BaremetalError
-from .connection import BmcBusy
+from .connection import BmcBusy, BmcLost
 from .redfish_service import RedfishRefusal, last_part
 from .tolerant import flag, text, texts
 
@@ -334,14 +334,25 @@ def ensure_inserted(service, image, *, media_type="cd", slot=None, write_protect
         warn(f"{url_advice(image)}; this is one of them")
     credentials = {"UserName": username, "Password": password or ""} if username else {}
     targets = [_Slot(service, resource, sleep) for resource in candidates]
-    refusals = []
+    refusals, stuck = [], []
     # By PATCH where there is no action; at last also where the BMC refused the action.
     patches = service.quirk("media_insert") == "patch"
     for target, by_patch in [*((target, patches or not target.has("InsertMedia")) for target in targets),
                              *((target, not patches) for target in targets if target.has("InsertMedia"))]:
+        if target in stuck:
+            continue
         # Also where an eject has left Inserted behind: some boards refuse an insert then.
         if is_inserted(target.resource) or flag(target.resource.get("Inserted")):
-            target.eject()
+            try:
+                target.eject()
+            except BmcLost:
+                raise
+            except BaremetalError as error:
+                stuck.append(target)
+                if len(stuck) == len(targets):
+                    raise
+                warn(f"{error.what}; another slot is tried")
+                continue
         try:
             payloads = insert_payloads(image, write_protected, credentials, by_patch,
                                        omit=service.quirk("media_insert_omit", ()), extra=service.quirk("media_insert_extra"))

@@ -33,6 +33,9 @@ HINTS = ("size", "rotational", VOLUME_NAME) + TEXT_HINTS
 FORCE = "force_name"
 STAGE = "root device"
 
+# What udev's scsi_id calls a disk with a WWN of the form NAA (SPC-4, 7.8.6.6).
+_NAA = re.compile(r"3(?:[0-9a-f]{16}){1,2}\Z")
+
 NUMBER_TESTS = {
     # "=" means "at least": the grammar's oldest oddity, kept because stored hints rely on it.
     "=": lambda seen, wanted: seen >= wanted,
@@ -109,14 +112,20 @@ def skip_list(skip, node=None):
 
 def is_skipped(disk, skipping):
     """Return whether a disk is meant by an entry of what skip_list returned, in any form in which its identity may have been written down."""
-    return any(all(matches(disk, field, test) or any(map(test, _other_forms(disk, field))) for field, test in tests.items()) for tests in skipping)
+    return any(all(_means(disk, field, test) for field, test in tests.items()) for tests in skipping)
+
+
+def _means(disk, field, test):
+    forms = _other_forms(disk, field)
+    # A test that the empty text passes denies something, which one form or another would always do.
+    return matches(disk, field, test) or bool(forms) and not test("") and any(map(test, forms))
 
 
 def _other_forms(disk, field):
     """Return what Ironic's agent calls the serial or the wwn of a disk, where lsblk has another one.
 
     Ironic's are udev's ID_SERIAL_SHORT and ID_WWN. lsblk prefers the serial number of the SCSI inquiry and the WWN with its extension, of which the
-    others are parts (udev's rules for persistent storage: ID_SERIAL is MODEL_SHORT, or a digit and SHORT). A disk that is skipped for too much is
+    others are parts (udev's rules for persistent storage: ID_SERIAL is MODEL_SHORT, or 3 and the WWN, which is SHORT). A disk that is skipped for too much is
     one that nobody erases.
     """
     if field == "wwn":
@@ -124,7 +133,7 @@ def _other_forms(disk, field):
         forms = [long, long[:len(long) - len(extension)] if extension and long.endswith(extension) else ""]
     elif field == "serial":
         long = disk.get("serial_long") or ""
-        forms = [long, long.rpartition("_")[2], long[1:]]
+        forms = [long, long.rpartition("_")[2], long[1:] if _NAA.match(long) else ""]
     else:
         forms = []
     return [form for form in forms if form]

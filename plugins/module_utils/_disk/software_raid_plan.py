@@ -15,7 +15,7 @@ import typing as t
 
 from .._errors import BaremetalError
 from .devices import GIB, describe
-from .hints import is_skipped, matches, parse
+from .hints import matches, parse
 
 STAGE = "software RAID"
 MIB = 1024 ** 2
@@ -147,7 +147,7 @@ def choose_holders(logical_disks, disks, left_out):
         taken = [] if logical["physical_disks"] is not None else list(disks)
         for hints in logical["physical_disks"] or ():
             tests = parse(hints)
-            disk = next((disk for disk in disks if disk not in taken and is_skipped(disk, [tests])), None)
+            disk = next((disk for disk in disks if disk not in taken and all(matches(disk, field, test) for field, test in tests.items())), None)
             if disk is None:
                 shown = ", ".join("%s: %s" % (field, hints[field]) for field in sorted(hints))
                 raise BaremetalError("no disk is left for {%s} in physical_disks of logical disk %d" % (shown, number), stage=STAGE,

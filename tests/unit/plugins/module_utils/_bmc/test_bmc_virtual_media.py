@@ -196,6 +196,19 @@ def test_a_medium_that_may_be_replaced_makes_its_slot_a_free_one():
     assert [path.rpartition(".")[2] for method, path, body in board.tree.changes] == ["EjectMedia", "InsertMedia"]
 
 
+@pytest.mark.parametrize("kinds", [("CD",), ("CD", "CD")])
+def test_a_slot_that_does_not_give_its_medium_away_is_passed_over_where_there_is_another(kinds):
+    board, warnings = Board(kinds=kinds), []
+    board.hold("1")
+    board.tree.on("POST", board.slots["1"] + "/Actions/VirtualMedia.EjectMedia", lambda tree, body: (400, error_body("Base.1.0.ActionNotSupported")))
+    if len(kinds) == 1:
+        with pytest.raises(BaremetalError, match="refused to eject the medium in slot 1"):
+            board.insert(replaces=lambda path: True, warn=warnings.append)
+    else:
+        assert board.insert(replaces=lambda path: True, warn=warnings.append)["slot"] == "2"
+    assert warnings == [] if len(kinds) == 1 else warnings == ["the BMC refused to eject the medium in slot 1; another slot is tried"]
+
+
 def test_error_after_which_the_image_is_there_is_no_error():
     board = Board()
     path = board.slots["1"]

@@ -247,6 +247,11 @@ def test_an_array_is_meant_by_its_name_alone():
     ({"serial": "S3Z8NB0K123456"}, [False, False, True]),
     ({"serial": "SAMSUNG_MZ7LH480_S3Z8NB0K123456"}, [False, False, True]),
     ({"serial": "S3Z8NB0K123456", "model": "other"}, [False, False, False]),
+    # What denies is true of one form or another, and is asked of the first alone.
+    ({"serial": "s!= S3Z8NB0K123456"}, [True, True, False]),
+    ({"serial": "s!= ZA1234XY"}, [True, False, True]),
+    ({"wwn": "s!= 0x6d0946606b1e5c002c9f3e1a0bb7001d"}, [False, True, False]),
+    ({"serial": "AMSUNG_MZ7LH480_S3Z8NB0K123456"}, [False, False, False]),
 ])
 def test_a_disk_is_skipped_by_the_names_of_ironic_too(entry, skipped):
     volume = disk(serial="00b70b1a3e9f2c005c1e6b604609d", serial_long="36d0946606b1e5c002c9f3e1a0bb7001d", wwn="0x6d0946606b1e5c002c9f3e1a0bb7001d",

@@ -80,6 +80,15 @@ def test_holders():
         choose_holders(checked_target({"logical_disks": [everywhere, logical(raid_level="6")]}), disks, {"/dev/sdz": "it is out"})
 
 
+@pytest.mark.parametrize("hint", ["s!= S0", "<or> S1 <or> S2"])
+def test_a_disk_that_is_written_is_chosen_by_its_serial_and_by_no_other_form_of_it(hint):
+    disks = [{**disk(number), "serial_long": "M_S%d" % number} for number in range(3)]
+    found = choose_holders(checked_target({"logical_disks": [logical(physical_disks=[{"serial": hint}] * 2)]}), disks, {})
+    assert [one["serial"] for one in found[0]] == ["S1", "S2"]
+    with pytest.raises(BaremetalError, match="no disk is left"):
+        choose_holders(checked_target({"logical_disks": [logical(physical_disks=[{"serial": "M_S0"}, {"serial": "M_S1"}])]}), disks, {})
+
+
 @pytest.mark.parametrize("mode, front", [("uefi", 551), ("bios", 8)])
 def test_max_comes_last_on_the_disk_and_nothing_overlaps(mode, front):
     disks = checked_target({"logical_disks": [logical(), logical(size_gb=30, raid_level="5")]})

@@ -84,6 +84,14 @@ def test_expressions_are_evaluated_where_a_person_wrote_them(data, evaluated):
     assert hardware_files.has_expressions(data) is evaluated
 
 
+@pytest.mark.parametrize(("fault", "maintenance"), [(None, True), ("clean failure", None)])
+def test_a_fault_of_ironics_is_no_maintenance_of_an_operators(fault, maintenance):
+    listed = load("ironic_nodes.json")
+    listed[0]["Fault"] = fault
+    node = hardware_files.read(listed)[0][0]
+    assert (node.get("maintenance"), "maintenance_reason" in node) == (maintenance, maintenance is True)
+
+
 def test_masked_password_is_no_password():
     nodes, _left_out = hardware_files.read(load("ironic_nodes.json"))
     assert "password" not in nodes[0]["bmc"] and "******" not in json.dumps(nodes)
