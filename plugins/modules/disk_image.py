@@ -31,6 +31,9 @@ description:
     and has reached the disk. After any failure they are zero, so a half-written disk never boots.
   - Then the backup GPT is moved to the end of the disk, and the config drive goes into a partition of its own at the end. Until this has reached the disk,
     the boot code and the first sector of each EFI system partition are withheld, so that no disk boots without its config drive, whenever it loses power.
+  - Another disk of the machine with the same UUID of a partition or a file system, as after an earlier deploy of this image there, is named, and the disk
+    does not boot, for the machine could start from either. Disks of O(interlock.skip_block_devices), disks that can be taken out and disks in a network
+    are not looked at.
   - A partition image, which holds one file system, goes into the root partition of a partition table that is made for it, see O(partitions). Everything
     else is put into the other partitions before the disk has a table, which is written last of all.
   - The work is done by a process that outlives the connection. The same task again, with the same nonce and digest, joins it; so does one
@@ -306,13 +309,14 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._disk import cloud_init, partitioning
 from ..module_utils._disk.config_drive import add_config_drive, keep_config_drive
-from ..module_utils._disk.esp_mirror import mirror_esp, refuse_bios, refuse_partitions, stop_mirror
+from ..module_utils._disk.esp_mirror import mirror_esp, refuse_no_start, refuse_partitions, stop_mirror
 from ..module_utils._disk.interlock import verify
 from ..module_utils._disk.late import find_disk
 from ..module_utils._disk.options import PARTITION_OPTIONS, disk_options
 from ..module_utils._disk.partitions import move_backup_gpt, reread, wipe_metadata
 from ..module_utils._disk.protect import refuse_if_protected, refuse_to_write
 from ..module_utils._disk.system import boot_mode
+from ..module_utils._disk.twins import refuse_twins
 from ..module_utils._errors import BaremetalError
 from ..module_utils._image.deploy import DiskTools, present
 
@@ -330,6 +334,7 @@ TOOLS = DiskTools(
     wipe_metadata=wipe_metadata,
     stop_mirror=stop_mirror,
     reread=reread,
+    refuse_twins=refuse_twins,
     move_backup_gpt=move_backup_gpt,
     mirror_esp=mirror_esp,
     add_config_drive=add_config_drive,
@@ -345,12 +350,13 @@ def guarded(params):
     return TOOLS._replace(
         find_disk=partial(TOOLS.find_disk, skip=interlock["skip_block_devices"]),
         refuse_if_protected=partial(_refuse, interlock=interlock, hints=hints),
+        refuse_twins=partial(TOOLS.refuse_twins, skip=interlock["skip_block_devices"]),
     )
 
 
 def _refuse(disk, **options):
     """Refuse a disk that must not be written, or from which the machine would not start; options are those of refuse_to_write."""
-    refuse_bios(disk)
+    refuse_no_start(disk)
     return refuse_to_write(disk, **options)
 
 

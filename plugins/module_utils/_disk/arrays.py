@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 
+from .._errors import BaremetalError
 from .commands import run
 from .devices import list_disks
 from .hints import VOLUME_NAME, NoMatch, is_skipped, matches, parse, skip_list
@@ -22,22 +23,36 @@ STAGE = "software RAID"
 
 
 def running(*, sysfs="/sys", dev="/dev", runner=run):
-    """List the arrays that run, as dicts {device, name, uuid, level (raid1, ...), raid_devices, members: [/dev names], disks: [/dev names]}, by device."""
+    """List the arrays that run, by device.
+
+    Each is a dict {device, name, uuid, level (raid1, ...), raid_devices, members: [/dev names of those that work], lacks: how many it has too few,
+    disks: [/dev names]}.
+    """
     found = []
     base = os.path.join(sysfs, "block")
     for name in sorted(os.listdir(base), key=lambda name: (len(name), name)):
         if not os.path.isdir(os.path.join(base, name, "md")):
             continue
-        members = sorted(os.listdir(os.path.join(base, name, "slaves")))
-        if not members:
+        everyone = sorted(os.listdir(os.path.join(base, name, "slaves")))
+        if not everyone:
             # What mdadm has stopped may leave its name behind.
             continue
         device = os.path.join(dev, name)
         facts = examined(runner(["mdadm", "--detail", "--export", device], stage=STAGE).decode("utf-8", "replace")) or dict.fromkeys(
             ("uuid", "name", "level", "raid_devices"))
+        members = [member for member in everyone if "faulty" not in _state(os.path.join(base, name, "md", "dev-" + member))]
         found.append(dict(facts, device=device, name=plain_name(facts["name"]), members=[os.path.join(dev, member) for member in members],
-                          disks=sorted({disk_of(member, sysfs, dev) for member in members})))
+                          lacks=max(0, (facts["raid_devices"] or 0) - len(members)), disks=sorted({disk_of(member, sysfs, dev) for member in everyone})))
     return found
+
+
+def _state(member):
+    """The words of the kernel for a member of an array (md.rst, "state"): in_sync, spare, faulty, ...; one that is being filled counts as there."""
+    try:
+        with open(os.path.join(member, "state"), encoding="ascii") as stream:
+            return stream.read().strip().split(",")
+    except OSError:
+        return []
 
 
 def plain_name(name):
@@ -51,15 +66,15 @@ def free_device(*, sysfs="/sys", dev="/dev"):
 
 
 def assemble(disks, *, sysfs="/sys", dev="/dev", runner=run):
-    """Assemble every array whose members are all on these disks, and return the others.
+    """Assemble every array whose members are all on these disks, and return those that lack members.
 
-    disks: dicts of list_disks; other disks are not read. Nothing is written before somebody writes to an array.
-    Returns {name of an array that lacks members: [its members that are there]}. Raises BaremetalError when mdadm fails.
+    disks: dicts of list_disks; other disks are not read. A member that mdadm leaves out, because the others have gone on without it, is lacking too.
+    Returns {name of an array that lacks members: [its members that work]}. Raises BaremetalError when mdadm fails.
     """
-    known = {member for array in running(sysfs=sysfs, dev=dev, runner=runner) for member in array["members"]}
+    there = {array["uuid"] for array in running(sysfs=sysfs, dev=dev, runner=runner)}
     groups = {}
     for member in raid_members(disks, runner=runner):
-        if member["device"] not in known:
+        if member["uuid"] not in there:
             groups.setdefault(member["uuid"], []).append(member)
     lacking = {}
     for uuid, members in groups.items():
@@ -69,7 +84,19 @@ def assemble(disks, *, sysfs="/sys", dev="/dev", runner=run):
             continue
         runner(["mdadm", "--assemble", free_device(sysfs=sysfs, dev=dev), "--uuid=" + uuid, *devices], stage=STAGE)
     settle()
+    names = {disk["name"] for disk in disks}
+    lacking.update((array["name"], array["members"]) for array in running(sysfs=sysfs, dev=dev, runner=runner)
+                   if array["lacks"] and names.issuperset(array["disks"]))
     return lacking
+
+
+def refuse_lacking(lacking, kind=BaremetalError):
+    """Raise an error of a kind when arrays lack disks, {name: [members that work]}: what is written to the others alone is on no disk when they fail."""
+    if lacking:
+        raise kind(
+            "software RAID of this machine lacks disks", stage=STAGE,
+            seen="; ".join("%s: only %s" % (name, ", ".join(devices) or "what failed") for name, devices in sorted(lacking.items(), key=str)),
+            cure="Replace what failed and make the RAID anew (raid.delete_configuration, raid.create_configuration); look at the kernel log (dmesg).")
 
 
 def disks_for(hints, skip=(), *, lister=list_disks, assembler=assemble, arrays=running):
@@ -87,11 +114,7 @@ def disks_for(hints, skip=(), *, lister=list_disks, assembler=assemble, arrays=r
     names = {disk["name"] for disk in disks}
     skipped = names - {disk["name"] for disk in usable}
     found = {array["device"]: array for array in arrays() if not skipped & set(array["disks"])}
-    broken = ["%s: only %s" % (name, ", ".join(devices)) for name, devices in sorted(lacking.items(), key=str) if matches({"n": name}, "n", test)]
-    if broken:
-        # Of this kind, so that disks which appear late are waited for.
-        raise NoMatch(
-            "the software RAID that the root device hints mean lacks disks", stage=STAGE, seen="; ".join(broken),
-            cure="Replace what failed and make the RAID anew (raid.delete_configuration, raid.create_configuration); look at the kernel log (dmesg).")
+    # Of this kind, so that disks which appear late are waited for.
+    refuse_lacking({name: devices for name, devices in lacking.items() if matches({"n": name}, "n", test)}, NoMatch)
     whole = [disk for disk in lister(raid=True) if disk["name"] in found]
     return disks + [dict(disk, volume_name=found[disk["name"]]["name"]) for disk in whole]

@@ -25,15 +25,18 @@ STAGE = "mirror of the EFI system partition"
 _PIECE = 4 * 1024 ** 2
 
 
-def refuse_bios(disk, *, mode=boot_mode):
-    """Raise when a system on this disk could not be started: a BIOS finds no loader inside an array.
+def refuse_no_start(disk, *, mode=boot_mode, running=arrays.running):
+    """Raise when a system on this disk could not be started: a BIOS finds no loader inside an array, and UEFI none without a mirror on all its disks.
 
-    disk: a dict of list_disks.
+    disk: a dict of list_disks. mode, running: for tests.
     """
-    if is_array(disk["type"]) and mode() == "bios":
+    if not is_array(disk["type"]):
+        return
+    if mode() == "bios":
         raise BaremetalError(
             "%s is software RAID, from which a machine that was started by BIOS does not start an image; nothing was written" % describe(disk), stage=STAGE,
             cure="Set boot_mode of the node and its firmware to uefi and make the software RAID anew, or take another disk as root_device.")
+    _whole_mirror(disk["name"], running())
 
 
 def refuse_partitions(disk):
@@ -63,19 +66,13 @@ def mirror_esp(device, *, node=None, running=arrays.running, esps_of=efi_loader.
     The image's own one loses its file system, so that its UUID and label mean the mirror in the installed system.
     Returns the array with the copy, or None. Raises BaremetalError when the image has none, or the disks have no mirror.
     """
-    there = running()
-    root, mirror = _mirror_of(device, there)
-    if root is None:
+    mirror = _whole_mirror(device, running(), node)
+    if mirror is None:
         return None
     esps = esps_of(device, node)
     if not esps:
         raise BaremetalError("the image has no EFI system partition, so the machine cannot start from it by UEFI", node=node, stage=STAGE,
                              cure="Use an image made for UEFI.")
-    if mirror is None:
-        raise BaremetalError(
-            "the disks of %s have no array for the EFI system partition" % device, node=node, stage=STAGE,
-            seen="arrays: %s" % (", ".join("%s on %s" % (array["name"], ", ".join(array["disks"])) for array in there)),
-            cure="Make the software RAID anew on a machine that was started by UEFI (raid.delete_configuration, raid.create_configuration).")
     source, size = esps[0]["partition"], geometry(esps[0]["partition"])[0]
     room, sector = geometry(mirror["device"])
     if size > room:
@@ -96,6 +93,19 @@ def _mirror_of(device, there):
     if root is None:
         return None, None
     return root, next((array for array in there if array["name"] == ESP_NAME and array["level"] == "raid1" and array["disks"] == root["disks"]), None)
+
+
+def _whole_mirror(device, there, node=None):
+    """The mirror of the array that a device is, None for a device that is none. Raises BaremetalError when there is none, or either lacks a disk."""
+    root, mirror = _mirror_of(device, there)
+    if root is None:
+        return None
+    seen = "arrays: %s" % ", ".join("%s on %s" % (array["name"], ", ".join(array["disks"])) for array in there)
+    arrays.refuse_lacking({array["name"]: array["members"] for array in (root, mirror) if array and array["lacks"]})
+    if mirror is None:
+        raise BaremetalError("the disks of %s have no array for the EFI system partition" % device, node=node, stage=STAGE, seen=seen,
+                             cure="Make the software RAID anew on a machine that was started by UEFI (raid.delete_configuration, raid.create_configuration).")
+    return mirror
 
 
 def _copy(source, target, size, sector):

@@ -37,7 +37,7 @@ def present(options, *, check_mode=False, lister=list_disks, verifier=verify, mo
     before = machine.state()
     if machine.has(plan):
         if not check_mode:
-            arrays.assemble([disk for disk in machine.usable if disk["name"] in plan["tables"]])
+            arrays.refuse_lacking(arrays.assemble([disk for disk in machine.usable if disk["name"] in plan["tables"]]))
         return dict(result, **_shown(plan, logical_disks), diff={"before": before, "after": before})
     removal = machine.removal() if options["delete_existing"] else {"disks": [], "names": []}
     machine.refuse_used(plan, removal)

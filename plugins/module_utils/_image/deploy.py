@@ -36,7 +36,7 @@ class DiskTools(t.NamedTuple):
 
     ``find_disk(hints)``, ``refuse_if_protected(disk)``, ``verify(interlock)``,
     ``wipe_metadata(device)``, ``stop_mirror(device)``, ``reread(device)``,
-    ``move_backup_gpt(device)``, ``mirror_esp(device)``, ``add_config_drive(device, drive)``, ``keep_config_drive(device)``,
+    ``refuse_twins(device)``, ``move_backup_gpt(device)``, ``mirror_esp(device)``, ``add_config_drive(device, drive)``, ``keep_config_drive(device)``,
     ``pin_datasource(device, config_drive)``, ``partition(disk, wanted, drive)``.
     """
 
@@ -46,6 +46,7 @@ class DiskTools(t.NamedTuple):
     wipe_metadata: t.Callable
     stop_mirror: t.Callable
     reread: t.Callable
+    refuse_twins: t.Callable
     move_backup_gpt: t.Callable
     mirror_esp: t.Callable
     add_config_drive: t.Callable
@@ -129,6 +130,7 @@ def _work(image, disk, drive, pin, tools, report):
     try:
         facts = write_raw(image, device, report, withheld=withheld) if raw else write_image(image, device, report, renew, withheld=withheld)
         tools.reread(device)
+        tools.refuse_twins(device)
         tools.move_backup_gpt(device)
         facts["config_drive"] = tools.add_config_drive(device, drive) if drive else None
         facts["datasource_pinned"] = tools.pin_datasource(device, facts["config_drive"]) if drive and pin else None
@@ -165,6 +167,7 @@ def _work_on_partitions(image, disk, parts, drive, pin, tools, report):
         tools.refuse_if_protected(disk)
         facts = write_raw(image, device, report, parts.place) if raw else write_image(image, device, report, renew, parts.place)
         facts.update(parts.fill(image, drive, pin))
+        tools.refuse_twins(device)
     except BaseException:
         parts.clear()
         raise

@@ -93,8 +93,13 @@ def machine(tmp_path, disks):
     (dmi / "product_serial").write_text("M1\n")
     (tmp_path / "cmdline").write_text("quiet rackwright.nonce=n1\n")
     mine = {disk.device for disk in disks}
+
+    def lister():
+        return [disk for disk in list_disks(loop=True) if disk["name"] in mine]
+
     return TOOLS._replace(
-        find_disk=functools.partial(find_disk, list_disks=lambda: [disk for disk in list_disks(loop=True) if disk["name"] in mine], patience=0),
+        find_disk=functools.partial(find_disk, list_disks=lister, patience=0),
+        refuse_twins=functools.partial(TOOLS.refuse_twins, lister=lister),
         verify=functools.partial(verify, sysfs=str(tmp_path / "sys"), cmdline=str(tmp_path / "cmdline")),
     )
 
@@ -304,6 +309,19 @@ def test_writing_that_takes_too_long_is_stopped_and_leaves_a_disk_that_does_not_
     content = disks[0].content()
     assert not any(content[:MIB]) and not any(content[-MIB:])
     assert call()["changed"] is True
+
+
+def test_an_image_that_another_disk_has_too_leaves_a_disk_that_does_not_boot(call, disks):
+    other = {"size": f"<= {OTHER_SIZE / 1024**3}"}
+    call(root_device=other)
+    before = disks[1].content()
+    with pytest.raises(BaremetalError, match=f"has the same identifiers as {disks[0].device} .*Seen: {disks[1].device} "):
+        call(boot="second")
+    content = disks[0].content()
+    assert not any(content[:MIB]) and not any(content[-MIB:])
+    # And nothing was done to the other one, where the same image may come again.
+    assert disks[1].content() == before
+    assert call(boot="third", root_device=other)["device"] == disks[1].device
 
 
 def test_a_config_drive_that_is_preserved_comes_back_behind_the_image(call, disks):

@@ -45,7 +45,7 @@ def test_an_array_on_a_disk_of_the_skip_list_is_none():
 
 
 def test_an_array_that_lacks_disks_is_told():
-    with pytest.raises(BaremetalError, match="lacks disks. Seen: system: only /dev/sda2"):
+    with pytest.raises(BaremetalError, match="software RAID of this machine lacks disks. Seen: system: only /dev/sda2"):
         choose({"volume_name": "system"}, lacking={"system": ["/dev/sda2"]})
     assert choose({"volume_name": "data"}, lacking={"system": ["/dev/sda2"], None: ["/dev/sdb2"]})
 
@@ -60,21 +60,62 @@ def test_what_is_assembled(tmp_path, monkeypatch):
     assert calls == [["mdadm", "--assemble", "/dev/md1", "--uuid=u1", "/dev/sda2", "/dev/sdb2"]]
 
 
-def test_what_runs(tmp_path):
-    for name, slaves in (("md0", ("sda2", "sdb2")), ("md127", ())):
-        (tmp_path / "block" / name / "md").mkdir(parents=True)
-        (tmp_path / "block" / name / "slaves").mkdir()
-        for slave in slaves:
-            (tmp_path / "block" / name / "slaves" / slave).touch()
-            (tmp_path / "class/block").mkdir(parents=True, exist_ok=True)
-            place = tmp_path / "block" / slave[:3] / slave
+def lay_out(folder, **running):
+    """Make a /sys of arrays: {name: {member: its state, or None for what a kernel without this file shows}}."""
+    for name, slaves in running.items():
+        (folder / "block" / name / "md").mkdir(parents=True)
+        (folder / "block" / name / "slaves").mkdir()
+        for slave, state in slaves.items():
+            (folder / "block" / name / "slaves" / slave).touch()
+            if state:
+                (folder / "block" / name / "md" / f"dev-{slave}").mkdir()
+                (folder / "block" / name / "md" / f"dev-{slave}" / "state").write_text(state + "\n")
+            (folder / "class/block").mkdir(parents=True, exist_ok=True)
+            place = folder / "block" / slave[:3] / slave
             place.mkdir(parents=True)
             (place / "partition").write_text("2\n")
-            (tmp_path / "class/block" / slave).symlink_to(place)
-    text = b"MD_LEVEL=raid1\nMD_DEVICES=2\nMD_NAME=any:system\nMD_UUID=a:b:c:d\n"
-    assert arrays.running(sysfs=str(tmp_path), runner=lambda argv, stage: text) == [
-        {"device": "/dev/md0", "name": "system", "uuid": "a:b:c:d", "level": "raid1", "raid_devices": 2, "members": ["/dev/sda2", "/dev/sdb2"],
-         "disks": ["/dev/sda", "/dev/sdb"]}]
+            (folder / "class/block" / slave).symlink_to(place)
+
+
+def detail(argv, stage):
+    """What mdadm tells of an array of two members, whichever."""
+    return b"MD_LEVEL=raid1\nMD_DEVICES=2\nMD_NAME=any:system\nMD_UUID=a:b:c:d\n"
+
+
+@pytest.mark.parametrize("members, working", [
+    ({"sda2": None, "sdb2": None}, "ab"),
+    ({"sda2": "in_sync", "sdb2": "in_sync,write_error"}, "ab"),
+    # It is being filled, as the last one of a RAID 5 that was just made.
+    ({"sda2": "in_sync", "sdb2": "spare"}, "ab"),
+    ({"sda2": "in_sync", "sdb2": "faulty,write_error"}, "a"),
+    ({"sda2": "in_sync"}, "a"),
+])
+def test_what_runs(tmp_path, members, working):
+    lay_out(tmp_path, md0=members, md127={})
+    assert arrays.running(sysfs=str(tmp_path), runner=detail) == [
+        {"device": "/dev/md0", "name": "system", "uuid": "a:b:c:d", "level": "raid1", "raid_devices": 2, "members": [f"/dev/sd{one}2" for one in working],
+         "lacks": 2 - len(working), "disks": [f"/dev/{member[:3]}" for member in members]}]
+
+
+def test_a_member_that_was_left_out_is_lacking(tmp_path, monkeypatch):
+    """mdadm takes the members that have gone on together, and leaves the one alone that had failed and has come back."""
+    members = [{"device": f"/dev/sd{letter}2", "uuid": "a:b:c:d", "name": "any:system", "level": "raid1", "raid_devices": 2} for letter in "ab"]
+    monkeypatch.setattr(arrays, "raid_members", lambda disks, runner: members)
+    (tmp_path / "block").mkdir()
+    calls = []
+
+    def runner(argv, stage):
+        calls.append(argv)
+        if "--assemble" in argv:
+            lay_out(tmp_path, md0={"sdb2": "in_sync"})
+        return detail(argv, stage)
+
+    for dummy in range(2):
+        # The second time it runs, and is not begun again.
+        assert arrays.assemble(DISKS, sysfs=str(tmp_path), runner=runner) == {"system": ["/dev/sdb2"]}
+    assert sum("--assemble" in argv for argv in calls) == 1
+    # One on other disks is somebody else's matter.
+    assert arrays.assemble(DISKS[:1], sysfs=str(tmp_path), runner=runner) == {}
 
 
 @pytest.mark.parametrize("kind, mode, refused", [("raid1", "bios", True), ("raid1", "uefi", False), ("disk", "bios", False)])
@@ -82,9 +123,26 @@ def test_a_bios_finds_no_loader_in_an_array(kind, mode, refused):
     disk = dict(DISKS[0], type=kind)
     if refused:
         with pytest.raises(BaremetalError, match="a machine that was started by BIOS does not start an image; nothing was written"):
-            esp_mirror.refuse_bios(disk, mode=lambda: mode)
+            esp_mirror.refuse_no_start(disk, mode=lambda: mode, running=list)
     else:
-        esp_mirror.refuse_bios(disk, mode=lambda: mode)
+        esp_mirror.refuse_no_start(disk, mode=lambda: mode, running=list)
+
+
+@pytest.mark.parametrize("changes, message", [
+    ({}, None),
+    ({"root": {"lacks": 1, "members": ["/dev/sda2"]}}, "lacks disks. Seen: system: only /dev/sda2"),
+    ({"esp": {"lacks": 1, "members": ["/dev/sda1"]}}, "lacks disks. Seen: esp: only /dev/sda1"),
+    ({"esp": {"name": "other"}}, "the disks of /dev/md0 have no array for the EFI system partition"),
+])
+def test_an_array_without_a_whole_mirror_is_refused_before_anything_is_written(changes, message):
+    there = [dict({"device": device, "name": name, "level": "raid1", "lacks": 0, "members": [], "disks": ["/dev/sda", "/dev/sdb"]}, **changes.get(role, {}))
+             for role, device, name in (("root", "/dev/md0", "system"), ("esp", "/dev/md1", "esp"))]
+    disk = {"name": "/dev/md0", "type": "raid1"}
+    if message:
+        with pytest.raises(BaremetalError, match=message):
+            esp_mirror.refuse_no_start(disk, mode=lambda: "uefi", running=lambda: there)
+    else:
+        esp_mirror.refuse_no_start(disk, mode=lambda: "uefi", running=lambda: there)
 
 
 def test_a_partition_image_is_for_disks():
@@ -97,8 +155,8 @@ def test_a_partition_image_is_for_disks():
 def mirror(loops):
     """Call mirror_esp for an array with an image on it; loop devices are the arrays."""
     source, target = loops(9), loops(12)
-    there = [{"device": "/dev/md0", "name": "system", "level": "raid1", "disks": ["/dev/sda", "/dev/sdb"], "members": []},
-             {"device": target, "name": "esp", "level": "raid1", "disks": ["/dev/sda", "/dev/sdb"], "members": [target]}]
+    there = [{"device": "/dev/md0", "name": "system", "level": "raid1", "disks": ["/dev/sda", "/dev/sdb"], "members": [], "lacks": 0},
+             {"device": target, "name": "esp", "level": "raid1", "disks": ["/dev/sda", "/dev/sdb"], "members": [target], "lacks": 0}]
 
     def call(device="/dev/md0", *, there=tuple(there), esps=({"partition": source},)):
         return esp_mirror.mirror_esp(device, running=lambda: list(there), esps_of=lambda device, node: list(esps))

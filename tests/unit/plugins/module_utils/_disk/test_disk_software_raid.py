@@ -46,7 +46,13 @@ def call(disks, monkeypatch):
     monkeypatch.setattr(software_raid, "_create", create)
     # It knows nothing of loop devices, and is asked for all disks of the machine each time.
     monkeypatch.setattr(devices, "_udev", lambda name, runner, node: {})
-    monkeypatch.setattr(arrays, "assemble", lambda disks: assembled.append([disk["name"] for disk in disks]))
+    lacking = {}
+
+    def assemble(disks):
+        assembled.append([disk["name"] for disk in disks])
+        return lacking
+
+    monkeypatch.setattr(arrays, "assemble", assemble)
 
     def call(function=software_raid.present, *, mode="uefi", check_mode=False, verifier=lambda interlock: None, skip=(SPARE_HINTS,), **options):
         more = {"mode": lambda: mode} if function is software_raid.present else {}
@@ -54,7 +60,7 @@ def call(disks, monkeypatch):
         return function(options, check_mode=check_mode, verifier=verifier, lister=lambda: [
             disk for disk in list_disks(loop=True) if disk["name"] in disks], **more)
 
-    call.assembled = assembled
+    call.assembled, call.lacking = assembled, lacking
     return call
 
 
@@ -96,6 +102,9 @@ def test_check_then_make_then_again_then_remove(disks, call):
     assert call.assembled == [[first, second]]
     assert call(check_mode=True)["changed"] is False
     assert len(call.assembled) == 1
+    call.lacking["system"] = [first + "p2"]
+    with pytest.raises(BaremetalError, match="software RAID of this machine lacks disks. Seen: system: only %sp2" % first):
+        call()
 
     marks = prints(disks)
     gone = call(software_raid.absent, check_mode=True)
@@ -197,7 +206,7 @@ def test_disks_are_named_by_hints(disks, call):
     with pytest.raises(BaremetalError, match="no disk is left for {size: >= 3.4}.*%s .*: another size.*%s .*: taken already.*%s: it is in skip" % tuple(disks)):
         call(target_raid_config=target)
     done = call(target_raid_config=target, skip=())
-    assert done["arrays"][0]["members"] == [disks[1] + "p2", disks[2] + "p2"]
+    assert done["arrays"][0]["members"] == sorted(disk + "p2" for disk in disks[1:])
     assert signatures(disks[0]) == []
 
 
