@@ -83,7 +83,7 @@ rack-matrix() {
     local failed=0
     on_rack boot_ways tests/virtual_rack/test_boot_ways.py || failed=$?
     # The other ways have no machine in this rack.
-    on_rack boot_ways_ipv6 tests/virtual_rack/test_boot_ways.py -k test_ipxe || failed=$?
+    on_rack boot_ways_ipv6 tests/virtual_rack/test_boot_ways.py -k 'test_ipxe or test_virtual_media' || failed=$?
     on_rack ramdisk_work tests/virtual_rack/test_{abort,disk_layouts,discovery,switch_ports}.py || failed=$?
     return "$failed"
 }

@@ -66,7 +66,7 @@ def own(name):
 
 
 def which(**wanted):
-    """The names of the machines that are described so. A test without a machine would be skipped unseen; the rack with IPv6 alone has them for iPXE only."""
+    """The names of the machines that are described so. A test without a machine would be skipped unseen; the rack with IPv6 alone has them for two ways."""
     found = [machine["name"] for machine in MACHINES if all(machine.get(key) == value for key, value in wanted.items())]
     assert found or (IPV6 and any(wanted.values())), f"no machine with {wanted}"
     return found
@@ -117,7 +117,8 @@ def test_secure_boot_from_the_network(enrolled, name):
 def test_virtual_media_without_dhcp(enrolled, name):
     network_data = {
         "links": [{"id": "nic0", "type": "phy", "ethernet_mac_address": MACS[name]}],
-        "networks": [{"id": "net0", "link": "nic0", "type": "ipv4", "ip_address": ADDRESSES[name], "netmask": "255.255.255.0"}],
+        "networks": [{"id": "net0", "link": "nic0", "ip_address": ADDRESSES[name],
+                      **({"type": "ipv6", "netmask": "ffff:ffff:ffff:ffff::"} if IPV6 else {"type": "ipv4", "netmask": "255.255.255.0"})}],
         "services": []}
     requests, lines = deploy(enrolled, name, "-e", json.dumps({"deploy_network_data": network_data}))
     folder = f"/node/{MACS[name].replace(':', '-')}/"

@@ -89,7 +89,8 @@ class Site:
         images.record(self.engine, IMAGE)
 
     def enrol(self, *words, **more):
-        """Enrol the node and take it through these verbs and events."""
+        """Enrol a node, node1 where no other name is given, and take it through these verbs and events."""
+        name = more.get("name", "node1")
         credential = more.get("bmc", {}).get("password")
         node = schema.normalise({
             "name": "node1", "driver": "manual", "address": "192.0.2.11", "serial": "S1", "root_device": {"serial": "D1"},
@@ -98,9 +99,9 @@ class Site:
             nodes.upsert(connection, node, credential, same_credential=lambda old, new: True)
         for word in words:
             if word in ("manage", "provide", "deploy", "undeploy", "adopt", "rebuild"):
-                transitions.begin(self.engine, "node1", word, self.controller, instance={**INSTANCE} if word == "deploy" else None)
+                transitions.begin(self.engine, name, word, self.controller, instance={**INSTANCE} if word == "deploy" else None)
             else:
-                transitions.advance(self.engine, "node1", word, self.controller, error="it broke")
+                transitions.advance(self.engine, name, word, self.controller, error="it broke")
 
     def serve(self, medium=False):
         """Make the boot server's directory, with a ramdisk and two processes that pass for its daemons."""
@@ -216,33 +217,55 @@ def test_a_file_system_that_is_not_published_gets_the_default_partitions_when_as
     assert '"role": "efi"' in output and '"role": "root"' in output
 
 
-@pytest.mark.parametrize(("set_there", "given", "said"), [
-    ({"boot_server_address": None}, {}, "(ramdisk_boot_server_url). Seen: the host boot1 has no boot_server_address"),
-    ({"ramdisk_boot_cache": "{{ nobody_said_this }}"}, {}, "(ramdisk_boot_cache). Seen: ramdisk_boot_cache names a host that is not in the inventory"),
-    ({"ramdisk_boot_ssh_private_key_file": "/nowhere/key"}, {}, "no readable file /nowhere/key.pub. To do: make a pair of keys"),
-    ({}, {"ramdisk_boot_timeouts": {"callback": "soon"}}, "ramdisk_boot_timeouts: these are no time-outs. Seen: {'callback': 'soon'}"),
-    ({}, {"ramdisk_boot_timeouts": {"call_back": 7}}, "ramdisk_boot_timeouts: these are no time-outs. Seen: {'call_back': 7}"),
-    ({}, {"ramdisk_boot_timeouts": 7}, "ramdisk_boot_timeouts: these are no time-outs. Seen: 7"),
-    ({}, {"ramdisk_boot_kernel_arguments": "BOOTIF=x"}, "ramdisk_boot_kernel_arguments: the kernel argument BOOTIF is set by the module"),
-    ({}, {"deploy_hostname": "node_1"}, "the config drive cannot be made: hostname 'node_1' is no host name"),
-    ({}, {"deploy_network_data": {"links": []}}, "network_data: 'networks' is a required property"),
-    ({}, {"deploy_network_layout": [{"name": "a", "port": "eth7"}]}, "names the port eth7, which the node does not have"),
-    ({}, {"deploy_config_drive": {"meta_data": {"hostname": "other"}}}, "hostname is 'node1', and 'other' in meta_data"),
-    ({}, {"deploy_config_drive": "/nowhere/drive.iso"}, "/nowhere/drive.iso cannot be read"),
-    ({}, {"deploy_config_drive": "preserve"}, "there is none on the disk that could be preserved. Seen: the node is available"),
-    ({}, {"deploy_config_drive": "AAAA", "deploy_user_data": "x"}, "so user_data would be lost"),
-    ({}, {"deploy_ssh_public_keys": ["-----BEGIN OPENSSH PRIVATE KEY-----"]}, "not an SSH public key, but a private one"),
+@pytest.mark.parametrize(("set_there", "said"), [
+    ({"boot_server_address": None}, "(ramdisk_boot_server_url). Seen: the host boot1 has no boot_server_address"),
+    ({"ramdisk_boot_cache": "{{ nobody_said_this }}"}, "(ramdisk_boot_cache). Seen: ramdisk_boot_cache names a host that is not in the inventory"),
+    ({"ramdisk_boot_ssh_private_key_file": "/nowhere/key"}, "no readable file /nowhere/key.pub. To do: make a pair of keys"),
 ])
-def test_what_is_wrong_in_the_settings_is_told_before_the_node_is_locked(site, set_there, given, said):
+def test_what_is_wrong_with_the_boot_server_is_told_before_the_node_is_locked(site, set_there, said):
     site.enrol(*AVAILABLE)
     site.serve()
     site.variables.update(set_there)
     before = site.node
     for arguments in ((), ("--check",)):
-        output = site.play("deploy", *arguments, **given)
+        output = site.play("deploy", *arguments)
         assert said in output and "fatal: [node1]" in output and "node1: p" in output, output
         assert "Compare the boot files" not in output and "Publish the boot files" not in output
     assert site.node == before
+
+
+WRONG_SETTINGS = [
+    ({"ramdisk_boot_timeouts": {"callback": "soon"}}, "ramdisk_boot_timeouts: these are no time-outs. Seen: {'callback': 'soon'}"),
+    ({"ramdisk_boot_timeouts": {"call_back": 7}}, "ramdisk_boot_timeouts: these are no time-outs. Seen: {'call_back': 7}"),
+    ({"ramdisk_boot_timeouts": 7}, "ramdisk_boot_timeouts: these are no time-outs. Seen: 7"),
+    ({"ramdisk_boot_kernel_arguments": "BOOTIF=x"}, "ramdisk_boot_kernel_arguments: the kernel argument BOOTIF is set by the module"),
+    ({"deploy_hostname": "node_1"}, "the config drive cannot be made: hostname 'node_1' is no host name"),
+    ({"deploy_network_data": {"links": []}}, "network_data: 'networks' is a required property"),
+    ({"deploy_network_layout": [{"name": "a", "port": "eth7"}]}, "names the port eth7, which the node does not have"),
+    ({"deploy_config_drive": {"meta_data": {"hostname": "other"}}}, "and 'other' in meta_data"),
+    ({"deploy_config_drive": "/nowhere/drive.iso"}, "/nowhere/drive.iso cannot be read"),
+    ({"deploy_config_drive": "preserve"}, "there is none on the disk that could be preserved. Seen: the node is available"),
+    ({"deploy_config_drive": "AAAA", "deploy_user_data": "x"}, "so user_data would be lost"),
+    ({"deploy_ssh_public_keys": ["-----BEGIN OPENSSH PRIVATE KEY-----"]}, "not an SSH public key, but a private one"),
+]
+
+
+def test_what_is_wrong_in_the_settings_of_a_node_is_told_before_it_is_locked(site):
+    """All in one run: a node's own fault is its own."""
+    site.serve()
+    (site.folder / "inventory/host_vars").mkdir()
+    names = [f"wrong{number}" for number in range(len(WRONG_SETTINGS))]
+    for number, (name, (given, dummy)) in enumerate(zip(names, WRONG_SETTINGS)):
+        site.enrol(*AVAILABLE, name=name, address=f"192.0.2.{20 + number}", serial=f"S{20 + number}", ports=[{"address": f"52:54:00:00:03:{number:02x}"}])
+        (site.folder / f"inventory/host_vars/{name}.yml").write_text(yaml.safe_dump(given))
+    before = [nodes.get(site.engine, name) for name in names]
+    for arguments in ((), ("--check",)):
+        output = site.play("deploy", *arguments)
+        for name, (dummy, said) in zip(names, WRONG_SETTINGS):
+            told = output.partition(f"fatal: [{name}]")[2].partition("fatal: [")[0]
+            assert said in told and f"{name}: p" in told, output
+        assert "Compare the boot files" not in output and "Publish the boot files" not in output
+    assert [nodes.get(site.engine, name) for name in names] == before
 
 
 def test_what_a_boot_server_says_of_its_network_may_rest_on_facts_that_nobody_gathered(site):

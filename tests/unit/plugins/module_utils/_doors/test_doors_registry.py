@@ -1021,6 +1021,8 @@ def test_fault_becomes_the_operators_when_an_operator_speaks(do, put, engine):
 
 
 def test_statements_that_were_compiled_ahead_are_those_that_tasks_send(put, engine, monkeypatch):
+    # Those of the tests before are open too.
+    monkeypatch.setattr(store, "opened", lambda: [engine])
     _registry_access.warm_up()
     put("available")
     engine.clear_compiled_cache()
