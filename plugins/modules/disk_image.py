@@ -32,8 +32,8 @@ description:
   - Then the backup GPT is moved to the end of the disk, and the config drive goes into a partition of its own at the end. Until this has reached the disk,
     the boot code and the first sector of each EFI system partition are withheld, so that no disk boots without its config drive, whenever it loses power.
   - Another disk of the machine with the same UUID of a partition or a file system, as after an earlier deploy of this image there, is named, and the disk
-    does not boot, for the machine could start from either. Disks of O(interlock.skip_block_devices), disks that can be taken out and disks in a network
-    are not looked at.
+    does not boot, for the machine could start from either. Disks of O(interlock.skip_block_devices), disks that can be taken out, disks in a network
+    and what is inside arrays and volumes are not looked at.
   - A partition image, which holds one file system, goes into the root partition of a partition table that is made for it, see O(partitions). Everything
     else is put into the other partitions before the disk has a table, which is written last of all.
   - The work is done by a process that outlives the connection. The same task again, with the same nonce and digest, joins it; so does one

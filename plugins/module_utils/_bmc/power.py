@@ -111,7 +111,7 @@ def _bring(driver, target, deadline, sleep):
             break
     raise BaremetalError(
         f"the machine was told to power {target} and did not do so", stage=STAGE,
-        seen=f"{fact} after {deadline.elapsed():.0f} s (time-out {limit} s)" + (f"; the BMC said: {said}" if said else ""),
+        seen=f"{fact} after {deadline.elapsed():.0f} s (time-out {limit:.0f} s)" + (f"; the BMC said: {said}" if said else ""),
         cure="look at the machine's console and at the BMC's event log; a larger timeout helps if the machine is merely slow",
     )
 
@@ -171,7 +171,7 @@ def _reset(driver, deadline, sleep, warn):
     if state is None:
         raise BaremetalError(
             f"the machine was {'told to reset' if lost else 'reset'} and is not on", stage=STAGE,
-            seen=f"{fact} after {deadline.elapsed():.0f} s (time-out {deadline.seconds} s)",
+            seen=f"{fact} after {deadline.elapsed():.0f} s (time-out {deadline.seconds:.0f} s)",
             cure="look at the machine's console; a machine whose reset hangs is rebooted with the method hard")
 
 
@@ -251,12 +251,15 @@ def ensure_power(driver, state, *, method="hard", timeout=120, soft_timeout=60, 
             ensure_boot_device(driver, **boot, check_mode=True)
         _switch_off(driver, method, deadline, soft_timeout, sleep, warn)
     boot_result = None
+    asked_at = deadline.elapsed()
     if boot or prepare:
         with _told("the machine was powered off before that and is off now" if is_switched_off else None):
             if prepare:
                 prepare(check_mode)
             if boot:
                 boot_result = ensure_boot_device(driver, **boot, check_mode=check_mode, warn=warn, again=driver.forgets_boot, sleep=sleep)
+    # A medium and a boot device have time-outs of their own, and a BMC that was busy with them may power on all the same.
+    deadline.seconds += deadline.elapsed() - asked_at
     if not check_mode and state != "off":
         if through_off or was != "on":
             with _told("the machine was powered off before that" if is_switched_off else None):

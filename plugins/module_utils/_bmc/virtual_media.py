@@ -302,7 +302,7 @@ def check_image(image):
 
 
 def ensure_inserted(service, image, *, media_type="cd", slot=None, write_protected=True, username=None, password=None,
-                    replaces=lambda path: False, check_mode=False, warn=lambda text: None, sleep=time.sleep):
+                    replaces=None, check_mode=False, warn=lambda text: None, sleep=time.sleep):
     """Have an image in a slot.
 
     :param service: RedfishService.
@@ -310,19 +310,20 @@ def ensure_inserted(service, image, *, media_type="cd", slot=None, write_protect
     :param media_type: ``cd``, ``dvd``, ``floppy`` or ``usb``; chooses the slot where ``slot`` is None.
     :param slot: id of the slot; another medium in it is replaced. None takes a free one.
     :param username: for the share that the image is on, or None.
-    :param replaces: function of the path in the URL of a medium: whether that may be replaced where no slot is named.
+    :param replaces: function of the path in the URL of a medium: whether that may be replaced where no slot is named; or None. With it, a medium
+        of which the BMC tells no more than the name of the file, which others have too, is replaced as well.
     :returns: ``{"changed", "slot", "before", "after"}``; the last two are lists of what ``view`` returns.
     :raises BaremetalError: when the BMC does not show the image in the end.
     """
     slots = read_slots(service)
     candidates = _suitable(slots, slot, media_type, service.quirk)
     before = [view(resource) for resource in slots]
-    there = next((entry for entry in map(view, candidates) if shows(entry, image)), None)
+    there = next((entry for entry in map(view, candidates) if shows(entry, image) and (replaces is None or _tells_folder(entry))), None)
     if there:
         _compare_protection(there, write_protected, warn)
         return {"changed": False, "slot": there["slot"], "before": before, "after": before}
     if slot is None:
-        taken, candidates = candidates, [resource for resource in candidates if not is_inserted(resource) or replaces(_path_of_image(view(resource)))]
+        taken, candidates = candidates, [resource for resource in candidates if not is_inserted(resource) or _is_replaced(view(resource), image, replaces)]
         if not candidates:
             held = [f"slot {entry['slot']} holds {entry['image'] or entry['image_name'] or 'something'}" for entry in map(view, taken)]
             raise BaremetalError(f"all slots for the medium {media_type} are taken", stage=STAGE, seen=", ".join(held),
@@ -375,9 +376,21 @@ def ensure_inserted(service, image, *, media_type="cd", slot=None, write_protect
                          seen="; ".join(dict.fromkeys(error.seen for error in refusals)), cure=_insert_cure(image))
 
 
+def _is_replaced(slot, image, replaces):
+    """Whether what is in a slot may give way to an image; see ensure_inserted."""
+    return replaces is not None and (replaces(_path_of_image(slot)) or shows(slot, image))
+
+
+def _tells_folder(slot):
+    return "/" in _path_of_image(slot).strip("/")
+
+
 def _path_of_image(slot):
-    """The path in the URL of what is in a slot; empty where the BMC tells none."""
-    told = urllib.parse.urlsplit(_plain_url(slot["image"] or "")).path
+    """The path in the URL of what is in a slot; empty where the BMC tells none that can be read."""
+    try:
+        told = urllib.parse.urlsplit(_plain_url(slot["image"] or "")).path
+    except ValueError:
+        return ""
     return told and "/" + told.lstrip("/")
 
 

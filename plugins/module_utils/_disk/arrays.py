@@ -84,10 +84,12 @@ def assemble(disks, *, sysfs="/sys", dev="/dev", runner=run):
             continue
         runner(["mdadm", "--assemble", free_device(sysfs=sysfs, dev=dev), "--uuid=" + uuid, *devices], stage=STAGE)
     settle()
-    names = {disk["name"] for disk in disks}
-    lacking.update((array["name"], array["members"]) for array in running(sysfs=sysfs, dev=dev, runner=runner)
-                   if array["lacks"] and names.issuperset(array["disks"]))
-    return lacking
+    return {**lacking, **lacking_of({disk["name"] for disk in disks}, running(sysfs=sysfs, dev=dev, runner=runner))}
+
+
+def lacking_of(names, arrays):
+    """Return {name: [members that work]} of those running arrays on the disks of these /dev names that lack members."""
+    return {array["name"]: array["members"] for array in arrays if array["lacks"] and names.issuperset(array["disks"])}
 
 
 def refuse_lacking(lacking, kind=BaremetalError):

@@ -88,11 +88,16 @@ def mirror_esp(device, *, node=None, running=arrays.running, esps_of=efi_loader.
 
 
 def _mirror_of(device, there):
-    """The array that a device is, and that of the EFI system partition on the same disks; None for each that is not among those that run."""
+    """The array that a device is, and that of the EFI system partition on its disks; None for each that is not among those that run.
+
+    Either may lack some of the disks.
+    """
     root = next((array for array in there if array["device"] == device), None)
     if root is None:
         return None, None
-    return root, next((array for array in there if array["name"] == ESP_NAME and array["level"] == "raid1" and array["disks"] == root["disks"]), None)
+    disks = set(root["disks"])
+    return root, next((array for array in there if array["name"] == ESP_NAME and array["level"] == "raid1"
+                       and (disks.issubset(array["disks"]) or disks.issuperset(array["disks"]))), None)
 
 
 def _whole_mirror(device, there, node=None):
@@ -102,7 +107,7 @@ def _whole_mirror(device, there, node=None):
         return None
     seen = "arrays: %s" % ", ".join("%s on %s" % (array["name"], ", ".join(array["disks"])) for array in there)
     arrays.refuse_lacking({array["name"]: array["members"] for array in (root, mirror) if array and array["lacks"]})
-    if mirror is None:
+    if mirror is None or mirror["disks"] != root["disks"]:
         raise BaremetalError("the disks of %s have no array for the EFI system partition" % device, node=node, stage=STAGE, seen=seen,
                              cure="Make the software RAID anew on a machine that was started by UEFI (raid.delete_configuration, raid.create_configuration).")
     return mirror

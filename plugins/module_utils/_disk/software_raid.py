@@ -35,9 +35,13 @@ def present(options, *, check_mode=False, lister=list_disks, verifier=verify, mo
     plan = layout(logical_disks, holders, mode())
     result = {"changed": False, "removed": [], "root_device": {VOLUME_NAME: logical_disks[0]["volume_name"]}}
     before = machine.state()
-    if machine.has(plan):
-        if not check_mode:
-            arrays.refuse_lacking(arrays.assemble([disk for disk in machine.usable if disk["name"] in plan["tables"]]))
+    made = machine.has(plan)
+    if made and not check_mode:
+        lacking = arrays.assemble([disk for disk in machine.usable if disk["name"] in plan["tables"]])
+        if not options["delete_existing"]:
+            arrays.refuse_lacking(lacking)
+        made = not lacking
+    if made:
         return dict(result, **_shown(plan, logical_disks), diff={"before": before, "after": before})
     removal = machine.removal() if options["delete_existing"] else {"disks": [], "names": []}
     machine.refuse_used(plan, removal)
@@ -49,6 +53,7 @@ def present(options, *, check_mode=False, lister=list_disks, verifier=verify, mo
             raise BaremetalError("the disks do not show the software RAID that was made on them", stage=STAGE,
                                  seen="; ".join("%s: %s" % (device, ", ".join(lines) or "nothing") for device, lines in machine.state().items()),
                                  cure="Look at the kernel log (dmesg) and at the health of the disks (smartctl).")
+        arrays.refuse_lacking(arrays.lacking_of(set(plan["tables"]), arrays.running()))
     return dict(result, **_shown(plan, logical_disks))
 
 

@@ -84,11 +84,11 @@ def _known(call, engine, verdict):
     found = inspections.renewed(inspections.read(engine, [name])[name], SOURCE, hardware)
     inspected = _inspection.concluded(call, found, before)
     with declaration(call) as connection:
-        # A verb may have begun since, and a flag may be set at this moment.
-        locks.refuse_others(connection, name, call.controller)
+        # A verb may have begun since, and a flag may be set at this moment; it holds the row while it takes the lock.
         node = nodes.read(connection, name, for_update=True)
         if node is None:
             raise nodes.unknown(name)
+        locks.refuse_others(connection, name, call.controller)
         if node["instance"]:
             raise BaremetalError("it was deployed while it was looked at, so what was seen of it is not kept", node=name, stage=STAGE,
                                  cure="inspect it when it is manageable")

@@ -78,8 +78,6 @@ def configure(root: Path, config: dict) -> None:
     write(root, "etc/modules-load.d/rackwright.conf", "".join(f"{name}\n" for name in config["modules"]))
     # The disks of a node are evidence or somebody's data: no array and no volume is started unless a task asks for it.
     write(root, "etc/mdadm/mdadm.conf", "AUTO -all\n")
-    # And one that was started to be looked at writes nothing, and begins no rebuild, until somebody writes to it.
-    write(root, "etc/modprobe.d/rackwright.conf", "options md_mod start_ro=1\n")
     write(root, "etc/lvm/lvmlocal.conf", "activation {\n    auto_activation_volume_list = []\n}\n")
     generators = sorted(path.name for path in (root / "usr/lib/systemd/system-generators").iterdir())
     mask(root, "system-generators", [name for name in generators if name not in KEPT_GENERATORS])

@@ -368,3 +368,8 @@ def test_what_must_never_be_written_is_known_to_those_that_choose_and_look_last(
         tools.find_disk(hints, list_disks=lambda: [disk], patience=0)
     with pytest.raises(BaremetalError, match="is protected, nothing was written. Seen: it is in skip_block_devices"):
         tools.refuse_if_protected(disk, reader=lambda name, **_options: disk)
+    # What is never written is no twin either.
+    other = dict(disk, name="/dev/none8", partitions=[])
+    with pytest.raises(BaremetalError, match="same identifiers"):
+        TOOLS.refuse_twins("/dev/none9", lister=lambda: [other], runner=lambda argv, **_options: b"UUID=U\n")
+    tools.refuse_twins("/dev/none9", lister=lambda: [other], runner=lambda argv, **_options: b"UUID=U\n")

@@ -337,6 +337,18 @@ def test_loader_that_cannot_be_installed_leaves_a_disk_that_does_not_boot(tmp_pa
         assert not any(disk512.read(0, MIB)) and not any(disk512.read(SIZE - MIB, MIB))
 
 
+def test_an_image_that_another_disk_has_too_leaves_a_disk_that_does_not_boot(site, disk):
+    def refuse(device):
+        # It is asked of the disk as it would boot.
+        assert device == disk.device and disk.read(MIB, 512) and disk.read(0, MIB)
+        raise BaremetalError("another disk has it too")
+
+    site.tools = site.tools._replace(refuse_twins=refuse)
+    with pytest.raises(BaremetalError, match="another disk has it too"):
+        site(partitions={})
+    assert not any(disk.read(0, MIB)) and not any(disk.read(SIZE - MIB, MIB))
+
+
 def assert_nothing_or_all(disk, record):
     """What firmware sees is no loader at all, or the whole system. Returns whether it is nothing."""
     if not any(disk.read(MIB, 512)):

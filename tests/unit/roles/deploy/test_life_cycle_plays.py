@@ -143,7 +143,7 @@ class Site:
              "-e", "@variables.json", *arguments],
             cwd=self.folder, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600,
             env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTION.parents[2]), "ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"),
-                 "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_HOME": str(self.folder / ".ansible")})
+                 "ANSIBLE_NOCOLOR": "1", "ANSIBLE_PIPELINING": "true", "ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_HOME": str(self.folder / ".ansible")})
         output = " ".join(done.stdout.split())
         assert (done.returncode != 0) is fails, done.stdout
         assert "Traceback" not in output

@@ -66,6 +66,11 @@ def test_rebooted_prepares_while_off_and_before_the_boot_device():
     assert seen[2:] == [True]
 
 
+def test_what_a_medium_takes_is_no_time_of_the_power_on():
+    board = make(power="on", delay=5)
+    assert ensure(board, "rebooted", timeout=20, prepare=lambda check_mode: board.clock.sleep(0 if check_mode else 100))["power_state"] == "on"
+
+
 @pytest.mark.parametrize("is_foreseen", [True, False])
 def test_a_medium_that_is_refused_leaves_the_machine_off_only_where_nobody_could_know(is_foreseen):
     def refuse(check_mode):

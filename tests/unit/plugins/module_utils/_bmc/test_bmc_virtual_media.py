@@ -196,6 +196,25 @@ def test_a_medium_that_may_be_replaced_makes_its_slot_a_free_one():
     assert [path.rpartition(".")[2] for method, path, body in board.tree.changes] == ["EjectMedia", "InsertMedia"]
 
 
+@pytest.mark.parametrize("told", [{"Image": "rescue.iso"}, {"Image": "", "ImageName": "rescue.iso"}])
+def test_a_medium_of_which_the_name_alone_is_told_may_be_an_earlier_one(told):
+    board = Board(kinds=("CD",))
+    board.hold("1")
+    board.slot("1").update(told)
+    assert not board.insert()["changed"]
+    assert board.insert(replaces=lambda path: False, check_mode=True)["changed"] and not board.tree.changes
+    assert board.insert(replaces=lambda path: False)["changed"]
+    assert [path.rpartition(".")[2] for method, path, body in board.tree.changes] == ["EjectMedia", "InsertMedia"]
+    # With its whole URL, it is known.
+    assert not board.insert(replaces=lambda path: False)["changed"]
+
+
+def test_a_medium_whose_url_cannot_be_read_takes_its_slot():
+    board = Board(kinds=("CD", "CD"))
+    board.hold("1", "//[srv]/x.iso")
+    assert board.insert(replaces=lambda path: False)["slot"] == board.insert()["slot"] == "2"
+
+
 @pytest.mark.parametrize("kinds", [("CD",), ("CD", "CD")])
 def test_a_slot_that_does_not_give_its_medium_away_is_passed_over_where_there_is_another(kinds):
     board, warnings = Board(kinds=kinds), []

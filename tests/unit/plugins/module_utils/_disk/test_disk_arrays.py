@@ -132,6 +132,9 @@ def test_a_bios_finds_no_loader_in_an_array(kind, mode, refused):
     ({}, None),
     ({"root": {"lacks": 1, "members": ["/dev/sda2"]}}, "lacks disks. Seen: system: only /dev/sda2"),
     ({"esp": {"lacks": 1, "members": ["/dev/sda1"]}}, "lacks disks. Seen: esp: only /dev/sda1"),
+    ({"esp": {"lacks": 1, "members": ["/dev/sda1"], "disks": ["/dev/sda"]}}, "lacks disks. Seen: esp: only /dev/sda1"),
+    ({"root": {"lacks": 1, "members": ["/dev/sdb2"], "disks": ["/dev/sdb"]}}, "lacks disks. Seen: system: only /dev/sdb2"),
+    ({"esp": {"disks": ["/dev/sda"]}}, "the disks of /dev/md0 have no array for the EFI system partition"),
     ({"esp": {"name": "other"}}, "the disks of /dev/md0 have no array for the EFI system partition"),
 ])
 def test_an_array_without_a_whole_mirror_is_refused_before_anything_is_written(changes, message):

@@ -245,7 +245,10 @@ def test_an_array_is_meant_by_its_name_alone():
     ({"serial": "5000c500a1b2c3d4"}, [False, True, False]),
     ({"serial": "ZA1234XY"}, [False, True, False]),
     ({"serial": "S3Z8NB0K123456"}, [False, False, True]),
-    ({"serial": "SAMSUNG_MZ7LH480_S3Z8NB0K123456"}, [False, False, True]),
+    # As udev writes it, behind the model, which is no serial number.
+    ({"serial": "SAMSUNG_MZ7LH480_S3Z8NB0K123456"}, [False, False, False]),
+    ({"serial": "<in> 480"}, [False, False, False]),
+    ({"serial": "<in> 3Z8NB"}, [False, False, True]),
     ({"serial": "S3Z8NB0K123456", "model": "other"}, [False, False, False]),
     # What denies is true of one form or another, and is asked of the first alone.
     ({"serial": "s!= S3Z8NB0K123456"}, [True, True, False]),

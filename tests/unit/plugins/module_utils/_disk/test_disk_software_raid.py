@@ -105,6 +105,8 @@ def test_check_then_make_then_again_then_remove(disks, call):
     call.lacking["system"] = [first + "p2"]
     with pytest.raises(BaremetalError, match="software RAID of this machine lacks disks. Seen: system: only %sp2" % first):
         call()
+    anew = call(delete_existing=True)
+    assert (anew["changed"], anew["arrays"], anew["removed"]) == (True, done["arrays"], ["esp", "scratch", "system"])
 
     marks = prints(disks)
     gone = call(software_raid.absent, check_mode=True)

@@ -61,17 +61,37 @@ def test_what_may_be_another_machine_s_is_not_looked_at(disk, loops, changes):
     twins(disk, other, skip=[{"serial": "S1"}], **changes)
 
 
+def look(said, *disks):
+    """Look for twins of a disk that no machine has; said: {device: what blkid prints, or an error}."""
+    def runner(argv, **options):
+        if isinstance(said[argv[-1]], Exception):
+            raise said[argv[-1]]
+        return said[argv[-1]].encode()
+
+    known = {"partitions": [], "serial": None, "wwn": None, "size": 2 ** 30, "model": "M", "removable": False, "tran": "sas"}
+    refuse_twins("/dev/none9", lister=lambda: [dict(known, **disk) for disk in disks], runner=runner)
+
+
 @pytest.mark.parametrize("kind, uuid, refused", [("ext4", "U", True), ("ext4", "V", False), ("linux_raid_member", "U", False), ("iso9660", "U", False)])
 def test_what_is_shared_makes_no_twin(kind, uuid, refused):
-    said = {"/dev/sda": "TYPE=ext4\nUUID=U\n", "/dev/sdb": "", "/dev/sdb1": f"TYPE={kind}\nUUID={uuid}\nPART_ENTRY_UUID=P\n"}
-    disks = [{"name": name, "partitions": parts, "serial": name, "wwn": None, "size": 2 ** 30, "model": "M", "removable": False, "tran": None}
-             for name, parts in (("/dev/sda", []), ("/dev/sdb", ["/dev/sdb1"]))]
-
-    def look():
-        refuse_twins("/dev/sda", lister=lambda: disks, runner=lambda argv, stage, ok: said[argv[-1]].encode())
-
+    said = {"/dev/none9": "TYPE=ext4\nUUID=U\n", "/dev/none8": "", "/dev/none8p1": f"TYPE={kind}\nUUID={uuid}\nPART_ENTRY_UUID=P\n"}
+    disks = [{"name": "/dev/none8", "partitions": ["/dev/none8p1"]}, {"name": "/dev/none9"}]
     if refused:
-        with pytest.raises(BaremetalError, match="Seen: /dev/sdb "):
-            look()
+        with pytest.raises(BaremetalError, match="Seen: /dev/none8 "):
+            look(said, *disks)
     else:
-        look()
+        look(said, *disks)
+
+
+def test_another_path_to_the_disk_is_no_twin():
+    said = {"/dev/none8": "TYPE=ext4\nUUID=U\n", "/dev/none9": "TYPE=ext4\nUUID=U\n"}
+    look(said, {"name": "/dev/none8", "wwn": "W", "serial": "S"}, {"name": "/dev/none9", "wwn": "W", "serial": "S"})
+    with pytest.raises(BaremetalError, match="Seen: /dev/none8 "):
+        look(said, {"name": "/dev/none8", "wwn": "W", "serial": "S"}, {"name": "/dev/none9", "wwn": "X", "serial": "T"})
+
+
+def test_a_disk_that_cannot_be_read_is_passed_over():
+    said = {"/dev/none7": BaremetalError("it does not answer"), "/dev/none8": "TYPE=ext4\nUUID=U\n", "/dev/none9": "TYPE=ext4\nUUID=U\n"}
+    look(said, {"name": "/dev/none7"}, {"name": "/dev/none9"})
+    with pytest.raises(BaremetalError, match="Seen: /dev/none8 "):
+        look(said, {"name": "/dev/none7"}, {"name": "/dev/none8"}, {"name": "/dev/none9"})
