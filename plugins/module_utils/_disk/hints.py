@@ -125,8 +125,8 @@ def _other_forms(disk, field):
     """Return what Ironic's agent calls the serial or the wwn of a disk, where lsblk has another one.
 
     Ironic's are udev's ID_SERIAL_SHORT and ID_WWN. lsblk prefers the serial number of the SCSI inquiry and the WWN with its extension, of which the
-    others are parts (udev's rules for persistent storage: ID_SERIAL is MODEL_SHORT, or 3 and the WWN, which is SHORT). The model is none of the forms: a disk that
-    is skipped for too much is one that nobody erases.
+    others are parts (udev's rules for persistent storage: ID_SERIAL is MODEL_SHORT, or 3 and the WWN, which is SHORT). The model is none of the forms:
+    a disk that is skipped for too much is one that nobody erases.
     """
     if field == "wwn":
         long, extension = disk.get("wwn_with_extension") or "", (disk.get("wwn_vendor_extension") or "")[2:]
