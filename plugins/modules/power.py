@@ -59,7 +59,7 @@ options:
     default: hard
   timeout:
     description:
-      - Seconds that all of it may take.
+      - Seconds that the power states may take, all of them together. A boot device and a virtual medium have their own time.
       - A state between on and off, a BMC that is gone for a moment or one that refuses for the moment is waited over within this time.
     type: int
     default: 120

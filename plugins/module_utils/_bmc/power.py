@@ -54,6 +54,15 @@ class _Deadline:
     def elapsed(self):
         return self._clock() - self._begin
 
+    @contextlib.contextmanager
+    def stands_still(self):
+        """Lengthen it by what is done within, which has time-outs of its own."""
+        began = self.elapsed()
+        try:
+            yield
+        finally:
+            self.seconds += self.elapsed() - began
+
 
 def _wait_for(driver, states, deadline, limit, sleep):
     """Poll until the power state is one of ``states``.
@@ -216,7 +225,7 @@ def ensure_power(driver, state, *, method="hard", timeout=120, soft_timeout=60, 
     :param method: how a machine that is on is switched off: ``hard`` at once, ``soft`` by asking its operating system
         first. For ``rebooted`` also ``reset``, which does not go through off; a machine whose reset is known to
         hang goes through off nevertheless.
-    :param timeout: seconds for all of it.
+    :param timeout: seconds for the power states, all of them together.
     :param soft_timeout: seconds that the operating system has to shut down, on top of ``timeout``.
     :param boot: dict with ``device``, ``persistent``, ``mode`` and ``uri`` for ``ensure_boot_device``, or
         None. It is set and read back before the machine is powered on, for ``rebooted`` while the
@@ -245,21 +254,19 @@ def ensure_power(driver, state, *, method="hard", timeout=120, soft_timeout=60, 
     is_switched_off = not check_mode and through_off and was != "off"
     if is_switched_off:
         # What the BMC does not offer is refused while the machine still runs.
-        if prepare:
-            prepare(True)
-        if boot:
-            ensure_boot_device(driver, **boot, check_mode=True)
+        with deadline.stands_still():
+            if prepare:
+                prepare(True)
+            if boot:
+                ensure_boot_device(driver, **boot, check_mode=True)
         _switch_off(driver, method, deadline, soft_timeout, sleep, warn)
     boot_result = None
-    asked_at = deadline.elapsed()
     if boot or prepare:
-        with _told("the machine was powered off before that and is off now" if is_switched_off else None):
+        with deadline.stands_still(), _told("the machine was powered off before that and is off now" if is_switched_off else None):
             if prepare:
                 prepare(check_mode)
             if boot:
                 boot_result = ensure_boot_device(driver, **boot, check_mode=check_mode, warn=warn, again=driver.forgets_boot, sleep=sleep)
-    # A medium and a boot device have time-outs of their own, and a BMC that was busy with them may power on all the same.
-    deadline.seconds += deadline.elapsed() - asked_at
     if not check_mode and state != "off":
         if through_off or was != "on":
             with _told("the machine was powered off before that" if is_switched_off else None):

@@ -318,7 +318,7 @@ def ensure_inserted(service, image, *, media_type="cd", slot=None, write_protect
     slots = read_slots(service)
     candidates = _suitable(slots, slot, media_type, service.quirk)
     before = [view(resource) for resource in slots]
-    there = next((entry for entry in map(view, candidates) if shows(entry, image) and (replaces is None or _tells_folder(entry))), None)
+    there = next((entry for entry in map(view, candidates) if shows(entry, image) and (replaces is None or _tells_place(entry))), None)
     if there:
         _compare_protection(there, write_protected, warn)
         return {"changed": False, "slot": there["slot"], "before": before, "after": before}
@@ -381,8 +381,10 @@ def _is_replaced(slot, image, replaces):
     return replaces is not None and (replaces(_path_of_image(slot)) or shows(slot, image))
 
 
-def _tells_folder(slot):
-    return "/" in _path_of_image(slot).strip("/")
+def _tells_place(slot):
+    """Whether the BMC tells more of a medium than the name of its file."""
+    told = slot["image"] or ""
+    return "://" in told or "/" in told.strip("/")
 
 
 def _path_of_image(slot):
@@ -448,7 +450,6 @@ def eject_paths(service, paths, *, warn=lambda text: None, sleep=time.sleep):
     """
     names = [last_part(path) for path in paths]
     for slot in [entry for entry in map(view, _find_slots(service)) if entry["inserted"]]:
-        told = _path_of_image(slot)
         # Some boards tell the name alone.
-        if told in paths if told else slot["image_name"] in names:
+        if _path_of_image(slot) in paths if _tells_place(slot) else (slot["image"] or slot["image_name"] or "").strip("/") in names:
             ensure_ejected(service, slot=slot["slot"], warn=warn, sleep=sleep)

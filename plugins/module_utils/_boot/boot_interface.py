@@ -56,6 +56,11 @@ def check(wanted):
                              cure=f"give a list of any of {', '.join(INTERFACES)}, the one that is preferred first")
 
 
+def is_medium(url):
+    """Whether a URL is that of a medium that was made for a node."""
+    return bool(_MEDIUM_PATH.search(url))
+
+
 def is_earlier_medium(path, url):
     """Whether a path, in a URL, is that of a medium of the same node as another one, of a run before: they differ by the nonce alone.
 

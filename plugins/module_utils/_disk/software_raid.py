@@ -35,13 +35,7 @@ def present(options, *, check_mode=False, lister=list_disks, verifier=verify, mo
     plan = layout(logical_disks, holders, mode())
     result = {"changed": False, "removed": [], "root_device": {VOLUME_NAME: logical_disks[0]["volume_name"]}}
     before = machine.state()
-    made = machine.has(plan)
-    if made and not check_mode:
-        lacking = arrays.assemble([disk for disk in machine.usable if disk["name"] in plan["tables"]])
-        if not options["delete_existing"]:
-            arrays.refuse_lacking(lacking)
-        made = not lacking
-    if made:
+    if machine.has(plan) and machine.runs(plan, options["delete_existing"], check_mode):
         return dict(result, **_shown(plan, logical_disks), diff={"before": before, "after": before})
     removal = machine.removal() if options["delete_existing"] else {"disks": [], "names": []}
     machine.refuse_used(plan, removal)
@@ -53,7 +47,6 @@ def present(options, *, check_mode=False, lister=list_disks, verifier=verify, mo
             raise BaremetalError("the disks do not show the software RAID that was made on them", stage=STAGE,
                                  seen="; ".join("%s: %s" % (device, ", ".join(lines) or "nothing") for device, lines in machine.state().items()),
                                  cure="Look at the kernel log (dmesg) and at the health of the disks (smartctl).")
-        arrays.refuse_lacking(arrays.lacking_of(set(plan["tables"]), arrays.running()))
     return dict(result, **_shown(plan, logical_disks))
 
 
@@ -126,6 +119,20 @@ class _Machine:
                 return False
         return True
 
+    def runs(self, plan, replaced, check_mode):
+        """Whether the arrays that are as planned run with all members; they are assembled for that, but in check mode.
+
+        replaced: whether those that do not are made anew, and raise no BaremetalError.
+        """
+        try:
+            arrays.refuse_lacking(arrays.lacking_of(set(plan["tables"]), arrays.running()) if check_mode else
+                                  arrays.assemble([disk for disk in self.usable if disk["name"] in plan["tables"]]))
+        except BaremetalError:
+            if not replaced:
+                raise
+            return False
+        return True
+
     def removal(self):
         """What there is to remove: {disks: [disks that hold members], names: [names of the arrays]}.
 
@@ -190,6 +197,7 @@ class _Machine:
                 _write_table(disk["name"], plan["tables"][disk["name"]])
             for array in plan["arrays"]:
                 _create(array)
+            arrays.refuse_lacking(arrays.lacking_of(set(plan["tables"]), arrays.running()))
         except BaseException as error:
             left = _undo(written)
             if left and isinstance(error, BaremetalError):

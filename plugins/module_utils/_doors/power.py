@@ -39,10 +39,11 @@ def run(call):
 
     def insert(driver, check_mode):
         # Here, because most tasks insert nothing.
-        from .._boot.boot_interface import is_earlier_medium
+        from .._boot.boot_interface import is_earlier_medium, is_medium
 
-        # A run that could not eject its medium has left it in a drive, which may be the only one.
-        ensure_inserted(driver.service, image, replaces=lambda path: is_earlier_medium(path, image), check_mode=check_mode, warn=call.warn)
+        # A run that could not eject its medium has left it in a drive, which may be the only one. What somebody else inserts is nobody's but theirs.
+        replaces = (lambda path: is_earlier_medium(path, image)) if is_medium(image) else None
+        ensure_inserted(driver.service, image, replaces=replaces, check_mode=check_mode, warn=call.warn)
 
     with open_bmc(call) as driver:
         result = ensure_power(

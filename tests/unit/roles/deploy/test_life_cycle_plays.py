@@ -242,7 +242,7 @@ WRONG_SETTINGS = [
     ({"deploy_hostname": "node_1"}, "the config drive cannot be made: hostname 'node_1' is no host name"),
     ({"deploy_network_data": {"links": []}}, "network_data: 'networks' is a required property"),
     ({"deploy_network_layout": [{"name": "a", "port": "eth7"}]}, "names the port eth7, which the node does not have"),
-    ({"deploy_config_drive": {"meta_data": {"hostname": "other"}}}, "and 'other' in meta_data"),
+    ({"deploy_config_drive": {"meta_data": {"hostname": "other"}}}, "hostname is 'wrong7', and 'other' in meta_data"),
     ({"deploy_config_drive": "/nowhere/drive.iso"}, "/nowhere/drive.iso cannot be read"),
     ({"deploy_config_drive": "preserve"}, "there is none on the disk that could be preserved. Seen: the node is available"),
     ({"deploy_config_drive": "AAAA", "deploy_user_data": "x"}, "so user_data would be lost"),

@@ -67,8 +67,17 @@ def test_rebooted_prepares_while_off_and_before_the_boot_device():
 
 
 def test_what_a_medium_takes_is_no_time_of_the_power_on():
-    board = make(power="on", delay=5)
-    assert ensure(board, "rebooted", timeout=20, prepare=lambda check_mode: board.clock.sleep(0 if check_mode else 100))["power_state"] == "on"
+    board, seen = make(power="on", delay=5), []
+
+    def prepare(check_mode):
+        seen.append(check_mode)
+        board.clock.sleep(100)
+
+    assert ensure(board, "rebooted", timeout=20, prepare=prepare)["power_state"] == "on" and seen == [True, False]
+    # And it is not given to the power states.
+    board.delay = 30
+    with pytest.raises(BaremetalError, match=r"told to power off and did not do so. Seen: .* after 12\d s .time-out 120 s"):
+        ensure(board, "rebooted", timeout=20, prepare=prepare)
 
 
 @pytest.mark.parametrize("is_foreseen", [True, False])

@@ -205,8 +205,10 @@ def test_a_medium_of_which_the_name_alone_is_told_may_be_an_earlier_one(told):
     assert board.insert(replaces=lambda path: False, check_mode=True)["changed"] and not board.tree.changes
     assert board.insert(replaces=lambda path: False)["changed"]
     assert [path.rpartition(".")[2] for method, path, body in board.tree.changes] == ["EjectMedia", "InsertMedia"]
-    # With its whole URL, it is known.
-    assert not board.insert(replaces=lambda path: False)["changed"]
+    # With its whole URL it is known, be it in a folder or not.
+    for image in (IMAGE, "http://192.0.2.1/rescue.iso"):
+        board.hold("1", image)
+        assert not board.insert(image=image, replaces=lambda path: False)["changed"]
 
 
 def test_a_medium_whose_url_cannot_be_read_takes_its_slot():
@@ -413,7 +415,8 @@ def test_what_is_no_place_of_an_image(image):
 
 
 @pytest.mark.parametrize(("shown", "gone"), [
-    ({"Image": IMAGE}, True), ({"Image": OTHER}, False), ({"Image": "images/rescue.iso"}, True),
+    ({"Image": IMAGE}, True), ({"Image": OTHER}, False), ({"Image": "images/rescue.iso"}, True), ({"Image": "rescue.iso"}, True),
+    ({"Image": "//[srv]/images/rescue.iso", "ImageName": "rescue.iso"}, False), ({"Image": "http://192.0.2.1/rescue.iso"}, False),
     ({"Image": None, "ImageName": "rescue.iso"}, True), ({"Image": None, "ImageName": "other.iso"}, False)])
 def test_media_are_taken_out_by_their_path(shown, gone):
     board = Board(shows=lambda slot, body: {"Inserted": True, "ConnectedVia": "URI", **shown})

@@ -78,7 +78,7 @@ def prints(devices):
 
 
 @pytest.mark.parametrize("disks", [512, 4096], indirect=True)
-def test_check_then_make_then_again_then_remove(disks, call):
+def test_check_then_make_then_again_then_remove(disks, call, monkeypatch):
     before = prints(disks)
     predicted = call(check_mode=True)
     assert prints(disks) == before
@@ -103,10 +103,19 @@ def test_check_then_make_then_again_then_remove(disks, call):
     assert call(check_mode=True)["changed"] is False
     assert len(call.assembled) == 1
     call.lacking["system"] = [first + "p2"]
+    monkeypatch.setattr(arrays, "lacking_of", lambda names, running: call.lacking if names == {first, second} else {})
+    with pytest.raises(BaremetalError, match="software RAID of this machine lacks disks"):
+        call(check_mode=True)
     with pytest.raises(BaremetalError, match="software RAID of this machine lacks disks. Seen: system: only %sp2" % first):
         call()
-    anew = call(delete_existing=True)
-    assert (anew["changed"], anew["arrays"], anew["removed"]) == (True, done["arrays"], ["esp", "scratch", "system"])
+    assert call(delete_existing=True, check_mode=True)["changed"]
+    # What was made and lacks a disk is taken apart again.
+    with pytest.raises(BaremetalError, match="software RAID of this machine lacks disks"):
+        call(delete_existing=True)
+    assert signatures(first) == signatures(second) == []
+    call.lacking.clear()
+    anew = call()
+    assert (anew["changed"], anew["arrays"], anew["removed"]) == (True, done["arrays"], [])
 
     marks = prints(disks)
     gone = call(software_raid.absent, check_mode=True)
@@ -208,7 +217,7 @@ def test_disks_are_named_by_hints(disks, call):
     with pytest.raises(BaremetalError, match="no disk is left for {size: >= 3.4}.*%s .*: another size.*%s .*: taken already.*%s: it is in skip" % tuple(disks)):
         call(target_raid_config=target)
     done = call(target_raid_config=target, skip=())
-    assert done["arrays"][0]["members"] == sorted(disk + "p2" for disk in disks[1:])
+    assert done["arrays"][0]["members"] == sorted((disk + "p2" for disk in disks[1:]), key=lambda path: (len(path), path))
     assert signatures(disks[0]) == []
 
 

@@ -16,14 +16,24 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import
 MEDIUM = "http://192.0.2.1:8080/node/52-54-00-00-02-11/{}/boot.iso"
 
 
-def test_the_medium_of_an_earlier_run_makes_room(monkeypatch):
+def asked(monkeypatch, image):
+    """What inserting a virtual medium is asked for."""
     seen = {}
     monkeypatch.setattr(power, "open_bmc", lambda call: contextlib.nullcontext(types.SimpleNamespace(service=None)))
     monkeypatch.setattr(power, "ensure_inserted", lambda service, image, **options: seen.update(options))
     monkeypatch.setattr(power, "ensure_power", lambda driver, state, prepare, **options: prepare(True) or {"before": {}, "after": {}})
-    given = {"state": "rebooted", "virtual_media": MEDIUM.format("9a1f5c0b7d3e4a21"), "driver": "redfish", "bmc": {}}
+    given = {"state": "rebooted", "virtual_media": image, "driver": "redfish", "bmc": {}}
     validated = ArgumentSpecValidator(power.DOOR.argument_spec, **power.DOOR.constraints).validate(given)
     power.DOOR.run(Call(params=validated.validated_parameters))
     assert seen["check_mode"] is True
+    return seen
+
+
+def test_the_medium_of_an_earlier_run_makes_room(monkeypatch):
+    seen = asked(monkeypatch, MEDIUM.format("9a1f5c0b7d3e4a21"))
     found = [seen["replaces"](MEDIUM.format(nonce).partition("8080")[2]) for nonce in ("0123456789abcdef", "9a1f5c0b7d3e4a21")]
     assert found == [True, False]
+
+
+def test_what_somebody_inserts_makes_no_room_for_itself(monkeypatch):
+    assert asked(monkeypatch, "http://192.0.2.1/rescue.iso")["replaces"] is None
