@@ -75,7 +75,7 @@ options:
     description:
       - V(root) is the disk that O(root_device) chooses; of software RAID, which the hint C(volume_name) means, the content is erased and the array stays.
         V(all) are all disks but those of O(skip_block_devices), removable ones and those that are
-        reached over a network; what is skipped is returned.
+        reached over a network; what is skipped is returned. One that tells no size, in the middle of a sanitize or because it fails, is refused by name.
     type: str
     choices: [root, all]
     default: root

@@ -32,7 +32,8 @@ description:
   - Then the backup GPT is moved to the end of the disk, and the config drive goes into a partition of its own at the end. Until this has reached the disk,
     the boot code and the first sector of each EFI system partition are withheld, so that no disk boots without its config drive, whenever it loses power.
   - Another disk of the machine with the same UUID of a partition or a file system, as after an earlier deploy of this image there, is named, and the disk
-    does not boot, for the machine could start from either. Disks of O(interlock.skip_block_devices), disks that can be taken out, disks in a network
+    does not boot, for the machine could start from either. With a config drive, another disk that has one is named before anything is
+    written, for the system could take that one. Disks of O(interlock.skip_block_devices), disks that can be taken out, disks in a network
     and what is inside arrays and volumes are not looked at.
   - A partition image, which holds one file system, goes into the root partition of a partition table that is made for it, see O(partitions). Everything
     else is put into the other partitions before the disk has a table, which is written last of all.
@@ -316,7 +317,7 @@ from ..module_utils._disk.options import PARTITION_OPTIONS, disk_options
 from ..module_utils._disk.partitions import move_backup_gpt, reread, wipe_metadata
 from ..module_utils._disk.protect import refuse_if_protected, refuse_to_write
 from ..module_utils._disk.system import boot_mode
-from ..module_utils._disk.twins import refuse_twins
+from ..module_utils._disk.twins import refuse_other_config_drives, refuse_twins
 from ..module_utils._errors import BaremetalError
 from ..module_utils._image.deploy import DiskTools, present
 
@@ -334,6 +335,7 @@ TOOLS = DiskTools(
     wipe_metadata=wipe_metadata,
     stop_mirror=stop_mirror,
     reread=reread,
+    refuse_other_config_drives=refuse_other_config_drives,
     refuse_twins=refuse_twins,
     move_backup_gpt=move_backup_gpt,
     mirror_esp=mirror_esp,
@@ -350,6 +352,7 @@ def guarded(params):
     return TOOLS._replace(
         find_disk=partial(TOOLS.find_disk, skip=interlock["skip_block_devices"]),
         refuse_if_protected=partial(_refuse, interlock=interlock, hints=hints),
+        refuse_other_config_drives=partial(TOOLS.refuse_other_config_drives, skip=interlock["skip_block_devices"]),
         refuse_twins=partial(TOOLS.refuse_twins, skip=interlock["skip_block_devices"]),
     )
 

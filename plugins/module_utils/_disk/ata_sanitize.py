@@ -27,6 +27,9 @@ _STATES = {"SD0": "idle", "SD1": "frozen", "SD2": "running", "SD3": "failed", "S
 _STATE = re.compile(r"^\s*State:\s+(SD[0-4])\b", re.MULTILINE)
 _PROGRESS = re.compile(r"^\s*Progress: 0x([0-9a-f]{1,4})\b", re.MULTILINE)
 _POLL = 5.0
+# What hdparm says before it ends with success, where nobody knows what the drive made of the command: the kernel tells of one that the drive refused
+# in a form that hdparm does not read, and what hdparm goes on to show is made of zeros.
+UNKNOWN = "bad/missing sense data"
 
 
 def parse_features(text):
@@ -84,7 +87,12 @@ def sanitize(device, action, *, timeout, report, runner=run, sleep=time.sleep, c
         raise BaremetalError("%s cannot be sanitized" % device, stage=STAGE, seen="frozen", cure="Note that " + FROZEN + ".")
     if parse_features(runner(["hdparm", "-I", device], stage=STAGE).decode("utf-8", "replace"))["antifreeze"]:
         _keep_open(device, runner)
-    runner(["hdparm", "--yes-i-know-what-i-am-doing", *_OPTIONS[action], device], stage=STAGE)
+    try:
+        runner(["hdparm", "--yes-i-know-what-i-am-doing", *_OPTIONS[action], device], stage=STAGE, failing=UNKNOWN)
+    except BaremetalError:
+        # Without this look, a drive that refused would be judged by the sanitize before.
+        if _status(device, runner)["state"] != "running":
+            raise
     status = wait()
     if not status["succeeded"]:
         raise BaremetalError(
@@ -103,7 +111,7 @@ def _keep_open(device, runner):
 
 def _status(device, runner):
     try:
-        return parse_status(runner(["hdparm", "--sanitize-status", device], stage=STAGE).decode("utf-8", "replace"))
+        return parse_status(runner(["hdparm", "--sanitize-status", device], stage=STAGE, failing=UNKNOWN).decode("utf-8", "replace"))
     except BaremetalError as error:
         # In the state after a failure the drive aborts even this command, and says why.
         if "Last Sanitize Command completed unsuccessfully" in (error.seen or ""):

@@ -27,10 +27,11 @@ def find_tool(name):
     return shutil.which(name, path=TOOL_PATH)
 
 
-def run(argv, *, node=None, stage=None, timeout=120, ok=(0,), stdin=None):
+def run(argv, *, node=None, stage=None, timeout=120, ok=(0,), failing=None, stdin=None):
     """Run a program and return its standard output as bytes.
 
-    argv: program name and arguments. timeout: seconds. ok: exit codes that count as success.
+    argv: program name and arguments. timeout: seconds. ok: exit codes that count as success. failing: text on its standard error that tells of a
+    failure whatever the exit code, for programs that end with success all the same.
     stdin: bytes for its standard input. Output is read in the C locale.
     Raises BaremetalError when the program is missing, takes too long (CommandTimeout) or fails;
     the text then carries the last lines that the program wrote.
@@ -64,7 +65,7 @@ def run(argv, *, node=None, stage=None, timeout=120, ok=(0,), stdin=None):
             stage=stage,
             cure="Look at the kernel log of the machine (dmesg) for errors of the disk.",
         ) from None
-    if done.returncode not in ok:
+    if done.returncode not in ok or failing and failing.encode() in done.stderr:
         words = (done.stderr or done.stdout).decode("utf-8", "replace").split()
         raise BaremetalError(
             "%s ended with code %d" % (command, done.returncode),

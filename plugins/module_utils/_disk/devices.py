@@ -27,10 +27,11 @@ NVME_FABRICS = {"tcp": "nvme-tcp", "rdma": "nvme-rdma", "fc": "nvme-fc", "loop":
 NETWORK_TRANSPORTS = ("fc", "fcoe", "iscsi", "rdma", "tcp") + tuple(NVME_FABRICS.values())
 
 
-def list_disks(*, loop=False, raid=False, node=None, sysfs="/sys", dev="/dev", proc="/proc", runner=run):
+def list_disks(*, loop=False, raid=False, sizeless=False, node=None, sysfs="/sys", dev="/dev", proc="/proc", runner=run):
     """List the disks of this machine, ordered by name.
 
     loop: also list loop devices that have a file (tests use them as disks). raid: also list running arrays of software RAID.
+    sizeless: list those instead that tell no size, as a drive in the middle of a sanitize or one that fails does, and a reader without a card.
     sysfs, dev, proc, runner: where to look and how to run programs; tests put their own.
 
     Each disk is a dict:
@@ -55,7 +56,7 @@ def list_disks(*, loop=False, raid=False, node=None, sysfs="/sys", dev="/dev", p
         name = row["name"]
         if NOT_DISKS.match(name) or not (kind == "disk" or loop and kind == "loop" or raid and is_array(kind)):
             continue
-        if _integer(row.get("size")) == 0:
+        if (_integer(row.get("size")) == 0) is not sizeless:
             continue
         disks.append(_disk(row, kind, by_path, mounted, sysfs, dev, runner, node))
     return sorted(disks, key=lambda disk: (len(disk["name"]), disk["name"]))
@@ -155,7 +156,7 @@ def _disk(row, kind, by_path, mounted, sysfs, dev, runner, node):
         "hctl": _first(row.get("hctl")),
         "by_path": by_path.get(name),
         # Not every lsblk tells NVMe over a network from NVMe on PCI.
-        "tran": NVME_FABRICS.get(_read(base + "/device/transport")) or _first(row.get("tran")),
+        "tran": next((NVME_FABRICS[word] for word in _nvme_transports(base) if word in NVME_FABRICS), None) or _first(row.get("tran")),
         "logical_sectors": _integer(row.get("log-sec")) or 512,
         "physical_sectors": _integer(row.get("phy-sec")) or 512,
         "read_only": _boolean(row.get("ro")),
@@ -165,6 +166,13 @@ def _disk(row, kind, by_path, mounted, sysfs, dev, runner, node):
         "holders": holders,
         "in_use": bool(holders or mountpoints),
     }
+
+
+def _nvme_transports(base):
+    """The transports of a disk's NVMe controllers; a disk with several paths (native multipath) stands below their subsystem."""
+    device = os.path.join(base, "device")
+    places = [device] + [os.path.join(device, entry) for entry in _listdir(device) if entry.startswith("nvme")]
+    return [_read(os.path.join(place, "transport")) for place in places]
 
 
 def _udev(name, runner, node):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import concurrent.futures
 import threading
 import time
+from functools import partial
 
 from . import nvme, stack
 from .._errors import BaremetalError
@@ -27,11 +28,12 @@ STAGE = "erase"
 _WORKERS = 16
 
 
-def erase(options, job, *, check_mode=False, lister=list_disks, verifier=verify):
+def erase(options, job, *, check_mode=False, lister=list_disks, sizeless=partial(list_disks, sizeless=True), verifier=verify):
     """Erase the disks that are meant.
 
     options: {interlock, disks ("root" or "all"), root_device, skip_block_devices, grade, methods, fallback, wipe_special_filesystems,
     wait, timeout}. job: the job of this machine, which the erase becomes unless only the metadata goes. lister: of disks.
+    sizeless: of those that tell no size.
     Returns {changed, erased: [certificates], plan, skipped, failures: [texts], job, diff}. In check mode nothing is written, but
     everything that would refuse does. Raises BaremetalError; a disk that failed while others were erased is in failures instead, and so is
     what ended the work when some disks were done.
@@ -43,6 +45,8 @@ def erase(options, job, *, check_mode=False, lister=list_disks, verifier=verify)
     identity = {"work": "erase", **{key: value for key, value in options.items() if key not in ("wait", "timeout", "connect_timeout", "certificates")}}
     status = job.status() if options["grade"] != "metadata" else None
     if not status or status["identity"] != identity or status["told"]:
+        if options["disks"] == "all":
+            _refuse_sizeless(sizeless(), options["skip_block_devices"])
         entries, skipped = _prepare(options, lister)
         shown = {"plan": [_shown(entry) for entry in entries], "skipped": skipped, "diff": _diff(entries)}
         if check_mode:
@@ -64,6 +68,16 @@ def erase(options, job, *, check_mode=False, lister=list_disks, verifier=verify)
             raise
         result = dict(shown, erased=erased, failures=[str(error)] + _errors(erased))
     return dict(result, changed=started, job=_job_facts(job))
+
+
+def _refuse_sizeless(disks, skip):
+    """Raise for a disk that tells no size: it would be passed over, with all that is on it."""
+    sick = sort_out(disks, skip_list(skip), transport=transport_of)[0]
+    if sick:
+        raise BaremetalError(
+            "disks of this machine tell no size, so that they cannot be erased; nothing was written", stage=STAGE, seen="; ".join(map(describe, sick)),
+            cure="Wait for a sanitize or a format that runs (sg_requests --progress, nvme sanitize-log), replace a drive that fails, or put it into "
+            "skip_block_devices and destroy it.")
 
 
 def choose_disks(disks, options, *, transport=None):

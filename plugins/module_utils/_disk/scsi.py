@@ -57,19 +57,32 @@ def sanitize(device, action, *, timeout, report, runner=run, sleep=time.sleep, c
     begun = clock()
     runner(["sg_sanitize", "--quick", "--early", *_OPTIONS[action], device], stage=STAGE)
     while True:
-        text = runner(["sg_requests", "--progress", device], stage=STAGE).decode("utf-8", "replace")
-        progress = parse_progress(text)
+        progress = _progress(device, runner)
         if progress is None:
-            break
+            problem = _problem(device, runner)
+            # What it told first may have been that it was reset; now it says how far it is.
+            progress = _progress(device, runner) if problem else None
+            if progress is None:
+                break
         report(progress)
         if clock() - begun > timeout:
             raise BaremetalError(
                 "the sanitize of %s did not end within %d seconds" % (device, timeout), stage=STAGE, seen="%.0f %% are done" % (progress * 100),
                 cure="It goes on, also over a power cycle. Wait until it has ended (sg_requests --progress), then run the same command again.")
         sleep(_POLL)
-    # A sanitize that failed leaves a drive that refuses media access (SBC-4, 4.11); TEST UNIT READY says so.
+    if problem:
+        raise BaremetalError("the drive %s is not ready after its sanitize, which so has failed" % device, stage=STAGE, seen=problem.seen,
+                             cure="Run the same command again; if it fails again, destroy the drive.")
+
+
+def _progress(device, runner):
+    return parse_progress(runner(["sg_requests", "--progress", device], stage=STAGE).decode("utf-8", "replace"))
+
+
+def _problem(device, runner):
+    """What TEST UNIT READY says against a drive, or None: one whose sanitize failed, or runs, refuses media access (SBC-4, 4.11)."""
     try:
         runner(["sg_turs", device], stage=STAGE)
     except BaremetalError as error:
-        raise BaremetalError("the drive %s is not ready after its sanitize, which so has failed" % device, stage=STAGE, seen=error.seen,
-                             cure="Run the same command again; if it fails again, destroy the drive.") from None
+        return error
+    return None

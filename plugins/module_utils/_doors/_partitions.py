@@ -72,9 +72,9 @@ def refuse_forgotten(wanted, image, node):
 
 
 def _check_preserve(name, wanted, keeps, step_names):
-    erasing = [step for step in step_names if step.startswith("deploy.erase_devices")]
+    erasing = [step for step in step_names if step.startswith(("deploy.erase_devices", "raid."))]
     if not keeps or not wanted["ephemeral_gb"] or erasing:
         raise BaremetalError(
             "there is no ephemeral partition that could be preserved", node=name, stage="plan",
-            seen=f"the step {erasing[0]}, which erases it" if erasing else "a node that is not rebuilt" if not keeps else "an ephemeral_gb of 0",
+            seen=f"the step {erasing[0]}, which may erase it" if erasing else "a node that is not rebuilt" if not keeps else "an ephemeral_gb of 0",
             cure="do without preserve_ephemeral; it is for a rebuild, with the partitions that the disk has and without steps that erase disks")

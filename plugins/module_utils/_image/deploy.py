@@ -36,7 +36,7 @@ class DiskTools(t.NamedTuple):
 
     ``find_disk(hints)``, ``refuse_if_protected(disk)``, ``verify(interlock)``,
     ``wipe_metadata(device)``, ``stop_mirror(device)``, ``reread(device)``,
-    ``refuse_twins(device)``, ``move_backup_gpt(device)``, ``mirror_esp(device)``, ``add_config_drive(device, drive)``, ``keep_config_drive(device)``,
+    ``refuse_other_config_drives(device)``, ``refuse_twins(device)``, ``move_backup_gpt(device)``, ``mirror_esp(device)``, ``add_config_drive(device, drive)``, ``keep_config_drive(device)``,
     ``pin_datasource(device, config_drive)``, ``partition(disk, wanted, drive)``.
     """
 
@@ -46,6 +46,7 @@ class DiskTools(t.NamedTuple):
     wipe_metadata: t.Callable
     stop_mirror: t.Callable
     reread: t.Callable
+    refuse_other_config_drives: t.Callable
     refuse_twins: t.Callable
     move_backup_gpt: t.Callable
     mirror_esp: t.Callable
@@ -86,6 +87,8 @@ def present(options, tools, check_mode=False, job=None):
         tools.refuse_if_protected(disk)
         if keep:
             drive = tools.keep_config_drive(disk["name"])
+        if drive:
+            tools.refuse_other_config_drives(disk["name"])
         facts = {"device": disk["name"], "serial": disk.get("serial"), "digest": options["digest"]}
         if check_mode:
             layout = {"partitions": parts.layout.shown()} if parts else {}

@@ -100,6 +100,7 @@ def machine(tmp_path, disks):
     return TOOLS._replace(
         find_disk=functools.partial(find_disk, list_disks=lister, patience=0),
         refuse_twins=functools.partial(TOOLS.refuse_twins, lister=lister),
+        refuse_other_config_drives=functools.partial(TOOLS.refuse_other_config_drives, lister=lister),
         verify=functools.partial(verify, sysfs=str(tmp_path / "sys"), cmdline=str(tmp_path / "cmdline")),
     )
 
@@ -322,6 +323,17 @@ def test_an_image_that_another_disk_has_too_leaves_a_disk_that_does_not_boot(cal
     # And nothing was done to the other one, where the same image may come again.
     assert disks[1].content() == before
     assert call(boot="third", root_device=other)["device"] == disks[1].device
+
+
+def test_a_config_drive_on_another_disk_is_named_before_anything_is_written(call, disks):
+    with open(disks[1].device, "r+b") as file:
+        file.write(iso())
+    before = [disk.content() for disk in disks]
+    for options in ({}, {"check_mode": True}):
+        with pytest.raises(BaremetalError, match=f"another disk of this machine has a config drive.*nothing was written. Seen: {disks[1].device} "):
+            call(config_drive=base64.b64encode(iso()).decode(), **options)
+    assert [disk.content() for disk in disks] == before
+    assert call()["changed"]
 
 
 def test_a_config_drive_that_is_preserved_comes_back_behind_the_image(call, disks):

@@ -19,7 +19,7 @@ def row(name, **values):
     return dict(base, **{"log-sec": 512, "phy-sec": 4096}, **values)
 
 
-def listing(machine, rows, files=None, udev=None, loop=False):
+def listing(machine, rows, files=None, udev=None, **options):
     root = machine(files or {"proc/self/mountinfo": ""})
 
     def runner(argv, **_options):
@@ -31,7 +31,7 @@ def listing(machine, rows, files=None, udev=None, loop=False):
         return "".join("%s=%s\n" % pair for pair in udev[name].items()).encode()
 
     return devices.list_disks(
-        loop=loop, sysfs=str(root / "sys"), dev=str(root / "dev"), proc=str(root / "proc"), runner=runner
+        **options, sysfs=str(root / "sys"), dev=str(root / "dev"), proc=str(root / "proc"), runner=runner
     )
 
 
@@ -68,6 +68,15 @@ def test_the_long_serial_number_stands_beside_the_short_one(machine, tmp_path):
 def test_nvme_over_a_network_is_told_from_nvme_on_pci(machine, transport, tran):
     (disk,) = listing(machine, [row("nvme0n1", tran="nvme")], {"sys/block/nvme0n1/device/transport": transport + "\n"})
     assert disk["tran"] == tran
+    # One with several paths stands below the subsystem of its controllers.
+    (disk,) = listing(machine, [row("nvme1n1", tran="nvme")], {"sys/block/nvme1n1/device/nvme7/transport": transport + "\n"})
+    assert disk["tran"] == tran
+
+
+def test_a_disk_without_size_is_listed_by_itself(machine):
+    rows = [row("sda"), row("sdb", size=0), row("sdc", size=None)]
+    assert [disk["name"].rpartition("/")[2] for disk in listing(machine, rows)] == ["sda"]
+    assert [disk["name"].rpartition("/")[2] for disk in listing(machine, rows, sizeless=True)] == ["sdb", "sdc"]
 
 
 def test_old_lsblk_writes_booleans_as_text(machine):

@@ -57,8 +57,9 @@ def call(disks, tmp_path):
     def call(check_mode=False, **options):
         options = {"interlock": {}, "disks": "root", "root_device": HINTS, "skip_block_devices": [], "grade": "metadata", "methods": [],
                    "fallback": None, "wipe_special_filesystems": False, "wait": True, "timeout": 0, **options}
-        return erase.erase(options, job, check_mode=check_mode, lister=mine, verifier=lambda data: data)
+        return erase.erase(options, job, check_mode=check_mode, lister=mine, sizeless=lambda: call.sizeless, verifier=lambda data: data)
 
+    call.sizeless = []
     return call
 
 
@@ -358,3 +359,16 @@ def test_a_root_device_of_the_skip_list_is_refused():
     known = [disk("/dev/sda"), disk("/dev/sdb")]
     with pytest.raises(BaremetalError, match="the root device and in skip_block_devices"):
         choose_disks(known, {"disks": "root", "root_device": {"serial": "/dev/sda"}, "skip_block_devices": [{"tran": "sata"}]})
+
+
+def test_a_disk_that_tells_no_size_is_not_passed_over(disks, call):
+    before = [content(device) for device in disks]
+    call.sizeless.append({"name": "/dev/sdx", "serial": "S9", "wwn": None, "size": 0, "model": "M", "removable": False, "tran": "sas"})
+    for options in ({}, {"check_mode": True}):
+        with pytest.raises(BaremetalError, match="tell no size, so that they cannot be erased; nothing was written. Seen: /dev/sdx .*serial S9"):
+            call(disks="all", **options)
+    assert [content(device) for device in disks] == before
+    # It is left out where it is said to be, and is no matter of the root device.
+    assert call(disks="all", skip_block_devices=[{"serial": "S9"}])["changed"] and not call()["changed"]
+    call.sizeless[0]["removable"] = True
+    assert not call(disks="all")["changed"]

@@ -22,9 +22,11 @@ class Tools:
     def __init__(self, answers):
         self._answers, self.calls = answers, []
 
-    def __call__(self, argv, *, stage=None, timeout=120, ok=(0,)):
+    def __call__(self, argv, *, stage=None, timeout=120, ok=(0,), failing=None):
         self.calls.append(argv)
         answer = self._answers(argv)
+        if failing and isinstance(answer, str) and failing in answer:
+            answer = BaremetalError("%s ended with code 0" % argv[0], seen=answer)
         if isinstance(answer, Exception):
             raise answer
         return answer if isinstance(answer, bytes) else (answer or "").encode()
@@ -233,6 +235,15 @@ def test_an_erase_that_takes_too_long_says_how_it_goes_on():
         ata.secure_erase("/dev/sda", enhanced=False, timeout=60, report=nothing, estimate=120, runner=tools)
 
 
+def test_a_drive_that_takes_no_password_does_not_erase_itself():
+    """hdparm ends with success, and the drive had no password before and has none afterwards."""
+    drive = Drive()
+    tools = Tools(lambda argv: drive(argv) if "-I" in argv else "SG_IO: bad/missing sense data")
+    with pytest.raises(BaremetalError, match="took no password, without which it does not erase itself"):
+        ata.secure_erase("/dev/sda", enhanced=False, timeout=60, report=nothing, runner=tools)
+    assert not tools.did("--security-erase")
+
+
 def test_success_with_the_password_still_set_is_none():
     drive = Drive()
     tools = Tools(lambda argv: None if "--security-erase" in argv else drive(argv))
@@ -366,6 +377,29 @@ def test_a_sanitize_of_an_ata_drive_that_fails(statuses, clock, message):
         ata_sanitize.sanitize("/dev/sda", "block", timeout=60, report=nothing, runner=sanitizing(*statuses), sleep=nothing, clock=lambda: next(times))
 
 
+REFUSED = "SG_IO: bad/missing sense data, sb[]:  70 00 05 00 00 00 00 0a"
+
+
+def refusing(*statuses):
+    """A drive of whose answer to a sanitize hdparm can make nothing."""
+    left = iter(statuses)
+    return Tools(lambda argv: FEATURES if "-I" in argv else next(left) if "--sanitize-status" in argv else
+                 REFUSED if "--yes-i-know-what-i-am-doing" in argv else None)
+
+
+def test_a_sanitize_that_a_drive_refuses_is_not_taken_for_the_one_before():
+    with pytest.raises(BaremetalError, match="bad/missing sense data"):
+        ata_sanitize.sanitize("/dev/sda", "block", timeout=60, report=nothing, runner=refusing(SUCCEEDED, SUCCEEDED), sleep=nothing)
+    # One that is seen to run was not refused.
+    running = sanitize_status(RUNNING, "Progress: 0x8000 (50%)")
+    ata_sanitize.sanitize("/dev/sda", "block", timeout=60, report=nothing, runner=refusing(SUCCEEDED, running, running, SUCCEEDED), sleep=nothing)
+
+
+def test_a_state_that_hdparm_could_not_read_is_none():
+    with pytest.raises(BaremetalError, match="bad/missing sense data"):
+        ata_sanitize.abilities("/dev/sda", runner=sanitizing(REFUSED + "\n" + SUCCEEDED))
+
+
 def test_a_drive_with_frozen_sanitize_commands_is_left_alone():
     tools = sanitizing(sanitize_status("SD1 Sanitize Frozen"))
     with pytest.raises(BaremetalError, match="Seen: frozen.*loses power"):
@@ -400,6 +434,16 @@ def test_sanitize_of_a_scsi_drive():
     assert tools.calls[0] == ["sg_sanitize", "--quick", "--early", "--overwrite", "--zero", "/dev/sda"]
     assert told == [0.125, 0.75]
     assert tools.calls[-1] == ["sg_turs", "/dev/sda"]
+
+
+def test_a_scsi_drive_that_was_reset_is_asked_again():
+    """Its first answer tells of the reset; the sanitize goes on."""
+    answers = iter(["Progress indication: 12.50% done\n", "", "Progress indication: 30.00% done\n", ""])
+    ready = iter([BaremetalError("sg_turs ended with code 2", seen="not ready"), None])
+    told = []
+    tools = Tools(lambda argv: {"sg_requests": lambda: next(answers), "sg_turs": lambda: next(ready)}.get(argv[0], lambda: None)())
+    scsi.sanitize("/dev/sda", "block", timeout=60, report=told.append, runner=tools, sleep=nothing)
+    assert told == [0.125, 0.3]
 
 
 def test_a_scsi_drive_that_is_not_ready_afterwards_has_failed():

@@ -11,7 +11,7 @@ import shutil
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.devices import list_disks
 from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.partitions import reread
-from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.twins import refuse_twins
+from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.twins import refuse_other_config_drives, refuse_twins
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._disk.tools import run
 
@@ -61,15 +61,15 @@ def test_what_may_be_another_machine_s_is_not_looked_at(disk, loops, changes):
     twins(disk, other, skip=[{"serial": "S1"}], **changes)
 
 
-def look(said, *disks):
-    """Look for twins of a disk that no machine has; said: {device: what blkid prints, or an error}."""
+def look(said, *disks, refuse=refuse_twins, **options):
+    """Look at the other disks of a disk that no machine has; said: {device: what blkid prints, or an error}."""
     def runner(argv, **options):
         if isinstance(said[argv[-1]], Exception):
             raise said[argv[-1]]
         return said[argv[-1]].encode()
 
     known = {"partitions": [], "serial": None, "wwn": None, "size": 2 ** 30, "model": "M", "removable": False, "tran": "sas"}
-    refuse_twins("/dev/none9", lister=lambda: [dict(known, **disk) for disk in disks], runner=runner)
+    refuse("/dev/none9", lister=lambda: [dict(known, **disk) for disk in disks], runner=runner, **options)
 
 
 @pytest.mark.parametrize("kind, uuid, refused", [("ext4", "U", True), ("ext4", "V", False), ("linux_raid_member", "U", False), ("iso9660", "U", False)])
@@ -95,3 +95,15 @@ def test_a_disk_that_cannot_be_read_is_passed_over():
     look(said, {"name": "/dev/none7"}, {"name": "/dev/none9"})
     with pytest.raises(BaremetalError, match="Seen: /dev/none8 "):
         look(said, {"name": "/dev/none7"}, {"name": "/dev/none8"}, {"name": "/dev/none9"})
+
+
+@pytest.mark.parametrize("label, refused", [("config-2", True), ("CIDATA", True), ("data", False)])
+def test_a_config_drive_on_another_disk(label, refused):
+    said = {"/dev/none8": "PTTYPE=gpt\n", "/dev/none8p1": f"TYPE=iso9660\nLABEL={label}\n", "/dev/none9": "TYPE=iso9660\nLABEL=config-2\n"}
+    disks = [{"name": "/dev/none8", "serial": "S8", "partitions": ["/dev/none8p1"]}, {"name": "/dev/none9"}]
+    if refused:
+        with pytest.raises(BaremetalError, match="another disk of this machine has a config drive.*nothing was written. Seen: /dev/none8 "):
+            look(said, *disks, refuse=refuse_other_config_drives)
+    else:
+        look(said, *disks, refuse=refuse_other_config_drives)
+    look(said, *disks, refuse=refuse_other_config_drives, skip=[{"serial": "S8"}])

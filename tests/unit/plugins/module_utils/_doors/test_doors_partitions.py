@@ -46,6 +46,7 @@ def test_a_whole_disk_has_none(record):
     ({"ephemeral_gb": 1, "preserve_ephemeral": True}, {}, "could be preserved.*not rebuilt"),
     ({"preserve_ephemeral": True}, {"keeps": True}, "could be preserved.*ephemeral_gb of 0"),
     ({"ephemeral_gb": 1, "preserve_ephemeral": True}, {"keeps": True, "step_names": ["deploy.erase_devices_express"]}, "the step deploy.erase_devices_express"),
+    ({"ephemeral_gb": 1, "preserve_ephemeral": True}, {"keeps": True, "step_names": ["raid.create_configuration"]}, "the step raid.create_configuration"),
 ])
 def test_refused(wanted, more, said):
     with pytest.raises(BaremetalError, match=f"node1: .*{said}.*To do: "):
