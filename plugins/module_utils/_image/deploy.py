@@ -36,7 +36,8 @@ class DiskTools(t.NamedTuple):
 
     ``find_disk(hints)``, ``refuse_if_protected(disk)``, ``verify(interlock)``,
     ``wipe_metadata(device)``, ``stop_mirror(device)``, ``reread(device)``,
-    ``refuse_other_config_drives(device)``, ``refuse_twins(device)``, ``move_backup_gpt(device)``, ``mirror_esp(device)``, ``add_config_drive(device, drive)``, ``keep_config_drive(device)``,
+    ``refuse_other_config_drives(device)``, ``refuse_twins(device)``,
+    ``move_backup_gpt(device)``, ``mirror_esp(device)``, ``add_config_drive(device, drive)``, ``keep_config_drive(device)``,
     ``pin_datasource(device, config_drive)``, ``partition(disk, wanted, drive)``.
     """
 
