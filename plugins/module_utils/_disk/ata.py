@@ -90,7 +90,13 @@ def secure_erase(device, *, enhanced, timeout, report, estimate=None, runner=run
     if not state["enabled"]:
         runner(["hdparm", "--user-master", "u", "--security-set-pass", PASSWORD, device], stage=STAGE)
         # hdparm ends with success also where the drive refused; a drive that has no password then would seem to have lost it by the erase.
-        if not security(device, runner=runner)["enabled"]:
+        try:
+            is_set = security(device, runner=runner)["enabled"]
+        except BaremetalError:
+            _open(device, runner)
+            raise
+        if not is_set:
+            _open(device, runner)
             raise BaremetalError("%s took no password, without which it does not erase itself" % device, stage=STAGE, seen="not enabled",
                                  cure="Look at the kernel log (dmesg), and at whether a controller in between passes ATA commands on; try another method.")
     command = "--security-erase-enhanced" if enhanced else "--security-erase"

@@ -30,6 +30,8 @@ _POLL = 5.0
 # What hdparm says before it ends with success, where nobody knows what the drive made of the command: the kernel tells of one that the drive refused
 # in a form that hdparm does not read, and what hdparm goes on to show is made of zeros.
 UNKNOWN = "bad/missing sense data"
+# Among that, a command that the drive aborted (SPC-5, 4.4.3: fixed format, sense key 0Bh).
+_ABORTED = re.compile(r"sb\[\]:\s+[7f]0 00 0b\b")
 
 
 def parse_features(text):
@@ -91,7 +93,7 @@ def sanitize(device, action, *, timeout, report, runner=run, sleep=time.sleep, c
         runner(["hdparm", "--yes-i-know-what-i-am-doing", *_OPTIONS[action], device], stage=STAGE, failing=UNKNOWN)
     except BaremetalError:
         # Without this look, a drive that refused would be judged by the sanitize before.
-        if _status(device, runner)["state"] != "running":
+        if not _runs(device, runner):
             raise
     status = wait()
     if not status["succeeded"]:
@@ -109,11 +111,18 @@ def _keep_open(device, runner):
         pass
 
 
+def _runs(device, runner):
+    try:
+        return _status(device, runner)["state"] == "running"
+    except BaremetalError:
+        return False
+
+
 def _status(device, runner):
     try:
         return parse_status(runner(["hdparm", "--sanitize-status", device], stage=STAGE, failing=UNKNOWN).decode("utf-8", "replace"))
     except BaremetalError as error:
-        # In the state after a failure the drive aborts even this command, and says why.
-        if "Last Sanitize Command completed unsuccessfully" in (error.seen or ""):
+        # In the state after a failure the drive aborts even this command, and says why, where hdparm can read it.
+        if "Last Sanitize Command completed unsuccessfully" in (error.seen or "") or _ABORTED.search(error.seen or ""):
             return {"state": "failed", "progress": 1.0, "succeeded": False}
         raise

@@ -18,6 +18,8 @@ SANITIZE = {"crypto": 3, "block": 2, "overwrite": 1}
 _OPTIONS = {"crypto": ["--crypto"], "block": ["--block"], "overwrite": ["--overwrite", "--zero"]}
 _PROGRESS = re.compile(r"([\d.]+)\s*%\s*done")
 _POLL = 5.0
+# What a drive has to tell of a reset comes before how far it is, an answer each (unit attentions, SAM-5, 5.14).
+_ANSWERS = 5
 
 
 def parse_supported(data):
@@ -57,13 +59,13 @@ def sanitize(device, action, *, timeout, report, runner=run, sleep=time.sleep, c
     begun = clock()
     runner(["sg_sanitize", "--quick", "--early", *_OPTIONS[action], device], stage=STAGE)
     while True:
-        progress = _progress(device, runner)
-        if progress is None:
-            problem = _problem(device, runner)
-            # What it told first may have been that it was reset; now it says how far it is.
-            progress = _progress(device, runner) if problem else None
-            if progress is None:
+        for dummy in range(_ANSWERS):
+            progress = _progress(device, runner)
+            problem = _problem(device, runner) if progress is None else None
+            if not problem:
                 break
+        if progress is None:
+            break
         report(progress)
         if clock() - begun > timeout:
             raise BaremetalError(

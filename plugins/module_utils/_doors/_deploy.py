@@ -65,7 +65,7 @@ def _write(call, engine, verb, image, kept):
     _step_plans.check_tasks(call, plan)
     keeps = verb == "rebuild" and bool(node["instance"])
     parts = plan_partitions(call.params["partitions"], image, node, keeps=keeps, drive=call.params["config_drive"] is not None,
-                            step_names=[step["step"] for step in plan])
+                            plan=plan)
     if parts:
         instance["partitions"] = parts
     layout = call.params["network_layout"]

@@ -16,7 +16,7 @@ _ANY_DISK = 2 ** 60
 _DEFAULTS = {name: option.get("default") for name, option in PARTITION_OPTIONS.items()}
 
 
-def plan_partitions(wanted, image, node, *, keeps, drive, step_names):
+def plan_partitions(wanted, image, node, *, keeps, drive, plan):
     """The partitions that a partition image will get, as far as they can be known without the disk.
 
     :param wanted: see ``PARTITION_OPTIONS``, or None.
@@ -24,7 +24,7 @@ def plan_partitions(wanted, image, node, *, keeps, drive, step_names):
     :param node: record of the node; one without a boot_mode is taken for one that boots by UEFI.
     :param keeps: whether there is an instance whose ephemeral partition could be preserved.
     :param drive: whether there will be a config drive.
-    :param step_names: the steps of the deploy.
+    :param plan: the steps of the deploy, as dicts with step and args.
     :returns: list of dicts with role and size_mb, which for the root partition is None when it takes what is left; None for a whole disk.
     :raises BaremetalError: for what is refused in the ramdisk at the latest.
     """
@@ -41,7 +41,7 @@ def plan_partitions(wanted, image, node, *, keeps, drive, step_names):
                              seen="the boot_mode of the node is bios",
                              cure="allow it by install_boot_loader if you trust the image to run as root in the ramdisk, or deploy a whole disk")
     if wanted["preserve_ephemeral"]:
-        _check_preserve(name, wanted, keeps, step_names)
+        _check_preserve(name, wanted, keeps, plan)
     disk = node["properties"].get("local_gb")
     # local_gb is rounded down.
     size = (int(disk) + 1) * layout.GIB if disk else _ANY_DISK
@@ -71,10 +71,11 @@ def refuse_forgotten(wanted, image, node):
                              cure="give deploy_partitions as it was deployed")
 
 
-def _check_preserve(name, wanted, keeps, step_names):
-    erasing = [step for step in step_names if step.startswith(("deploy.erase_devices", "raid."))]
+def _check_preserve(name, wanted, keeps, plan):
+    erasing = [step["step"] for step in plan if step["step"].startswith(("deploy.erase_devices", "raid.delete_configuration"))
+               or step["step"] == "raid.create_configuration" and step["args"].get("delete_existing")]
     if not keeps or not wanted["ephemeral_gb"] or erasing:
         raise BaremetalError(
             "there is no ephemeral partition that could be preserved", node=name, stage="plan",
             seen=f"the step {erasing[0]}, which may erase it" if erasing else "a node that is not rebuilt" if not keeps else "an ephemeral_gb of 0",
-            cure="do without preserve_ephemeral; it is for a rebuild, with the partitions that the disk has and without steps that erase disks")
+            cure="do without preserve_ephemeral; it is for a rebuild, with the partitions that the disk has and without steps that erase disks or delete RAID")

@@ -159,6 +159,7 @@ class Site:
         disks = functools.partial(lambda name: [disk for disk in list_disks(loop=True) if disk["name"] == name], device)
         self.tools = TOOLS._replace(
             find_disk=functools.partial(find_disk, list_disks=disks, patience=0), verify=lambda interlock: None,
+            refuse_other_config_drives=functools.partial(TOOLS.refuse_other_config_drives, lister=disks),
             partition=functools.partial(partitioning.plan, boot_mode=lambda: mode))
 
     def __call__(self, check_mode=False, **changes):

@@ -244,6 +244,14 @@ def test_a_drive_that_takes_no_password_does_not_erase_itself():
     assert not tools.did("--security-erase")
 
 
+def test_a_drive_that_does_not_answer_after_it_took_a_password_is_opened_again():
+    drive = Drive()
+    tools = Tools(lambda argv: BaremetalError("no answer") if "-I" in argv and drive.password else drive(argv))
+    with pytest.raises(BaremetalError, match="no answer"):
+        ata.secure_erase("/dev/sda", enhanced=False, timeout=60, report=nothing, runner=tools)
+    assert drive.password is None
+
+
 def test_success_with_the_password_still_set_is_none():
     drive = Drive()
     tools = Tools(lambda argv: None if "--security-erase" in argv else drive(argv))
@@ -398,6 +406,13 @@ def test_a_sanitize_that_a_drive_refuses_is_not_taken_for_the_one_before():
 def test_a_state_that_hdparm_could_not_read_is_none():
     with pytest.raises(BaremetalError, match="bad/missing sense data"):
         ata_sanitize.abilities("/dev/sda", runner=sanitizing(REFUSED + "\n" + SUCCEEDED))
+    # But of a drive that aborts even this question: it does so after a sanitize that failed.
+    aborted = REFUSED.replace("70 00 05", "f0 00 0b") + "\n" + SUCCEEDED
+    assert ata_sanitize.abilities("/dev/sda", runner=sanitizing(aborted))["state"] == "failed"
+    with pytest.raises(BaremetalError, match="reports that its sanitize failed"):
+        ata_sanitize.sanitize("/dev/sda", "block", timeout=60, report=nothing, runner=sanitizing(SUCCEEDED, aborted), sleep=nothing)
+    with pytest.raises(BaremetalError, match="70 00 05"):
+        ata_sanitize.sanitize("/dev/sda", "block", timeout=60, report=nothing, runner=refusing(SUCCEEDED, REFUSED), sleep=nothing)
 
 
 def test_a_drive_with_frozen_sanitize_commands_is_left_alone():
@@ -437,9 +452,9 @@ def test_sanitize_of_a_scsi_drive():
 
 
 def test_a_scsi_drive_that_was_reset_is_asked_again():
-    """Its first answer tells of the reset; the sanitize goes on."""
-    answers = iter(["Progress indication: 12.50% done\n", "", "Progress indication: 30.00% done\n", ""])
-    ready = iter([BaremetalError("sg_turs ended with code 2", seen="not ready"), None])
+    """Its first answers tell of the reset; the sanitize goes on."""
+    answers = iter(["Progress indication: 12.50% done\n", "", "", "Progress indication: 30.00% done\n", ""])
+    ready = iter([BaremetalError("sg_turs ended with code 6", seen="unit attention"), BaremetalError("sg_turs ended with code 2", seen="not ready"), None])
     told = []
     tools = Tools(lambda argv: {"sg_requests": lambda: next(answers), "sg_turs": lambda: next(ready)}.get(argv[0], lambda: None)())
     scsi.sanitize("/dev/sda", "block", timeout=60, report=told.append, runner=tools, sleep=nothing)

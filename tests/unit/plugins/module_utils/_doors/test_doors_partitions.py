@@ -17,7 +17,7 @@ NODE = {"name": "node1", "boot_mode": "uefi", "properties": {"local_gb": 40}}
 
 def planned(wanted, image=None, node=None, **options):
     return plan_partitions(wanted, {**IMAGE, **(image or {})}, {**NODE, **(node or {})},
-                           **{"keeps": False, "drive": True, "step_names": [], **options})
+                           **{"keeps": False, "drive": True, "plan": [], **options})
 
 
 def test_what_is_planned():
@@ -26,15 +26,17 @@ def test_what_is_planned():
     assert [(part["role"], part["size_mb"]) for part in planned(wanted, node={"properties": {}}, drive=False)] == [
         ("efi", 550), ("ephemeral", 20480), ("swap", 512), ("root", 10240)]
     kept = {"ephemeral_gb": 20, "preserve_ephemeral": True, "install_boot_loader": True}
-    assert [part["role"] for part in planned(kept, node={"boot_mode": "bios"}, keeps=True)] == ["bios_boot", "ephemeral", "config_drive", "root"]
+    # Which makes what is not there, and leaves the rest.
+    plan = [{"step": "raid.create_configuration", "args": {"target_raid_config": {}}}]
+    assert [part["role"] for part in planned(kept, node={"boot_mode": "bios"}, keeps=True, plan=plan)] == ["bios_boot", "ephemeral", "config_drive", "root"]
 
 
 @pytest.mark.parametrize("record", [{"image_type": "whole-disk"}, {"image_type": None}])
 def test_a_whole_disk_has_none(record):
     image = {key: value for key, value in {**IMAGE, **record}.items() if value}
-    assert plan_partitions(None, image, NODE, keeps=False, drive=True, step_names=[]) is None
+    assert plan_partitions(None, image, NODE, keeps=False, drive=True, plan=[]) is None
     with pytest.raises(BaremetalError, match="node1: plan: the image root is a whole disk"):
-        plan_partitions({}, image, NODE, keeps=False, drive=True, step_names=[])
+        plan_partitions({}, image, NODE, keeps=False, drive=True, plan=[])
 
 
 @pytest.mark.parametrize(("wanted", "more", "said"), [
@@ -45,8 +47,8 @@ def test_a_whole_disk_has_none(record):
     ({}, {"node": {"boot_mode": "bios"}}, "grub-install, which is not allowed"),
     ({"ephemeral_gb": 1, "preserve_ephemeral": True}, {}, "could be preserved.*not rebuilt"),
     ({"preserve_ephemeral": True}, {"keeps": True}, "could be preserved.*ephemeral_gb of 0"),
-    ({"ephemeral_gb": 1, "preserve_ephemeral": True}, {"keeps": True, "step_names": ["deploy.erase_devices_express"]}, "the step deploy.erase_devices_express"),
-    ({"ephemeral_gb": 1, "preserve_ephemeral": True}, {"keeps": True, "step_names": ["raid.create_configuration"]}, "the step raid.create_configuration"),
+    *(({"ephemeral_gb": 1, "preserve_ephemeral": True}, {"keeps": True, "plan": [{"step": step, "args": args}]}, f"the step {step}") for step, args in (
+        ("deploy.erase_devices_express", {}), ("raid.delete_configuration", {}), ("raid.create_configuration", {"delete_existing": True}))),
 ])
 def test_refused(wanted, more, said):
     with pytest.raises(BaremetalError, match=f"node1: .*{said}.*To do: "):
