@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 from . import start
 from .machine import Machine
@@ -143,6 +144,23 @@ class Lab:
 
 
 @contextlib.contextmanager
+def _directory():
+    """A directory for the time of a ``with`` block. What looks after a run, should it be killed, may put a file into it for some seconds more."""
+    path = tempfile.mkdtemp(prefix="rackwright-lab-")
+    try:
+        yield path
+    finally:
+        end = time.monotonic() + 20
+        while os.path.exists(path):
+            try:
+                shutil.rmtree(path)
+            except OSError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.2)
+
+
+@contextlib.contextmanager
 def lab(count, *, registry=None, boot_seconds=0.0, latency=0.0):
     """A site of so many nodes for the time of a ``with`` block; they are in the hardware file and not enrolled yet.
 
@@ -150,7 +168,7 @@ def lab(count, *, registry=None, boot_seconds=0.0, latency=0.0):
     :param boot_seconds: how long a machine boots.
     :param latency: seconds before each answer of a BMC.
     """
-    with tempfile.TemporaryDirectory(prefix="rackwright-lab-") as directory, contextlib.ExitStack() as stack:
+    with _directory() as directory, contextlib.ExitStack() as stack:
         root = pathlib.Path(directory, "boot")
         _boot_server(root, stack)
         simulator = stack.enter_context(start.redfish_bmcs(
