@@ -64,8 +64,7 @@ def _write(call, engine, verb, image, kept):
     plan = steps.deploy(_step_plans.catalogue(given), given["requested"], given["templates"], given["traits"] or [])
     _step_plans.check_tasks(call, plan)
     keeps = verb == "rebuild" and bool(node["instance"])
-    parts = plan_partitions(call.params["partitions"], image, node, keeps=keeps, drive=call.params["config_drive"] is not None,
-                            plan=plan)
+    parts = plan_partitions(call.params["partitions"], image, node, keeps=keeps, drive=call.params["config_drive"] is not None, plan=plan)
     if parts:
         instance["partitions"] = parts
     layout = call.params["network_layout"]
