@@ -183,6 +183,24 @@ def test_ipmi_tells_all_and_leaves_no_session(ipmi):
     assert ipmi.show()["sessions_open"] == 0 and ipmi.show()["counters"]["sessions_peak"] == 1
 
 
+def test_console_sends_again_what_nobody_acknowledged(ipmi):
+    text = "".join(f"line {number}\n" for number in range(100))
+    ipmi.change(0, sol_text=text)
+
+    def listen(driver):
+        heard = serial_over_lan.Heard(10000)
+        with driver.command() as command:
+            assert not command.raw_command(netfn=0x06, command=0x48, data=(1, 1, 0xC0, 0, 0, 0))["code"]
+            session = command.ipmi_session
+            first = session.receive_payload(1, 60)
+            assert session.receive_payload(1, 60) == first
+            while heard.text() != text:
+                packet = session.receive_payload(1, 60)
+                session.send_payload(1, heard.take(packet))
+
+    over_ipmi(ipmi, listen)
+
+
 @pytest.mark.parametrize("fault", [{"node_busy": 2}, {"out_of_space": 2}, {"drop": 1}], ids=str)
 def test_ipmi_bmc_that_is_busy_for_a_moment(ipmi, fault):
     ipmi.faults(**fault)

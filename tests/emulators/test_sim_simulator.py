@@ -660,32 +660,26 @@ def test_pyghmi(ipmi):
     wait_until(lambda: ipmi.show(1)["sessions_open"] == 0, "the end of the session", seconds=40)
 
 
-def talk_to_console(ipmi, text, word):
-    """Read a text from the console of the first BMC with pyghmi, say a word there, and return what was read."""
-    bmc, seen, deadline = ipmi.connections[0], [], time.monotonic() + 30
-    ipmi.change(0, sol_text=text)
-
-    def read():
-        pyghmi_console.session.Session.wait_for_rsp(timeout=0.2)
-        return b"".join(part for part in seen if isinstance(part, bytes)).decode()
-
-    opened = pyghmi_console.Console(bmc["address"], bmc["username"], bmc["password"], port=bmc["port"], iohandler=seen.append, force=True)
-    while text not in read() and time.monotonic() < deadline:
-        pass
-    opened.send_data(word)
-    while word not in ipmi.show()["sol_input"] and time.monotonic() < deadline:
-        read()
-    opened.close()
-    return read()
-
-
 def test_pyghmi_console(ipmi):
-    text, read = "x" * 450, ""
-    # On a busy machine it has been seen to stay dead for a minute; somebody at a console would open it once more.
-    for _attempt in range(3):
-        if text not in read or "hello" not in ipmi.show()["sol_input"]:
-            read = talk_to_console(ipmi, text, "hello")
-    assert text in read and "hello" in ipmi.show()["sol_input"]
+    bmc, text, seen = ipmi.connections[0], "x" * 450, []
+    ipmi.change(0, sol_text=text)
+    opened = pyghmi_console.Console(bmc["address"], bmc["username"], bmc["password"], port=bmc["port"], iohandler=seen.append, force=True)
+
+    def turned(ready):
+        # pyghmi works in the thread that waits.
+        pyghmi_console.session.Session.wait_for_rsp(timeout=0.2)
+        assert not opened.broken, seen
+        return ready()
+
+    session = opened.ipmi_session
+    try:
+        wait_until(lambda: turned(lambda: text in b"".join(seen).decode()), "the text of the console", seconds=120)
+        opened.send_data("hello")
+        wait_until(lambda: turned(lambda: "hello" in ipmi.show()["sol_input"]), "what was typed", seconds=120)
+    finally:
+        opened.close()
+        session.logout()
+    wait_until(lambda: ipmi.show()["sessions_open"] == 0, "the end of the session", seconds=70)
 
 
 @pytest.mark.parametrize("fault, text", [

@@ -20,6 +20,9 @@ from .ipmi_commands import COMMANDS, WITHOUT_SESSION
 from .ipmi_protocol import SUITES, Message
 
 _OPENING = 30.0  # seconds that a session may take to open
+# How often a packet of the console is sent again that nobody acknowledges, and after how many seconds: parameter 4 of the SOL configuration (26.3).
+_SOL_RETRIES, _SOL_INTERVAL = 7, 0.5
+_SOL_SIZE = 200  # bytes of text in a packet
 BEHAVIOUR = {
     "cipher_suites": [3, 17], "max_sessions": 15, "session_timeout": 60.0, "manufacturer_id": 0, "product_id": 1, "manufacturer": "Simulated",
     "product": "Simulated 1", "kg": "", "channel_cipher_suites": True,
@@ -57,7 +60,10 @@ class Session:
         self.active = False
         self.used = time.monotonic()
         self.sequence = 0
+        # The console: whether it is active, what is still to be sent, and the number of the packet that is to be acknowledged.
         self.sol = False
+        self.sol_output = b""
+        self.sol_number = 0
         self.peer = None
 
     def packet(self, payload, kind=ipmi_protocol.IPMI):
@@ -335,13 +341,29 @@ class Board:
     # Serial over LAN (15.9)
 
     def _send_console(self, session):
-        text = self.sol_text.encode("latin-1", "replace")
-        for number, start in enumerate(range(0, len(text), 200)):
-            self.listener.send(session.packet(bytes([number % 15 + 1, 0, 0, 0]) + text[start:start + 200], ipmi_protocol.SOL), session.peer)
+        """Send the text of the console from its beginning."""
+        session.sol_output = self.sol_text.encode("latin-1", "replace")
+        self._next_of_console(session)
+
+    def _next_of_console(self, session):
+        """Send the next packet; the one after it waits for its acknowledgement (15.11)."""
+        session.sol_number = session.sol_number % 15 + 1
+        self._send_of_console(session, session.sol_number, _SOL_RETRIES)
+
+    def _send_of_console(self, session, number, retries):
+        text = session.sol_output[:_SOL_SIZE]
+        if not (text and session.sol and number == session.sol_number and session.own in self.sessions):
+            return
+        self.listener.send(session.packet(bytes([number, 0, 0, 0]) + text, ipmi_protocol.SOL), session.peer)
+        if retries:
+            asyncio.get_running_loop().call_later(_SOL_INTERVAL, self._send_of_console, session, number, retries - 1)
 
     def _console(self, session, payload):
-        number, _acknowledged, _count, _status = payload[:4]
+        number, acknowledged, count, _status = payload[:4]
         typed = payload[4:]
+        if session.sol_output and acknowledged == session.sol_number:
+            session.sol_output = session.sol_output[count:]
+            self._next_of_console(session)
         if not number or not session.sol:
             return []
         self.sol_input += typed

@@ -464,6 +464,13 @@ def payload_status(board, session, data):
     return OK, bytes([1, 1 if active else 0, 0])
 
 
+@_command(APP, 0x4B)
+def payload_instance(board, session, data):
+    """Whose session has the console (24.5); pyghmi asks for it to keep its own alive."""
+    owner = next((known.own for known in board.sessions.values() if known.sol and data[0] == 1), 0)
+    return OK, struct.pack("<I", owner) + bytes(8)
+
+
 @_command(APP, 0x4C)
 @_command(APP, 0x4D)
 def user_payload_access(board, session, data):
