@@ -65,10 +65,13 @@ class ActionModule(ActionBase):
         address = self._connection.get_option("host") if self._connection.transport == "ssh" else "the machine"
         user = self._play_context.remote_user or "the remote user"
         waited = f" within {timeout} s" if timeout else ""
+        # A system that runs, most likely with another default user.
+        user_cure = "name the default user of the image in deploy_user or install_user; " \
+            if name == "instance_proof" and "Permission denied" in str(error) else ""
         return {
             "failed": True,
             "changed": False,
             "msg": f"{node}: {name}: no SSH connection to {user}@{address}{waited}. "
                    f"Seen: {' '.join(str(error).split()).rstrip('.')}, after {elapsed:.0f} s. "
-                   "To do: look at the machine's console; check its power state, its network and that it accepts the operator's key.",
+                   f"To do: {user_cure}look at the machine's console; check its power state, its network and that it accepts the operator's key.",
         }

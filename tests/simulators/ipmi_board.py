@@ -20,8 +20,10 @@ from .ipmi_commands import COMMANDS, WITHOUT_SESSION
 from .ipmi_protocol import SUITES, Message
 
 _OPENING = 30.0  # seconds that a session may take to open
-# How often a packet of the console is sent again that nobody acknowledges, and after how many seconds: parameter 4 of the SOL configuration (26.3).
-_SOL_RETRIES, _SOL_INTERVAL = 7, 0.5
+# Seconds until a packet of the console is sent again that nobody acknowledged: parameter 4 of the SOL configuration (26.3). A board gives up at some time;
+# this one does not, for whoever listens may be late on a busy machine.
+_SOL_INTERVAL = 0.5
+_SOL_START = 0.1  # seconds from the activation to the first packet
 _SOL_SIZE = 200  # bytes of text in a packet
 BEHAVIOUR = {
     "cipher_suites": [3, 17], "max_sessions": 15, "session_timeout": 60.0, "manufacturer_id": 0, "product_id": 1, "manufacturer": "Simulated",
@@ -60,11 +62,19 @@ class Session:
         self.active = False
         self.used = time.monotonic()
         self.sequence = 0
-        # The console: whether it is active, what is still to be sent, and the number of the packet that is to be acknowledged.
+        # The console: whether it is active, what is still to be sent, the number of the packet that is to be acknowledged, the timer that sends it
+        # again, and the number of the last packet that came in.
         self.sol = False
         self.sol_output = b""
         self.sol_number = 0
+        self.sol_timer = None
+        self.sol_heard = 0
         self.peer = None
+
+    def end_console(self):
+        if self.sol_timer:
+            self.sol_timer.cancel()
+        self.sol, self.sol_output, self.sol_timer, self.sol_heard = False, b"", None, 0
 
     def packet(self, payload, kind=ipmi_protocol.IPMI):
         self.sequence += 1
@@ -236,7 +246,9 @@ class Board:
             return []
         if session.sol and (message.netfn, message.command) == (0x06, 0x48):
             session.peer = peer
-            asyncio.get_running_loop().call_later(0.1, self._send_console, session)
+            # A question that comes once more begins nothing anew.
+            if not session.sol_timer:
+                self._begin_console(session, _SOL_START)
         return [answer]
 
     def _bridged(self, session, message, peer):
@@ -340,33 +352,40 @@ class Board:
 
     # Serial over LAN (15.9)
 
-    def _send_console(self, session):
-        """Send the text of the console from its beginning."""
+    def _begin_console(self, session, pause=0.0):
+        """Send the text of the console from its beginning, after some seconds."""
         session.sol_output = self.sol_text.encode("latin-1", "replace")
-        self._next_of_console(session)
+        self._next_of_console(session, pause)
 
-    def _next_of_console(self, session):
+    def _next_of_console(self, session, pause=0.0):
         """Send the next packet; the one after it waits for its acknowledgement (15.11)."""
         session.sol_number = session.sol_number % 15 + 1
-        self._send_of_console(session, session.sol_number, _SOL_RETRIES)
+        if session.sol_timer:
+            session.sol_timer.cancel()
+        session.sol_timer = asyncio.get_running_loop().call_later(pause, self._send_of_console, session)
 
-    def _send_of_console(self, session, number, retries):
+    def _send_of_console(self, session):
         text = session.sol_output[:_SOL_SIZE]
-        if not (text and session.sol and number == session.sol_number and session.own in self.sessions):
+        if not (text and session.sol and session.own in self.sessions):
             return
-        self.listener.send(session.packet(bytes([number, 0, 0, 0]) + text, ipmi_protocol.SOL), session.peer)
-        if retries:
-            asyncio.get_running_loop().call_later(_SOL_INTERVAL, self._send_of_console, session, number, retries - 1)
+        loop = asyncio.get_running_loop()
+        if "silent" not in self.faults.on and time.monotonic() >= self.away_until:
+            # As late as the answers, whose numbers stand before or after this one's.
+            packet = session.packet(bytes([session.sol_number, 0, 0, 0]) + text, ipmi_protocol.SOL)
+            loop.call_later(self.latency, self.listener.send, packet, session.peer)
+        session.sol_timer = loop.call_later(_SOL_INTERVAL, self._send_of_console, session)
 
     def _console(self, session, payload):
         number, acknowledged, count, _status = payload[:4]
         typed = payload[4:]
-        if session.sol_output and acknowledged == session.sol_number:
-            session.sol_output = session.sol_output[count:]
+        if session.sol_output and acknowledged == session.sol_number and count:
+            session.sol_output = session.sol_output[min(count, _SOL_SIZE):]
             self._next_of_console(session)
         if not number or not session.sol:
             return []
-        self.sol_input += typed
+        if number != session.sol_heard:
+            session.sol_heard = number
+            self.sol_input += typed
         return [session.packet(bytes([0, number, len(typed), 0]), ipmi_protocol.SOL)]
 
     # Booting
@@ -412,7 +431,7 @@ class Board:
                 self.sol_text = value
                 for session in self.sessions.values():
                     if session.sol:
-                        self._send_console(session)
+                        self._begin_console(session)
             elif name == "behaviour":
                 unknown = set(value) - set(BEHAVIOUR)
                 if unknown:

@@ -443,7 +443,7 @@ def set_sol_parameter(board, session, data):
 def activate_payload(board, session, data):
     if data[0] & 0x3F != 1:
         return 0x81, b""
-    if any(known.sol for known in board.sessions.values()):
+    if any(known.sol for known in board.sessions.values() if known is not session):
         # Payload already active on another session.
         return 0x80, b""
     session.sol = True
@@ -454,7 +454,7 @@ def activate_payload(board, session, data):
 def deactivate_payload(board, session, data):
     active = [known for known in board.sessions.values() if known.sol]
     for known in active:
-        known.sol = False
+        known.end_console()
     return (OK, b"") if active else (0x80, b"")
 
 

@@ -114,9 +114,9 @@ def server_problem(interface, root, ramdisk, tenant=False):
     known = ramdisk.get(part)
     path = known["path"] if isinstance(known, dict) else known
     if not path:
-        return f"the ramdisk has no {part}; playbooks/ramdisk.yml of this version builds it"
+        return f"the ramdisk has no {part}; ramdisk.yml of this version builds it"
     file = Path(root, "http", path)
-    return None if file.is_file() else f"no {file}; playbooks/ramdisk.yml builds it"
+    return None if file.is_file() else f"no {file}; ramdisk.yml builds it"
 
 
 def tftp_links(interface, ramdisk):

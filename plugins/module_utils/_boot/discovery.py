@@ -102,7 +102,7 @@ def opened(root, *, url, addresses, network, keys, extra="", check_mode=False):
     place = folder(root)
     if not place.parent.is_dir():
         raise BaremetalError("there is no boot server in this directory", stage=STAGE, seen=f"no {place.parent}",
-                             cure="run playbooks/boot_server.yml, or set root to its boot_server_root")
+                             cure="run boot_server.yml, or set root to its boot_server_root")
     ramdisk = ramdisk_store.current(root)
     known = read(root)
     notes = {**(known or {"nonce": secrets.token_hex(8), "since": round(time.time(), 3)}), "range": addresses}

@@ -61,7 +61,7 @@ def refuse_stopped_daemons(root, cache=False):
         raise BaremetalError(
             f"the boot server does not run, so no node would get {'an image' if cache else 'an address and a file'}", stage="boot files",
             seen=" and ".join(f"no {name} with this configuration by {files[name]}" for name in stopped),
-            cure="run playbooks/boot_server.yml, which starts it, or set root to the boot_server_root of the one that runs")
+            cure="run boot_server.yml, which starts it, or set root to the boot_server_root of the one that runs")
 
 
 def check_keys(keys):
@@ -263,7 +263,7 @@ def present(root, *, node, mac, address, nonce, keys, url, arguments, interface=
     if not folder.parent.is_dir() or not host_file.parent.is_dir():
         raise BaremetalError(
             "there is no boot server in this directory", stage="boot files", seen=f"no {folder.parent} or no {host_file.parent}",
-            cure="run playbooks/boot_server.yml, or set root to its boot_server_root")
+            cure="run boot_server.yml, or set root to its boot_server_root")
     moved = []
     for file, owner in reservations.others(root, reserved, mac):
         if owner != node and not registered:

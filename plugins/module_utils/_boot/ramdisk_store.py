@@ -41,13 +41,13 @@ def current(root, architecture=None):
     if architecture not in (None, ramdisk["architecture"]):
         raise BaremetalError(
             f"the boot server has no ramdisk for {architecture}", stage=STAGE, seen=f"one for {ramdisk['architecture']} alone, by {file}",
-            cure=f"run playbooks/ramdisk.yml with ramdisk_architecture: {architecture}, which leaves the other one in place; or correct cpu_arch in the "
+            cure=f"run ramdisk.yml with ramdisk_architecture: {architecture}, which leaves the other one in place; or correct cpu_arch in the "
                  "properties of the node")
     for part in ("kernel", "initrd"):
         path = Path(root, "http", ramdisk[part])
         if not path.is_file() or not path.stat().st_size:
             raise BaremetalError(f"the {part} of the ramdisk is missing", stage=STAGE, seen=f"no {path}",
-                                 cure="run playbooks/ramdisk.yml, which builds the ramdisk on the boot server")
+                                 cure="run ramdisk.yml, which builds the ramdisk on the boot server")
     return ramdisk
 
 
@@ -59,4 +59,4 @@ def _read(file):
         return {**ramdisk, "architecture": str(known.get("architecture") or DEFAULT), "sha256": dict(known.get("sha256", {}))}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BaremetalError("the boot server has no ramdisk", stage=STAGE, seen=f"{file}: {error}",
-                             cure="run playbooks/ramdisk.yml, which builds the ramdisk on the boot server") from error
+                             cure="run ramdisk.yml, which builds the ramdisk on the boot server") from error

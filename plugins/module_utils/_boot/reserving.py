@@ -27,7 +27,7 @@ def reserve(root, wanted, *, check_mode=False):
         if check_mode:
             return [(entry, None, text) for entry, dummy, address, text in _texts(wanted) if address], []
         raise BaremetalError("there is no boot server in this directory", stage="boot files", seen=f"no {folder}",
-                             cure="run playbooks/boot_server.yml, or set root to its boot_server_root")
+                             cure="run boot_server.yml, or set root to its boot_server_root")
     known = {path.name: node_files.read(path) or "" for path in folder.iterdir() if not path.name.startswith(".")}
     holders = {}
     for name, content in known.items():

@@ -37,10 +37,10 @@ def fetch(address, name, *, limit, port=_PORT):
         with socket.socket(family, socket.SOCK_DGRAM) as wire:
             return _fetch(wire, request, (address, port), limit)
     except socket.timeout as error:
-        raise _failed(address, name, f"no answer within {_WAIT * _TRIES} s", "run playbooks/boot_server.yml; if it runs, look for a firewall that lets "
+        raise _failed(address, name, f"no answer within {_WAIT * _TRIES} s", "run boot_server.yml; if it runs, look for a firewall that lets "
                       "UDP port 69 through and nothing of what follows") from error
     except (OSError, ValueError) as error:
-        raise _failed(address, name, error, "run playbooks/boot_server.yml, and look for another server with that address") from error
+        raise _failed(address, name, error, "run boot_server.yml, and look for another server with that address") from error
 
 
 def _fetch(wire, message, peer, limit):

@@ -61,7 +61,7 @@ def _loaders(root, url):
     """What firmware asks for first, as it asks for it."""
     files = sorted(path for path in pathlib.Path(root, "tftp").glob("*") if path.suffix in _LOADERS and path.is_file())
     if not files:
-        raise BaremetalError("there is no boot loader to hand out", stage=STAGE, seen=f"none in {root}/tftp", cure="run playbooks/boot_server.yml")
+        raise BaremetalError("there is no boot loader to hand out", stage=STAGE, seen=f"none in {root}/tftp", cure="run boot_server.yml")
     address = urllib.parse.urlsplit(url).hostname
     for path in files:
         expected = path.read_bytes()
@@ -77,7 +77,7 @@ def _script(root, url):
         expected = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise BaremetalError("the first boot script is not there", stage=STAGE, seen=f"{path}: {error.strerror}",
-                             cure="run playbooks/boot_server.yml, or set root to its boot_server_root") from error
+                             cure="run boot_server.yml, or set root to its boot_server_root") from error
     _connect(url)
     if _digest(f"{url}/{_FIRST_SCRIPT}") != expected:
         raise BaremetalError("what answers by HTTP is not this boot server", stage=STAGE, seen=f"another {_FIRST_SCRIPT} at {url} than {path}",
@@ -90,7 +90,7 @@ def _connect(url):
         socket.create_connection((parts.hostname, parts.port or 80), timeout=_CONNECT).close()
     except OSError as error:
         raise BaremetalError(f"nothing answers by HTTP at {url}", stage=STAGE, seen=error.strerror or error,
-                             cure="run playbooks/boot_server.yml; if it runs, check boot_server_address, boot_server_http_port and firewalls") from error
+                             cure="run boot_server.yml; if it runs, check boot_server_address, boot_server_http_port and firewalls") from error
 
 
 def _digest(url):
@@ -119,11 +119,11 @@ def _ramdisk_of(root, url, architecture):
         return of_error("ramdisk", FAIL, error)
     if not ramdisk["sha256"]:
         return check("ramdisk", WARN, "kernel and initrd are served, and no digest of them was recorded when they were built",
-                     "build the ramdisk anew with playbooks/ramdisk.yml and another ramdisk_revision")
+                     "build the ramdisk anew with ramdisk.yml and another ramdisk_revision")
     wrong = [f"{url}/{paths[part]}: sha256 {digest}, built was {ramdisk['sha256'].get(part)}"
              for part, digest in served.items() if digest != ramdisk["sha256"].get(part)]
     if wrong:
-        return check("ramdisk", FAIL, "; ".join(wrong), f"delete {root}/http/{pathlib.PurePath(ramdisk['kernel']).parent} and run playbooks/ramdisk.yml")
+        return check("ramdisk", FAIL, "; ".join(wrong), f"delete {root}/http/{pathlib.PurePath(ramdisk['kernel']).parent} and run ramdisk.yml")
     return check("ramdisk", OK, ramdisk["digest"][:16])
 
 

@@ -11,8 +11,12 @@ import pathlib
 import socket
 import subprocess
 import sys
+import types
 
+import pytest
 import yaml
+from ansible.errors import AnsibleConnectionFailure
+from ansible_collections.rackwright.baremetal.plugins.action import inband
 from ansible_collections.rackwright.baremetal.plugins.module_utils import _errors
 
 ROOT = pathlib.Path(_errors.__file__).parents[5]
@@ -38,3 +42,14 @@ def test_a_machine_that_is_gone_is_a_failure_that_a_rescue_sees(tmp_path):
     assert run.returncode == 0, run.stdout + run.stderr
     assert "SEEN node1: hardware_info: no SSH connection to root@127.0.0.1 within 2 s. Seen: " in told and "Connection refused" in told
     assert "To do: look at the machine's console" in told and "unreachable=0" in told and "rescued=1" in told
+
+
+@pytest.mark.parametrize("name, error, told", [
+    ("instance_proof", "debian@192.0.2.11: Permission denied (publickey).", True), ("instance_proof", "Connection refused", False),
+    ("hardware_info", "root@192.0.2.11: Permission denied (publickey).", False),
+])
+def test_a_system_with_another_user_is_told_by_the_variable_that_names_it(name, error, told):
+    connection = types.SimpleNamespace(transport="ssh", get_option={"host": "192.0.2.11"}.get)
+    action = types.SimpleNamespace(_connection=connection, _play_context=types.SimpleNamespace(remote_user="debian"))
+    lost = inband.ActionModule._lost(action, "node1", name, AnsibleConnectionFailure(error), 1800, 1800)
+    assert ("deploy_user" in lost["msg"]) == told and lost["msg"].startswith(f"node1: {name}: no SSH connection to debian@192.0.2.11 within 1800 s")

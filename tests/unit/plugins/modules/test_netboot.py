@@ -457,7 +457,7 @@ def test_reservations_follow_nodes_that_swap_their_addresses_and_leave_what_othe
     assert told == [f"node1: no address is reserved for the machine 52:54:00:00:02:11. In the way is {by_hand}"]
     # Without a machine's address and without a boot server there is nothing to do, or it is told.
     failed = site.call(netboot_reservations.DOOR, root="/nowhere")
-    assert "run playbooks/boot_server.yml" in failed["msg"] and not site.call(netboot_reservations.DOOR, check_mode=True, root="/nowhere").get("failed")
+    assert "run boot_server.yml" in failed["msg"] and not site.call(netboot_reservations.DOOR, check_mode=True, root="/nowhere").get("failed")
 
 
 def test_a_medium_for_which_there_is_no_room(site, ejected, monkeypatch):
@@ -479,7 +479,7 @@ def test_without_a_ramdisk_nothing_is_written(site):
     site.enrol()
     (site.root / "http/ramdisk/current.json").unlink()
     result = site.netboot()
-    assert result["failed"] and "playbooks/ramdisk.yml" in result["msg"]
+    assert result["failed"] and "run ramdisk.yml" in result["msg"]
     assert not list((site.root / "dnsmasq/hosts.d").iterdir())
 
 

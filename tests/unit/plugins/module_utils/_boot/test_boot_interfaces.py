@@ -62,7 +62,7 @@ def test_what_the_boot_server_must_have(tmp_path):
     ramdisk = {**RAMDISK, "shim": "ramdisk/abc/shimx64.efi", "medium": {"path": "ramdisk/abc/boot.iso"}}
     for interface, name in (("pxe", "shimx64.efi"), ("redfish-virtual-media", "boot.iso"), ("redfish-https", "boot.iso")):
         (tmp_path / "http/ramdisk/abc" / name).unlink(missing_ok=True)
-        assert "playbooks/ramdisk.yml" in boot_interface.server_problem(interface, tmp_path, RAMDISK)
+        assert "ramdisk.yml" in boot_interface.server_problem(interface, tmp_path, RAMDISK)
         assert name in boot_interface.server_problem(interface, tmp_path, ramdisk)
         (tmp_path / "http/ramdisk/abc" / name).touch()
         assert boot_interface.server_problem(interface, tmp_path, ramdisk) is None

@@ -61,5 +61,5 @@ def test_one_that_says_nothing_is_for_amd64(tmp_path):
 ])
 def test_no_ramdisk(root, spoil):
     spoil(root / "http")
-    with pytest.raises(BaremetalError, match="playbooks/ramdisk.yml"):
+    with pytest.raises(BaremetalError, match="run ramdisk.yml"):
         ramdisk_store.current(root)
