@@ -146,6 +146,21 @@ def test_defaults_and_argument_spec_agree(defaults, specification):
     assert {name: option["default"] for name, option in specification.items()} == defaults
 
 
+def test_the_health_of_disks_can_be_asked_for_and_no_daemon_asks_for_it(tmp_path, defaults):
+    assert "smartmontools" in defaults["ramdisk_packages"]
+    # As the package enables its daemon.
+    units, programs = tmp_path / "etc/systemd/system", tmp_path / "usr/sbin"
+    units.mkdir(parents=True)
+    programs.mkdir(parents=True)
+    (units / "smartd.service").symlink_to("/lib/systemd/system/smartmontools.service")
+    for name in ("smartctl", "smartd"):
+        (programs / name).touch()
+    build_ramdisk.mask(tmp_path, "system", list(build_ramdisk.MASKED_UNITS))
+    build_ramdisk.prune(tmp_path, build_ramdisk.PRUNE)
+    assert [str((units / name).readlink()) for name in ("smartd.service", "smartmontools.service")] == ["/dev/null", "/dev/null"]
+    assert [path.name for path in programs.iterdir()] == ["smartctl"]
+
+
 def test_the_code_page_of_mtools_is_kept_and_no_other(tmp_path):
     conversions = tmp_path / "usr/lib/x86_64-linux-gnu/gconv"
     (conversions / "gconv-modules.d").mkdir(parents=True)
