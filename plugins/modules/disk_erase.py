@@ -107,8 +107,10 @@ options:
     default: true
   timeout:
     description:
-      - With O(wait=true), how many seconds to wait for the end of the work, which is then stopped; a drive that erases itself goes on all the same.
-      - With V(0), each disk has three times its estimate, and at least ten minutes more than that.
+      - How many seconds the erase of each disk may take. What the task says that begins the work is the limit.
+      - With O(wait=true), also how many seconds to wait for the end of the work, which is then stopped; a drive that erases itself goes on all the same.
+      - With V(0), each disk has three times its own estimate, and at least ten minutes more than that. Where the drive gives none, it has at least an hour
+        more than the estimate of the plan and, unless it only throws away its key, three times what it would take to write all of it.
     type: int
     default: 0
 seealso:
@@ -249,7 +251,7 @@ plan:
       description: The method, as in the certificate; C(technique), C(grade), C(serial), C(model), C(size) and C(signatures) are as there too.
       type: str
     seconds:
-      description: Estimate of the time that it takes.
+      description: Estimate of the time that it takes. It is no limit; see O(timeout).
       type: int
     stack:
       description: What is taken apart first.
@@ -298,7 +300,8 @@ from ..module_utils._errors import BaremetalError, sentence
 from ..module_utils._image.job import Job, Words
 
 WORDS = Words(stage="erase", failed="the disks were not erased", untouched="no drive has begun",
-              cure="give a larger time-out, or none; look at the plan for what the drives estimate, and at the machine's kernel log")
+              cure="give a larger time-out, or none (timeout; in the role clean_timeout); look at the plan for what the drives estimate, and at the "
+                   "machine's kernel log")
 
 
 def main():

@@ -106,7 +106,8 @@ def secure_erase(device, *, enhanced, timeout, report, estimate=None, runner=run
         raise BaremetalError(
             "%s did not erase itself within %d seconds" % (device, timeout), stage=STAGE,
             seen="it estimated %s" % ("%d s" % estimate if estimate else "no time"),
-            cure="The drive may still be at it. Give a larger time-out and run the same command again: it unlocks the drive and erases again.",
+            cure="The drive may still be at it. Give a larger time-out (timeout; in the role clean_timeout) and run the same "
+                 "command again: it unlocks the drive and erases again.",
         ) from None
     except BaremetalError as error:
         _open(device, runner)

@@ -67,13 +67,13 @@ def abilities(device, *, runner=run):
 def sanitize(device, action, *, timeout, report, runner=run, sleep=time.sleep, clock=time.monotonic):
     """Sanitize a drive.
 
-    action: one of SANITIZE. timeout: seconds. report: takes the progress, 0 to 1.
-    A sanitize that is running already, of an attempt that was cut off, is waited for first: no other command is taken meanwhile.
+    action: one of SANITIZE. timeout: seconds, for each sanitize that is waited for. report: takes the progress, 0 to 1.
+    A sanitize that is running already, of an attempt that was cut off, is waited for first: no other command is taken meanwhile. It does not
+    count: the drive does not tell which action it was.
     Raises BaremetalError when it fails or does not end.
     """
-    begun = clock()
-
     def wait():
+        begun = clock()
         while True:
             status = _status(device, runner)
             if status["state"] != "running":
@@ -82,7 +82,8 @@ def sanitize(device, action, *, timeout, report, runner=run, sleep=time.sleep, c
             if clock() - begun > timeout:
                 raise BaremetalError(
                     "the sanitize of %s did not end within %d seconds" % (device, timeout), stage=STAGE, seen="%.0f %% are done" % (status["progress"] * 100),
-                    cure="It goes on, also over a power cycle. Give a larger time-out and run the same command again, which waits for it.")
+                    cure="It goes on, also over a power cycle. Give a larger time-out (timeout; in the role clean_timeout) and run the "
+                         "same command again, which waits for it, then sanitizes the drive anew.")
             sleep(_POLL)
 
     if wait()["state"] == "frozen":

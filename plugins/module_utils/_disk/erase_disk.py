@@ -62,7 +62,7 @@ def erase_disk(disk, plan, able, options, *, report, under_way, guard):
     """Erase one disk by its plan, prove it, and return its certificate.
 
     disk: as read when it was chosen. plan: of erase_plan.choose. able: of abilities. options: of the module (grade, root_device,
-    skip_block_devices, wipe_special_filesystems). report: takes the progress, 0 to 1. under_way: takes the candidate of the plan that
+    skip_block_devices, wipe_special_filesystems, timeout). report: takes the progress, 0 to 1. under_way: takes the candidate of the plan that
     begins, and None when it has ended. guard: function that raises when this is not the machine that is meant; called with the protection of
     the disk directly before each write.
     A method that fails is followed by another one only where the plan allows for it, and the certificate tells it.
@@ -111,10 +111,9 @@ def _erase(disk, candidate, able, options, report, under_way):
     offsets = surface.sample_offsets(size, seed=secrets.randbits(64))
     # A locked drive gives nothing to read; what it held cannot be compared then.
     before = [None] * len(offsets) if locked(able) else surface.read_samples(device, offsets)
-    seconds = candidate["seconds"]
     under_way(candidate)
     try:
-        _work(device, size, candidate, report, timeout=max(3 * seconds, seconds + 600))
+        _work(device, size, candidate, report, timeout=options["timeout"] or candidate["limit"])
     finally:
         under_way(None)
     if geometry(device)[0] != size:

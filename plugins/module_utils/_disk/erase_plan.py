@@ -27,6 +27,8 @@ CLOSED = {"running": "a sanitize of it is running", "failed": "a sanitize of it 
 _RATES = {"rotational": 150e6, "nvme": 1000e6, "ssd": 400e6}
 # Seconds where the drive says nothing of the time that it takes.
 _CRYPTO, _BLOCK, _FORMAT, _DISCARD, _METADATA = 10, 120, 60, 30, 5
+# Seconds that a disk may take beyond the estimate at least: the drive's own, and ours.
+_MARGIN, _PATIENCE = 600, 3600
 
 
 def whole_seconds(disk):
@@ -39,16 +41,20 @@ def candidates(disk, abilities):
 
     disk: a dict of list_disks. abilities: {nvme: dict of nvme.abilities, ata: dict of ata.security, scsi: list of scsi.abilities,
     discard: bool, siblings: [other namespaces of the same controller that are not to be erased], problems: {method: text}}; a key may
-    be missing. Each is {method, technique (str or None), grade, seconds (estimate), zeroes (whether it promises them), reason (why it
-    is not open, or None)}.
+    be missing. Each is {method, technique (str or None), grade, seconds (estimate), limit (seconds after which it has failed), zeroes (whether
+    it promises them), reason (why it is not open, or None)}.
     """
     found = []
     whole = whole_seconds(disk)
     nvme, ata, sanitizes = (abilities.get(key) for key in ("nvme", "ata", "ata_sanitize"))
     others = abilities.get("siblings") or []
 
-    def add(method, technique, grade, seconds, reason=None, zeroes=False):
-        found.append({"method": method, "technique": technique, "grade": grade, "seconds": max(1, round(seconds)), "zeroes": zeroes, "reason": reason})
+    def add(method, technique, grade, guess, reason=None, zeroes=False, told=None):
+        seconds = max(1, round(told or guess))
+        # Where the drive tells nothing, its blocks may take it tens of minutes to erase, or as long as to write them; to throw a key away takes none of them.
+        longest = seconds if told or technique == "crypto" else max(seconds, round(whole))
+        limit = max(3 * longest, longest + (_MARGIN if told else _PATIENCE))
+        found.append({"method": method, "technique": technique, "grade": grade, "seconds": seconds, "limit": limit, "zeroes": zeroes, "reason": reason})
 
     closed = next((CLOSED[one["state"]] for one in (nvme, sanitizes) if one and one.get("state") in CLOSED), None)
 
@@ -60,22 +66,22 @@ def candidates(disk, abilities):
                 add("nvme_format", "crypto", "purge", _CRYPTO, closed or meets_all)
             add("nvme_format", "user_data", "clear", _FORMAT, closed or meets_all)
         for action in nvme["sanitize"]:
-            seconds = nvme["seconds"].get(action) or {"crypto": _CRYPTO, "block": _BLOCK}.get(action, whole)
-            add("nvme_sanitize", action, "purge", seconds, shared if others else None, zeroes=action == "overwrite")
+            guess = {"crypto": _CRYPTO, "block": _BLOCK}.get(action, whole)
+            add("nvme_sanitize", action, "purge", guess, shared if others else None, zeroes=action == "overwrite", told=nvme["seconds"].get(action))
     for action in abilities.get("scsi") or []:
         add("scsi_sanitize", action, "purge", {"crypto": _CRYPTO, "block": _BLOCK}.get(action, whole), zeroes=action == "overwrite")
     locked = "the drive is locked" if ata and ata["locked"] else None
     for action in sanitizes["actions"] if sanitizes else []:
         # SP 800-88, table A-8, has the overwrite for rotating disks alone.
         grade = "clear" if action == "overwrite" and not disk.get("rotational") else "purge"
-        seconds = {"crypto": _CRYPTO, "block": _BLOCK}.get(action, whole)
-        add("ata_sanitize", action, grade, seconds, SANITIZE_FROZEN if sanitizes["state"] == "frozen" else locked, zeroes=action == "overwrite")
+        guess = {"crypto": _CRYPTO, "block": _BLOCK}.get(action, whole)
+        add("ata_sanitize", action, grade, guess, SANITIZE_FROZEN if sanitizes["state"] == "frozen" else locked, zeroes=action == "overwrite")
     if ata and ata["supported"]:
         reason = closed or FROZEN if closed or ata["frozen"] else "too many wrong passwords: power the drive off and on" if ata["expired"] else None
         if ata["enhanced"]:
             grade = "purge" if disk.get("rotational") else "clear"
-            add("ata_secure_erase", "enhanced", grade, 60 * (ata["enhanced_minutes"] or 0) or whole, reason)
-        add("ata_secure_erase", "normal", "clear", 60 * (ata["minutes"] or 0) or whole, reason)
+            add("ata_secure_erase", "enhanced", grade, whole, reason, told=60 * (ata["enhanced_minutes"] or 0))
+        add("ata_secure_erase", "normal", "clear", whole, reason, told=60 * (ata["minutes"] or 0))
     if abilities.get("discard"):
         add("discard", None, "clear", _DISCARD, closed or locked, zeroes=True)
     add("overwrite", None, "clear", whole, closed or locked, zeroes=True)

@@ -106,14 +106,15 @@ def format_namespace(device, *, crypto, timeout, runner=run):
 def sanitize(device, action, *, timeout, report, runner=run, sleep=time.sleep, clock=time.monotonic):
     """Sanitize the drive that a namespace belongs to: all its namespaces, and what no namespace shows.
 
-    action: one of SANITIZE. timeout: seconds. report: function that takes the progress, 0 to 1.
-    A sanitize that is running already, of an attempt that was cut off, is waited for first: no other command is taken meanwhile.
+    action: one of SANITIZE. timeout: seconds, for each sanitize that is waited for. report: function that takes the progress, 0 to 1.
+    A sanitize that is running already, of an attempt that was cut off, is waited for first: no other command is taken meanwhile. It does not
+    count: the drive does not tell what an overwrite wrote.
     Raises BaremetalError when it fails or does not end.
     """
     place = controller(device)
-    begun = clock()
 
     def wait():
+        begun = clock()
         while True:
             log = _log(place, runner)
             if log["state"] != "running":
@@ -123,7 +124,8 @@ def sanitize(device, action, *, timeout, report, runner=run, sleep=time.sleep, c
                 raise BaremetalError(
                     "the sanitize of %s did not end within %d seconds" % (place, timeout), stage=STAGE,
                     seen="%.0f %% are done" % (log["progress"] * 100),
-                    cure="It goes on, also over a power cycle. Give a larger time-out and run the same command again, which waits for it.")
+                    cure="It goes on, also over a power cycle. Give a larger time-out (timeout; in the role clean_timeout) and run the "
+                         "same command again, which waits for it, then sanitizes the drive anew.")
             sleep(_POLL)
 
     wait()

@@ -70,7 +70,8 @@ def sanitize(device, action, *, timeout, report, runner=run, sleep=time.sleep, c
         if clock() - begun > timeout:
             raise BaremetalError(
                 "the sanitize of %s did not end within %d seconds" % (device, timeout), stage=STAGE, seen="%.0f %% are done" % (progress * 100),
-                cure="It goes on, also over a power cycle. Wait until it has ended (sg_requests --progress), then run the same command again.")
+                cure="It goes on, also over a power cycle. Wait until it has ended (sg_requests --progress), then give a larger time-out (timeout; in the "
+                     "role clean_timeout) and run the same command again, which sanitizes the drive anew.")
         sleep(_POLL)
     if problem:
         raise BaremetalError("the drive %s is not ready after its sanitize, which so has failed" % device, stage=STAGE, seen=problem.seen,

@@ -143,7 +143,8 @@ def _on_time(device, position, size, begun, timeout, report, clock):
     if position < size and clock() - begun > timeout:
         raise BaremetalError("%s was not erased within %d seconds" % (device, timeout), stage=STAGE,
                              seen="%d of %d bytes are done" % (position, size),
-                             cure="Give a larger time-out; if it is much slower than the plan said, look at its health (smartctl).")
+                             cure="Give a larger time-out (timeout; in the role clean_timeout); if it is much slower than the "
+                                  "plan said, look at its health (smartctl).")
 
 
 def _failed(device, what, error, position):

@@ -252,6 +252,15 @@ def test_an_erase_that_does_not_erase_is_found(disks, call, monkeypatch):
     assert (done["erased"][0]["result"], done["erased"][0]["method"]) == ("failed", None)
 
 
+def test_the_time_out_that_is_given_is_that_of_each_disk(disks, call, monkeypatch):
+    def slow(device, size, *, timeout, report):
+        raise BaremetalError("after %d s" % timeout)
+
+    monkeypatch.setattr(surface, "overwrite", slow)
+    [failure] = call(grade="clear", methods=["overwrite"], timeout=5000)["failures"]
+    assert "after 5000 s" in failure
+
+
 @pytest.mark.parametrize("fallback,method,grade", [("clear", "discard", "clear"), (None, None, None)])
 def test_no_silent_fallback(disks, call, monkeypatch, fallback, method, grade):
     def broken(device, size, *, timeout, report):

@@ -110,6 +110,18 @@ def test_sanitize_waits_for_one_that_runs_and_reports():
     assert tools.calls[2] == ["nvme", "sanitize", "/dev/nvme3", "--sanact=2"]
 
 
+def test_the_time_of_a_sanitize_that_ran_before_does_not_count():
+    nvme_logs = iter([log_data(2), log_data(1), log_data(2), log_data(1)])
+    tools = Tools(lambda argv: next(nvme_logs) if "sanitize-log" in argv else None)
+    times = iter([0, 50, 70, 100])
+    nvme.sanitize("/dev/nvme0n1", "block", timeout=60, report=nothing, runner=tools, sleep=nothing, clock=lambda: next(times))
+    assert len(tools.did("--sanact")) == 1
+    running = sanitize_status(RUNNING, "Progress: 0x8000 (50%)")
+    tools, times = sanitizing(running, SUCCEEDED, running, SUCCEEDED), iter([0, 50, 70, 100])
+    ata_sanitize.sanitize("/dev/sda", "block", timeout=60, report=nothing, runner=tools, sleep=nothing, clock=lambda: next(times))
+    assert len(tools.did("--sanitize-block-erase")) == 1
+
+
 @pytest.mark.parametrize("status,state,unreadable", [(1, "done", False), (2, "running", True), (3, "failed", True)])
 def test_what_an_nvme_drive_can_sanitize_now(status, state, unreadable):
     tools = Tools(lambda argv: log_data(status, block=90) if "sanitize-log" in argv else controller_data(oacs=2, sanicap=2))
@@ -118,7 +130,7 @@ def test_what_an_nvme_drive_can_sanitize_now(status, state, unreadable):
     assert erase_disk.locked({"nvme": found}) is unreadable
 
 
-@pytest.mark.parametrize("last,clock,message", [(3, [0, 0], "reports that its sanitize failed"), (2, [0, 61], "did not end within 60 seconds")])
+@pytest.mark.parametrize("last,clock,message", [(3, [0, 0], "reports that its sanitize failed"), (2, [0, 0, 61], "did not end within 60 seconds")])
 def test_sanitize_that_fails(last, clock, message):
     logs, times = iter([log_data(0), log_data(last)]), iter(clock)
     tools = Tools(lambda argv: next(logs) if "sanitize-log" in argv else None)
@@ -377,7 +389,7 @@ def test_a_drive_that_knows_no_antifreeze_lock_is_sanitized_without():
 @pytest.mark.parametrize("statuses,clock,message", [
     ([SUCCEEDED, FAILED], [0, 0], "reports that its sanitize failed"),
     ([SUCCEEDED, sanitize_status()], [0, 0], "reports that its sanitize failed"),
-    ([SUCCEEDED, sanitize_status(RUNNING, "Progress: 0x8000 (50%)")], [0, 61], "within 60 seconds. Seen: 50 % are done.*over a power cycle"),
+    ([SUCCEEDED, sanitize_status(RUNNING, "Progress: 0x8000 (50%)")], [0, 0, 61], "within 60 seconds. Seen: 50 % are done.*over a power cycle"),
 ])
 def test_a_sanitize_of_an_ata_drive_that_fails(statuses, clock, message):
     times = iter(clock)

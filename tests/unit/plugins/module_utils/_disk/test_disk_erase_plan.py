@@ -57,6 +57,24 @@ def test_the_cheapest_that_is_enough(disk, able, grade, expected):
     assert chosen(disk, able, grade) == expected
 
 
+@pytest.mark.parametrize("disk,able,way,limit", [
+    # The drive's own estimate.
+    (NVME, {"nvme": dict(NOTHING, sanitize=["block"], seconds={"block": 90})}, ("nvme_sanitize", "block"), 690),
+    (SSD, {"ata": dict(SECURITY, minutes=30)}, ("ata_secure_erase", "normal"), 5400),
+    # It tells none: as long as writing everything three times.
+    (SSD, {"scsi": ["block"]}, ("scsi_sanitize", "block"), 7500),
+    (SSD, {"ata_sanitize": dict(SANITIZE, actions=["block"])}, ("ata_sanitize", "block"), 7500),
+    (SSD, {"discard": True}, ("discard", None), 7500),
+    (HDD, {}, ("overwrite", None), 20001),
+    # An hour more than the estimate, where that is more or where the size does not matter.
+    (NVME, {"nvme": dict(NOTHING, sanitize=["block"], seconds={"block": None})}, ("nvme_sanitize", "block"), 4600),
+    (dict(SSD, size=TERA // 10), {"scsi": ["block"]}, ("scsi_sanitize", "block"), 3850),
+    (HDD, {"scsi": ["crypto"]}, ("scsi_sanitize", "crypto"), 3610),
+])
+def test_how_long_a_disk_may_take(disk, able, way, limit):
+    assert [one["limit"] for one in candidates(disk, able) if (one["method"], one["technique"]) == way] == [limit]
+
+
 @pytest.mark.parametrize("able,seen", [
     ({}, "no method of this kind of drive"),
     ({"ata": dict(SECURITY, frozen=True)}, "ata_secure_erase: the firmware froze"),
