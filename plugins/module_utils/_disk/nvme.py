@@ -10,12 +10,14 @@ texts and the JSON that nvme-cli makes of them differ between its versions.
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 import time
 
 from .._errors import BaremetalError
 from .commands import run
+from .system import read_text
 
 STAGE = "erase"
 # Sanitize actions (SANACT) and their bits in SANICAP, the cheapest first.
@@ -91,16 +93,32 @@ def abilities(device, *, runner=run):
     return dict(found, seconds=log["seconds"], state=log["state"])
 
 
-def format_namespace(device, *, crypto, timeout, runner=run):
+def format_namespace(device, *, crypto, timeout, runner=run, sysfs="/sys"):
     """Erase a namespace by Format NVM, in the LBA format that it has.
 
     crypto: throw the key away (SES 2) instead of erasing the data (SES 1). timeout: seconds.
     """
     kept = parse_namespace(runner(["nvme", "id-ns", "--raw-binary", device], stage=STAGE))
     options = ["--%s=%d" % (name, kept[name]) for name in ("lbaf", "ms", "pi", "pil")]
+    _be_patient(timeout, sysfs)
     # Its own time-out (in ms) ends the command in the kernel; the program must outlive that.
     argv = ["nvme", "format", device, "--ses=%d" % (2 if crypto else 1), *options, "--force", "--timeout=%d" % (timeout * 1000)]
     runner(argv, stage=STAGE, timeout=timeout + 30)
+
+
+def _be_patient(seconds, sysfs):
+    """Have the kernel wait so long for the answer to a command to a controller, until it is booted anew.
+
+    Its own limit, a minute, is what counts with nvme-cli 2.2 to 2.4, Debian 12's among them: they lose the time-out of a format (issue 1925 of nvme-cli).
+    """
+    path = os.path.join(sysfs, "module/nvme_core/parameters/admin_timeout")
+    try:
+        if int(read_text(path) or seconds) < seconds:
+            with open(path, "w", encoding="ascii") as stream:
+                stream.write(str(seconds))
+    except (OSError, ValueError):
+        # A kernel that has no such limit to set; other versions of nvme-cli do without.
+        pass
 
 
 def sanitize(device, action, *, timeout, report, runner=run, sleep=time.sleep, clock=time.monotonic):
