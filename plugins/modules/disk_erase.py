@@ -38,7 +38,8 @@ attributes:
     support: partial
     details:
       - With O(grade=metadata) a disk without partition table and signatures is not written.
-      - Nothing on a disk says that it was erased. Within one boot of the ramdisk, told by the nonce of the interlock, the same erase is not repeated.
+      - Nothing on a disk says that it was erased. Within one boot of the ramdisk, told by the nonce of the interlock, the same erase is not repeated,
+        unless a disk has failed.
 requirements:
   - nvme-cli for NVMe drives, hdparm for ATA drives, sg3-utils for SCSI and SAS drives, mdadm and dmsetup for what stands on the disks; the role
     P(rackwright.baremetal.ramdisk#role) installs them

@@ -104,7 +104,7 @@ class Job:
             if the job were stopped, because a drive does it by itself. parts: of what it will return, as much as there is; the status keeps
             it where the job fails.
         :returns: True when a job was started; False when one of the same identity is running,
-            has finished, or has failed and nobody was told yet.
+            has finished, or has failed, if only in part ("failures" in its result), and nobody was told yet.
         :raises BaremetalError: when another job is running, or work on this machine was stopped.
         """
         with self._locked() as descriptor:
@@ -164,6 +164,9 @@ class Job:
         if late:
             status, ended = self._end()
         if status["state"] == "finished":
+            if status["result"].get("failures"):
+                # Part of the work has failed, which makes room as well.
+                self._save(dict(status, told=True))
             return status["result"]
         if late:
             # What the job said of its end is that it was told to.

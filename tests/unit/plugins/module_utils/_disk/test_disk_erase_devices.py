@@ -259,6 +259,9 @@ def test_the_time_out_that_is_given_is_that_of_each_disk(disks, call, monkeypatc
     monkeypatch.setattr(surface, "overwrite", slow)
     [failure] = call(grade="clear", methods=["overwrite"], timeout=5000)["failures"]
     assert "after 5000 s" in failure
+    # Whoever was told gives a larger one, in the same boot.
+    [failure] = call(grade="clear", methods=["overwrite"], timeout=50000)["failures"]
+    assert "after 50000 s" in failure
 
 
 @pytest.mark.parametrize("fallback,method,grade", [("clear", "discard", "clear"), (None, None, None)])
