@@ -13,8 +13,8 @@ author:
   - rackwright.baremetal contributors (@rackwright)
 description:
   - Reads the log that the BMC keeps of the hardware, and clears it with O(cleared=true).
-  - The entries that were there are returned before the log is cleared, and it is read again afterwards. A BMC that says yes and clears
-    nothing is an error.
+  - The entries that were cleared are returned. Over Redfish, where reading and clearing are two requests, one that comes in between is lost.
+  - The log is read again afterwards. A BMC that says yes and clears nothing is an error.
 extends_documentation_fragment:
   - rackwright.baremetal._attributes
   - rackwright.baremetal._attributes.controller
@@ -73,7 +73,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 entries:
-  description: The entries, the oldest first; with O(cleared=true) those that were there before.
+  description: The entries, the oldest first; with O(cleared=true) those that were cleared.
   returned: success
   type: list
   elements: dict

@@ -25,7 +25,8 @@ _CLEARED = re.compile(r"(log|sel|record)s?\b.*clear|clear.*(log|sel\b|record)|lo
 
 
 def open_log(driver, name=None):
-    """The log of a BMC: an object with ``name``, ``offered`` (names), ``entries(since, limit)`` and ``clear()``.
+    """The log of a BMC: an object with ``name``, ``offered`` (names), ``entries(since, limit)`` and ``clear()``, which returns
+        the entries that it cleared, or None where the BMC does not tell.
 
     :param driver: an open driver, see driver.py.
     :param name: which log, where the BMC has several; None for the hardware's event log.
@@ -67,7 +68,7 @@ def ensure_cleared(log, sleep, *, check_mode=False):
 
     :param log: what ``open_log`` returned.
     :param sleep: function that waits for seconds.
-    :returns: ``{"changed", "entries", "before", "after"}``: the entries that were there, and their number before and after.
+    :returns: ``{"changed", "entries", "before", "after"}``: the entries that were cleared, or else are there, and their number before and after.
     :raises BaremetalError: when entries that were there before are still there.
     """
     before = log.entries(None, None)
@@ -75,17 +76,19 @@ def ensure_cleared(log, sleep, *, check_mode=False):
         return {"changed": False, "entries": before, "before": len(before), "after": len(before)}
     if check_mode:
         return {"changed": True, "entries": before, "before": len(before), "after": 0}
-    log.clear()
-    old = {_mark(entry) for entry in before}
+    cleared = log.clear()
+    if cleared is None:
+        cleared = before
+    old = {_mark(entry) for entry in cleared}
     waited = 0
     while True:
         after = log.entries(None, None)
         left = [entry for entry in after if _mark(entry) in old]
         if not left:
-            return {"changed": True, "entries": before, "before": len(before), "after": len(after)}
+            return {"changed": True, "entries": cleared, "before": len(cleared), "after": len(after)}
         if waited >= _SETTLE:
             raise BaremetalError(f"the BMC did not clear its log {log.name}", stage=STAGE,
-                                 seen=f"{len(left)} of {len(before)} entries are still there",
+                                 seen=f"{len(left)} of {len(cleared)} entries are still there",
                                  cure="check that the account may configure the BMC; otherwise reset the BMC and try again")
         sleep(_POLL)
         waited += _POLL

@@ -40,18 +40,28 @@ class EventLog:
         if name not in (None, NAME):
             raise BaremetalError(f"the BMC has no log {name}", stage=STAGE, seen=f"logs offered: {NAME}", cure="choose this one")
         self._driver = driver
+        # What time was told first of each record.
+        self._times = {}
 
     def entries(self, since, limit):
         """The entries, the oldest first; the SEL is always read as a whole."""
         return self._read(clear=False)
 
     def clear(self):
-        """Ask for an empty log; an entry that came in since it was read stays, because the BMC refuses the reservation then."""
-        self._read(clear=True)
+        """Ask for an empty log; an entry that came in since it was read stays, because the BMC refuses the reservation then.
+
+        :returns: the entries that are gone: the log is read once more for it.
+        """
+        return self._read(clear=True)
 
     def _read(self, clear):
         with self._driver.command() as command, decoded("the system event log"):
-            return [entry(item) for item in command.get_event_log(clear=clear)]
+            items = command.get_event_log(clear=clear)
+            found = [entry(item) for item in items]
+        for told, item in zip(found, items):
+            # pyghmi puts the time right at each reading, by clocks that tell whole seconds, so that the same record would come out a second later.
+            told["time"] = self._times.setdefault((told["id"], text(item.get("timecode"))), told["time"])
+        return found
 
 
 def entry(item):

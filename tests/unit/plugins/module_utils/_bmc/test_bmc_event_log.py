@@ -188,11 +188,37 @@ def test_ipmi():
         event_log.open_log(driver, "Lclog")
 
 
+LOW = {"record_id": 1, "timecode": 1769860800, "timestamp": "2026-01-31T12:00:00", "event": "Lower critical"}
+
+
 def test_ipmi_bmc_that_says_yes_and_clears_nothing():
-    driver = Sel([{"record_id": 1, "event": "Lower critical"}, {"record_id": 2, "event": "Upper critical"}])
-    driver.get_event_log = lambda clear=False: list(driver.events)
+    seconds = iter(range(60))
+
+    def told(clear=False):
+        """The times of the records move from one reading to the next, as pyghmi puts them right."""
+        moved = f"2026-01-31T12:00:{next(seconds):02d}"
+        return [{**event, "timestamp": moved} for event in driver.events]
+
+    driver = Sel([LOW, {"record_id": 2, "timecode": 1769860800, "event": "Upper critical"}])
+    driver.get_event_log = told
     with pytest.raises(BaremetalError, match="did not clear its log SEL. Seen: 2 of 2 entries are still there"):
         ensure(driver)
+
+
+def test_ipmi_event_that_comes_in_before_the_clearing_is_returned():
+    class Busy(Sel):
+        def get_event_log(self, clear=False):
+            if not clear:
+                return super().get_event_log()
+            self.events.append({**LOW, "record_id": 2, "event": "Upper critical"})
+            cleared = super().get_event_log(clear=True)
+            # And one that comes in afterwards, in the place of the first.
+            self.events.append({**LOW, "timecode": LOW["timecode"] + 60, "timestamp": "2026-01-31T12:01:00"})
+            return cleared
+
+    done = ensure(Busy([LOW]))
+    assert [(item["id"], item["message"]) for item in done["entries"]] == [("1", "Lower critical"), ("2", "Upper critical")]
+    assert (done["changed"], done["before"], done["after"]) == (True, 2, 1)
 
 
 @given(event=st.fixed_dictionaries({}, optional={name: anything for name in (
