@@ -59,7 +59,10 @@ options:
     type: str
     required: true
   state:
-    description: Whether there is such an account.
+    description:
+      - Whether there is such an account.
+      - Over IPMI a BMC may have fixed the name of an account, often that of its first user. V(absent) switches such an account off and is an
+        error then; O(enabled=false) is what can be reached.
     type: str
     choices: [present, absent]
     default: present

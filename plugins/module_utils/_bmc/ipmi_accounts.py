@@ -55,6 +55,17 @@ def user_name(data):
     return bytes(data).split(b"\0")[0].decode("utf-8", "replace").strip()
 
 
+@contextlib.contextmanager
+def _refusal_as(what, cure):
+    """Inside, what the BMC refuses ends as this error; pyghmi has no class of its own for it everywhere."""
+    try:
+        yield
+    except (BaremetalError, SessionError, OSError):
+        raise
+    except Exception as error:
+        raise BaremetalError(what, stage=STAGE, seen=error, cure=cure) from error
+
+
 class IpmiAccounts:
     """The users behind an open IpmiDriver.
 
@@ -94,8 +105,7 @@ class IpmiAccounts:
         self._free = []
         with self._driver.command() as command:
             slots = self._access(command, 1)["slots"] or 16
-            # The first slot is the nameless user.
-            for slot in range(2, slots + 1):
+            for slot in range(1, slots + 1):
                 code, data, error = self._read(command, _GET_USER_NAME, slot)
                 if error and code != _NOT_PRESENT:
                     continue
@@ -103,7 +113,8 @@ class IpmiAccounts:
                 if found == name:
                     access = self._access(command, slot)
                     return {"id": str(slot), "name": name, "role": access["role"], "enabled": access["enabled"], "locked": False}
-                if not found:
+                # The first one is the nameless user's by the specification, and with some makers root's; it is for nobody else.
+                if not found and slot > 1:
                     self._free.append(slot)
         return None
 
@@ -141,21 +152,15 @@ class IpmiAccounts:
         except BaremetalError as error:
             # A user that is half made would pass for an account that is there, and is disabled.
             try:
-                self.remove({"id": slot})
+                self.remove({"id": slot, "name": name})
             except BaremetalError:
                 error.cure = f"{error.cure or 'look at the users of the BMC'}; the user {name} may be there half made, so delete it first"
             raise
 
     def _set_access(self, command, slot, role, ipmi_msg):
         level = _LEVEL_NAMES[_LEVELS[role.lower()]] if role else "no_access"
-        try:
+        with _refusal_as(f"the BMC refused the privilege level {level}", "choose another role"):
             command.set_user_access(slot, self._channel, link_auth=ipmi_msg, ipmi_msg=ipmi_msg, privilege_level=level)
-        except (BaremetalError, SessionError, OSError):
-            raise
-        except Exception as error:
-            # pyghmi has no class of its own for what a BMC refuses here.
-            raise BaremetalError(f"the BMC refused the privilege level {level}", stage=STAGE, seen=error,
-                                 cure="choose another role") from error
 
     def change(self, account, changes, password):
         """See accounts.py."""
@@ -171,12 +176,14 @@ class IpmiAccounts:
                 command.set_user_password(slot, mode="enable" if changes["enabled"] else "disable", password=password)
 
     def remove(self, account):
-        """See accounts.py; IPMI knows no deletion: the user is switched off, loses its privilege, and then its name."""
+        """See accounts.py; IPMI knows no deletion: the user is switched off, loses its privilege, and then its name, unless that is fixed (22.27)."""
         slot = int(account["id"])
         with self._driver.command() as command:
             command.set_user_password(slot, mode="disable")
             self._set_access(command, slot, None, ipmi_msg=False)
-            command.set_user_name(slot, "")
+            with _refusal_as(f"the BMC does not delete the name of user {slot}, {account['name']}, which is switched off now and has no privilege",
+                             "want it disabled (enabled false) instead of absent, if the BMC's maker has fixed the name"):
+                command.set_user_name(slot, "")
 
     def accepts(self, account, password):
         """See accounts.py; for the own account by a login, otherwise the BMC is asked to compare.

@@ -708,10 +708,36 @@ def test_ipmi_board_that_does_not_tell_whether_a_user_is_enabled():
     assert not users.ensure("monitor", **MONITOR, enabled=True)["changed"]
 
 
+ROOT = {"name": "root", "password": "0penBmc", "privilege": 4, "enabled": True}
+
+
+def test_ipmi_first_user_that_has_a_name():
+    users = Users()
+    users.table[1] = dict(ROOT)
+    assert users.ensure("root", password="n3w-s3cr3t")["after"]["id"] == "1" and users.table[1]["password"] == "n3w-s3cr3t"
+    assert users.ensure("root", state="absent")["changed"] and users.table[1]["name"] == "" and not users.table[1]["enabled"]
+    # Its place is for nobody else.
+    assert [users.ensure(name, **MONITOR)["after"]["id"] for name in ("monitor", "second")] == ["3", "4"]
+    with pytest.raises(BaremetalError, match="no room for the account third"):
+        users.ensure("third", **MONITOR)
+
+
+def test_ipmi_user_whose_name_is_fixed_is_switched_off_and_told():
+    users = Users()
+    users.table[1] = dict(ROOT)
+    users.fails["name"] = [Exception("parameter out of range")]
+    with pytest.raises(BaremetalError, match="name of user 1, root, which is switched off now .* Seen: parameter out of range.*enabled false"):
+        users.ensure("root", state="absent")
+    assert not users.table[1]["enabled"] and not users.ensure("root", enabled=False)["changed"]
+
+
 def test_ipmi_own_password_is_rotated_or_taken_back():
     users = Users()
     assert users.ensure(OWN, password="n3w-s3cr3t")["outdated_credential"]
     assert users.table[2]["password"] == "n3w-s3cr3t" and users.done[-1] == "moved on"
+    users = Users()
+    users.table[1], users.table[2] = users.table[2], users.table[1]
+    assert users.ensure(OWN, password="n3w-s3cr3t")["outdated_credential"] and users.table[1]["password"] == "n3w-s3cr3t"
     spoils = [lambda password: password[:4]]
     users = Users(keeps=lambda password: spoils.pop()(password) if spoils else password)
     with pytest.raises(BaremetalError, match="the old one is good again"):
