@@ -31,6 +31,18 @@ def addresses(address):
     return [str(one) for one in block(address)]
 
 
+def first(host):
+    """The address of the record of the node that would have this one: the same of IPv4, the first of the sixteen of IPv6.
+
+    :param host: any address, or a name, which stays what it is.
+    """
+    try:
+        given = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    return host if given.version == 4 else str(ipaddress.ip_network((given, PREFIX), strict=False)[0])
+
+
 def reservation(address):
     """The same in the notation of dnsmasq's dhcp-host."""
     found = block(address)

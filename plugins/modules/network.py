@@ -45,7 +45,7 @@ options:
       type:
         description:
           - An address of a V(provisioning) network is the one that a node boots with and keeps. Of an IPv6 network, whose prefix has 64 to 120 bits,
-            each node has sixteen, and this is the first of them.
+            each node has sixteen, and this is the first of them. None of them is a BMC's, as far as the registry knows.
           - An address of a V(tenant) network belongs to what is deployed on the node. The end of the cleaning after an undeploy releases it.
           - Needed unless the network is removed.
         type: str

@@ -15,6 +15,7 @@ description:
   - Brings the registry to what a hardware file says of its nodes. All records are checked before the first one is written.
   - A MAC address, address, system UUID, serial number or BMC that belongs to another node is refused, and so is a name that differs from another
     one in the case of its letters alone. Nodes that are enrolled together may swap what is theirs.
+  - An address to boot with is no BMC's either. One of IPv6 stands for sixteen, and all of them count.
   - A BMC is one by its host, however its IPv6 address is spelled, and whether it is spoken to by Redfish or by IPMI. Systems with a C(system_id) of their
     own, BMCs behind a bridge, and ports other than 80, 443 and 623, which a gateway has for each, are told apart.
   - The password of a BMC is stored as a reference or as Ansible Vault ciphertext, never in clear, and is never shown.

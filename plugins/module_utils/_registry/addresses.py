@@ -11,6 +11,7 @@ All functions work inside a transaction of the caller that has taken hold of the
 
 from __future__ import annotations
 
+from .. import _node_addresses
 from .._errors import BaremetalError
 from . import duplicates, network_rules, networks
 from .store import now
@@ -48,7 +49,7 @@ def give(connection, node, name, *, link="", address=None):
                        "provide the node first; the end of a cleaning releases such addresses")
     if before and address is None:
         return before, before, network
-    taken = _taken(connection)
+    taken = _taken(connection, network)
     after = network_rules.first_free(network, taken) if address is None else _fixed(node, network, address, taken, before)
     if after is None:
         counts = network_rules.counts(network, set(network_rules.inside(network, taken)))
@@ -114,10 +115,11 @@ def enrol(connection, node):
         if why:
             raise BaremetalError(f"it cannot have the address {address} in the network {network['name']}", node=node["name"], stage="enrolment",
                                  seen=f"it {why}", cure="give the node another one, or leave it out and have the registry give one")
-    other = connection.execute(select(ADDRESSES.c.node).where(ADDRESSES.c.address == address, ADDRESSES.c.node != node["name"])).scalar()
+    other = connection.execute(select(ADDRESSES.c.node, ADDRESSES.c.address).where(
+        ADDRESSES.c.address.in_(_node_addresses.addresses(address)), ADDRESSES.c.node != node["name"])).first()
     if other:
-        raise BaremetalError(f"the address {address} was given to node {other}", node=node["name"], stage="enrolment",
-                             cure=f"give the node another one, or release that of {other} first")
+        raise BaremetalError(f"the address {other.address} was given to node {other.node}", node=node["name"], stage="enrolment",
+                             seen=_among_sixteen(other.address, address), cure=f"give the node another one, or release that of {other.node} first")
     given = given_to_boot(connection, node["name"])
     if given and given != address:
         connection.execute(delete(ADDRESSES).where(ADDRESSES.c.address == given))
@@ -126,17 +128,27 @@ def enrol(connection, node):
 def _refuse_bmcs(connection, node, address, host):
     """Refuse an address of a node that is a BMC's, and one of its BMC that is a node's."""
     if host:
-        other = (connection.execute(select(NODES.c.name).where(NODES.c.address == host, NODES.c.name != node["name"])).scalar()
-                 or connection.execute(select(ADDRESSES.c.node).where(ADDRESSES.c.address == host)).scalar())
+        first = _node_addresses.first(host)
+        booted = connection.execute(select(NODES.c.name).where(NODES.c.address == first, NODES.c.name != node["name"])).scalar()
+        other = booted or connection.execute(select(ADDRESSES.c.node).where(ADDRESSES.c.address == host)).scalar()
         if other:
             raise BaremetalError(f"the address {host} of its BMC is that of node {other}", node=node["name"], stage="enrolment",
+                                 seen=_among_sixteen(host, first) if booted else None,
                                  cure=f"correct the hardware file, or give {other} another address first")
     if not address:
         return
-    others = [row.name for row in duplicates.bmcs_at(connection, address, node["name"]) if duplicates.host_of_its_own(row.bmc_key)]
-    if others or address == host:
-        raise BaremetalError(f"the address {address} is that of the BMC of node {(others or [node['name']])[0]}", node=node["name"], stage="enrolment",
-                             cure="correct the hardware file, or leave the address out and have the registry give one")
+    mine = _node_addresses.addresses(address)
+    found = [(duplicates.host_of_its_own(row.bmc_key), row.name) for row in duplicates.bmcs_at(connection, mine, node["name"])]
+    for its, name in [*found, (host, node["name"])]:
+        if its in mine:
+            raise BaremetalError(f"the address {its} is that of the BMC of node {name}", node=node["name"], stage="enrolment",
+                                 seen=_among_sixteen(its, address),
+                                 cure="correct the hardware file, or leave the address out and have the registry give one")
+
+
+def _among_sixteen(address, first):
+    """What shows why an address is that of the node which boots with the first of sixteen; None for that one itself."""
+    return None if address == first else f"a node that boots with {first} has the fifteen that follow as well"
 
 
 def _which(node, network, link):
@@ -163,10 +175,12 @@ def _own(node, network, address):
     return node["address"]
 
 
-def _taken(connection):
-    """All addresses that nodes and their BMCs have, as texts."""
+def _taken(connection, network):
+    """All addresses that nodes and their BMCs have, as texts; of the sixteen that a node boots with, each one in a tenant network, else the first."""
     given = connection.execute(select(ADDRESSES.c.address)).scalars()
-    own = connection.execute(select(NODES.c.address).where(NODES.c.address.is_not(None))).scalars()
+    own = set(connection.execute(select(NODES.c.address).where(NODES.c.address.is_not(None))).scalars())
+    if network["type"] == "tenant":
+        own.update(*map(_node_addresses.addresses, network_rules.inside(network, own)))
     bmcs = connection.execute(select(NODES.c.bmc_key).where(NODES.c.bmc_key.is_not(None))).scalars()
     return {*given, *own, *(duplicates.parts_of(key)[0] for key in bmcs)}
 
@@ -175,8 +189,8 @@ def _fixed(node, network, text, taken, before):
     """An address that was asked for, in the form of RFC 5952."""
     address = network_rules.parse(network["name"], "address", text)
     why = network_rules.unfit(network, address)
-    if not why and address != before and address in taken:
-        why = "belongs to another node, to another link of this one, or to a BMC"
+    if not why and address != before and network_rules.is_taken(network, address, taken):
+        why = f"{'belongs' if address in taken else 'has one among its sixteen that belongs'} to another node, to another link of this one, or to a BMC"
     if why:
         raise _refused(node, f"it cannot have the address {address} of the network {network['name']}", f"it {why}",
                        "ask for another one, or leave it out to get one that is free")

@@ -10,6 +10,7 @@ All functions work inside a transaction of the caller.
 from __future__ import annotations
 
 import ipaddress
+import os.path
 import urllib.parse
 
 from .._errors import BaremetalError
@@ -76,15 +77,17 @@ def host_of_its_own(key):
     return host if port in OWN_PORTS else None
 
 
-def bmcs_at(connection, host, name):
-    """The BMCs at an address that nodes other than the one of this name have.
+def bmcs_at(connection, hosts, name):
+    """The BMCs at some addresses that nodes other than the one of this name have.
 
+    :param hosts: the addresses.
     :returns: list of rows with name, driver and bmc_key, by name.
     """
+    beginning = os.path.commonprefix([f"{host}:" for host in hosts])
     rows = connection.execute(select(NODES.c.name, NODES.c.driver, NODES.c.bmc_key).where(
-        NODES.c.bmc_key.startswith(f"{host}:", autoescape=True), NODES.c.name != name).order_by(NODES.c.name))
-    # That may be the beginning of a longer one of IPv6.
-    return [row for row in rows if parts_of(row.bmc_key)[0] == host]
+        NODES.c.bmc_key.startswith(beginning, autoescape=True), NODES.c.name != name).order_by(NODES.c.name))
+    # That is the beginning of others too.
+    return [row for row in rows if parts_of(row.bmc_key)[0] in hosts]
 
 
 def split(address):
@@ -155,7 +158,7 @@ def refuse(connection, node):
     ]
     key = bmc_key(node)
     if key:
-        others = bmcs_at(connection, parts_of(key)[0], name)
+        others = bmcs_at(connection, [parts_of(key)[0]], name)
         found.append(("BMC", key, next((other.name for other in others if _is_same_bmc(key, node["driver"], other.bmc_key, other.driver)), None)))
     for port in node["ports"]:
         found.append(("MAC address", port["address"], connection.execute(

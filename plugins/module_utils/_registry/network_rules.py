@@ -97,9 +97,18 @@ def first_free(network, taken):
     for block in pool(network).iter_cidrs():
         for number in range(-(-block.first // step) * step, block.last + 2 - step, step):
             text = str(netaddr.IPAddress(number, block.version))
-            if text not in taken:
+            if not is_taken(network, text, taken):
                 return text
     return None
+
+
+def is_taken(network, address, taken):
+    """Whether an address, or one of those that a node has together with it, is taken.
+
+    :param address: text; in a network whose nodes have sixteen, the first of them.
+    :param taken: set of texts.
+    """
+    return address in taken or (_step(network) > 1 and not taken.isdisjoint(_node_addresses.addresses(address)))
 
 
 def counts(network, taken):
@@ -144,10 +153,11 @@ def holds(network, address):
 def inside(network, addresses):
     """Those of some addresses that are in a network.
 
-    :param addresses: texts.
+    :param addresses: texts; the name of a BMC is in no network.
     """
     cidr = netaddr.IPNetwork(network["cidr"])
-    return [text for text in addresses if (":" in text) == (cidr.version == 6) and cidr.first <= int(netaddr.IPAddress(text)) <= cidr.last]
+    is_one = {4: netaddr.valid_ipv4, 6: netaddr.valid_ipv6}[cidr.version]
+    return [text for text in addresses if is_one(text) and cidr.first <= int(netaddr.IPAddress(text)) <= cidr.last]
 
 
 def unfit(network, address):

@@ -78,6 +78,12 @@ def test_lowest_free_address_and_none(put, give):
         give("node2", "web")
     give("node0", "web", state="absent")
     assert give("node2", "web")["address"] == "2001:db8:7::10"
+    # A BMC with a name is in no network.
+    put("node4", driver="redfish", bmc={"address": "bmc4.example.com"})
+    for link in "abcdef":
+        give("node3", "db", link=link)
+    with pytest.raises(BaremetalError, match="the network db has no free address.*6 in its ranges, 6 in use"):
+        give("node4", "db")
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
@@ -142,12 +148,24 @@ def test_enrolment_gives_addresses_to_those_that_have_none(engine, give, do):
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("address", "why"), [
     ("192.0.2.14", "is the gateway"), ("192.0.2.1", "is reserved"), ("192.0.2.15", "stands for all"), ("198.51.100.1", "given to node node1"),
+    ("2001:db8:7::20", "2001:db8:7::25 was given to node node1. Seen: a node that boots with 2001:db8:7::20 has the fifteen"),
 ])
 def test_hardware_file_with_an_address_that_is_no_nodes_or_anothers(put, give, enrol, address, why):
     put("node1")
     give("node1", "db")
+    give("node1", "web", address="2001:db8:7::25")
     with pytest.raises(BaremetalError, match=why):
         enrol("node2", address=address)
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_tenant_address_is_none_of_the_sixteen_that_a_node_boots_with(put, give):
+    put("node1", address="2001:db8:7::10")
+    put("node2")
+    with pytest.raises(BaremetalError, match="no free address"):
+        give("node2", "web")
+    with pytest.raises(BaremetalError, match="it belongs to another node"):
+        give("node2", "web", address="2001:db8:7::1f")
 
 
 def test_bmcs_have_addresses_too(engine, put, give, enrol):

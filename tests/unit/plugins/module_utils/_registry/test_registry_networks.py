@@ -133,6 +133,29 @@ def test_a_node_that_boots_over_ipv6_has_sixteen_addresses(engine, enrol, do):
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_no_bmc_is_among_the_sixteen_addresses_of_a_node(engine, enrol, do):
+    def give(name, **more):
+        with engine.begin() as connection:
+            return addresses.give(connection, nodes.read(connection, name), "boot6", **more)[1]
+
+    do(door, networks=[BOOT6])
+    enrol("node1", driver="redfish", bmc={"address": "https://[2001:db8:1::15]"})
+    enrol("node2", driver="redfish", bmc={"address": "bmc2.example.com"})
+    assert give("node1") == "2001:db8:1::30"
+    with pytest.raises(BaremetalError, match="it has one among its sixteen that belongs to .* or to a BMC"):
+        give("node2", address="2001:db8:1::10")
+    for name, more, why in (
+        ("node3", {"address": "2001:db8:1::10"}, "::15 is that of the BMC of node node1. Seen: a node that boots with 2001:db8:1::10 has the fifteen"),
+        ("node3", {"driver": "ipmi", "bmc": {"address": "2001:db8:1::3f"}}, "::3f of its BMC is that of node node1. Seen: a node that boots with .*::30 "),
+        ("node3", {"driver": "ipmi", "bmc": {"address": "2001:db8:1::a1"}, "address": "2001:db8:1::a0"}, "::a1 is that of the BMC of node node3"),
+        ("node1", {"driver": "ipmi", "bmc": {"address": "2001:db8:1::31"}}, "::31 is that of the BMC of node node1"),
+    ):
+        with pytest.raises(BaremetalError, match=why):
+            enrol(name, **more)
+    enrol("node3", driver="ipmi", bmc={"address": "2001:db8:1::2f"}, address="2001:db8:1::a0")
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("change", "said"), [
     ({"cidr": "198.51.100.0/24", "gateway": None, "ranges": None, "reserved": None}, "node1.*192.0.2.100: it is not in"),
     ({"gateway": "192.0.2.100"}, "node1.*192.0.2.100: it is the gateway"),
