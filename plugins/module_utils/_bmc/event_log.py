@@ -25,8 +25,9 @@ _CLEARED = re.compile(r"(log|sel|record)s?\b.*clear|clear.*(log|sel\b|record)|lo
 
 
 def open_log(driver, name=None):
-    """The log of a BMC: an object with ``name``, ``offered`` (names), ``entries(since, limit)`` and ``clear()``, which returns
-        the entries that it cleared, or None where the BMC does not tell.
+    """The log of a BMC: an object with ``name``, ``offered`` (names), ``entries(since, limit)`` and ``clear()``.
+
+    ``clear`` returns the entries that it cleared, or None where they are those that were read before, as far as is known.
 
     :param driver: an open driver, see driver.py.
     :param name: which log, where the BMC has several; None for the hardware's event log.
