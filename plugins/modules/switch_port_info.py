@@ -13,7 +13,8 @@ author:
   - rackwright.baremetal contributors (@rackwright)
 description:
   - Looks at the C(local_link_connection) of the node's ports and at the networks that are declared, and asks no switch.
-  - The role C(switch_port) does what this tells. A node that another run holds is refused.
+  - The role C(switch_port) does what this tells. A node that another run holds is refused, and so is the provisioning network for a node whose
+    provision state is C(active), unless it is switched off before.
 extends_documentation_fragment:
   - rackwright.baremetal._attributes
   - rackwright.baremetal._attributes.registry
@@ -37,6 +38,12 @@ options:
     type: str
     choices: [provisioning, tenant]
     required: true
+  power_off:
+    description:
+      - Whether the node is switched off before its ports are changed, unless it has to stay on (RV(stays_on)).
+      - Without it the provisioning network is refused for a node whose provision state is C(active), for its tenant's system runs.
+    type: bool
+    default: false
   network_layout:
     description: How the node is wired, as O(rackwright.baremetal.provision_state#module:network_layout) takes it.
     type: list
@@ -60,6 +67,7 @@ EXAMPLES = r"""
 - name: See where the ports belong while the node is deployed
   rackwright.baremetal.switch_port_info:
     network_type: provisioning
+    power_off: true
     switches:
       leaf1:
         interface: linux-bridge

@@ -93,8 +93,14 @@ def test_the_node_is_never_in_the_wrong_network(site):
     node = nodes.get(open_registry(site.registry), "node1")
     assert (node["provision_state"], node["ports"][0]["local_link_connection"]["port_id"]) == ("active", "node1")
 
-    # By hand.
-    code, output = play(site, "switch_port", "--check", "--diff")
+    # By hand: nobody who says nothing of it takes a running tenant into the provisioning network.
+    code, output = play(site, "switch_port")
+    assert code != 0 and "switch_port_network_type" in output, output
+    provisioning = ("-e", "switch_port_network_type=provisioning")
+    code, output = play(site, "switch_port", *provisioning)
+    assert code != 0 and "it is active, and its system would go on running in the provisioning network" in " ".join(output.split()), output
+    assert site.runs("node1") == "disk" and site.switch.vsctl("get", "Port", "node1", "tag").strip() == "20"
+    code, output = play(site, "switch_port", *provisioning, "-e", "switch_port_power_off=true", "--check", "--diff")
     assert code == 0 and '-    "20": "untagged"' in output and '+    "10": "untagged"' in output, output
     assert site.switch.vsctl("get", "Port", "node1", "tag").strip() == "20"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .._boot import switch_ports
 from .._door import Door
+from .._errors import BaremetalError
 from ._options import NODE, REGISTRY
 from ._registry_access import existing_registry, record, refuse_other_runs
 from ._switch_ports import planned
@@ -18,6 +19,11 @@ def run(call):
     # Whoever asks is about to change them.
     refuse_other_runs(call)
     node = record(call)
+    if call.params["network_type"] == "provisioning" and not call.params["power_off"] and node["provision_state"] == "active":
+        raise BaremetalError(
+            "it is active, and its system would go on running in the provisioning network, beside the ramdisks of others", node=node["name"],
+            stage=switch_ports.STAGE, seen="provision state active",
+            cure="have it switched off before, with switch_port_power_off=true; for its own networks give switch_port_network_type=tenant")
     ports = planned(existing_registry(call), node, call.params["network_type"], call.params["network_layout"])
     stays_on = bool(node["disable_power_off"] or node["driver"] == "manual" and "baremetal_bmc" not in call.hostvars)
     return {"changed": False, "ports": switch_ports.with_switches(ports, call.params["switches"], node), "stays_on": stays_on}
@@ -28,6 +34,7 @@ DOOR = Door(
         **NODE,
         **REGISTRY,
         "network_type": {"type": "str", "choices": ["provisioning", "tenant"], "required": True},
+        "power_off": {"type": "bool", "default": False},
         "network_layout": {"type": "list", "elements": "dict", "default": []},
         "switches": {"type": "dict", "required": True},
     },

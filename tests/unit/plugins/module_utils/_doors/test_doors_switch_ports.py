@@ -11,7 +11,7 @@ import socket
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._door import Call
-from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import _step_plans
+from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import _step_plans, switch_port_info
 from ansible_collections.rackwright.baremetal.plugins.module_utils._doors import provision_state as door
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.plugins.module_utils._lifecycle import heartbeat
@@ -123,3 +123,19 @@ def test_abort_of_a_failed_service_tells_the_way_out_of_the_provisioning_network
     assert door.DOOR.run(call)["provision_state"] == "active"
     (warning,) = warnings
     assert ("switch_port.yml -l node1 -e switch_port_network_type=tenant -e switch_port_power_off=true" in warning) is said
+
+
+@pytest.mark.parametrize(("state", "network_type", "power_off", "refused"), [
+    ("active", "provisioning", False, True), ("active", "provisioning", True, False), ("active", "tenant", False, False),
+    # A step, and a node that nobody has.
+    ("rescuing", "provisioning", True, False), ("available", "provisioning", False, False),
+])
+def test_a_running_tenant_is_not_taken_into_the_provisioning_network(url, site, state, network_type, power_off, refused):
+    wire(site, {"switch_info": "leaf1", "port_id": "swp1"}, state)
+    call = Call(params={"registry": url, "network_type": network_type, "power_off": power_off, "network_layout": WEB,
+                        "switches": {"leaf1": {"interface": "linux-bridge"}}}, node="node1", controller=RUN)
+    if refused:
+        with pytest.raises(BaremetalError, match="node1: switch ports: it is active, .* To do: have it switched off before"):
+            switch_port_info.DOOR.run(call)
+    else:
+        assert [port["vlan"] for port in switch_port_info.DOOR.run(call)["ports"]] == [{"provisioning": 10, "tenant": 20}[network_type]]
