@@ -13,8 +13,8 @@ author:
   - rackwright.baremetal contributors (@rackwright)
 description:
   - Brings the registry to what a hardware file says of its nodes. All records are checked before the first one is written.
-  - A MAC address, address, system UUID, serial number or BMC that belongs to another node is refused, and so is a name that differs from another
-    one in the case of its letters alone. Nodes that are enrolled together may swap what is theirs.
+  - A MAC address, address, system UUID, serial number, BMC or switch port (C(local_link_connection)) that belongs to another node is refused, and so is
+    a name that differs from another one in the case of its letters alone. Nodes that are enrolled together may swap what is theirs.
   - An address to boot with is no BMC's either. One of IPv6 stands for sixteen, and all of them count.
   - A BMC is one by its host, however its IPv6 address is spelled, and whether it is spoken to by Redfish or by IPMI. Systems with a C(system_id) of their
     own, BMCs behind a bridge, and ports other than 80, 443 and 623, which a gateway has for each, are told apart.
@@ -62,7 +62,7 @@ options:
         encrypted with the vault secret of the run. C(kg_key) is a reference.
       - C(ports) is a list of dictionaries with the keys C(address) (MAC), C(pxe_enabled), C(name) and C(local_link_connection). The node boots from the
         first one that is enabled. C(local_link_connection) tells the switch port that it is wired to, with C(port_id) and one of C(switch_info) and
-        C(switch_id).
+        C(switch_id). Ports of one node may have one together, which then stands for a group of links.
       - C(root_device) holds root device hints, for example the C(serial) of the disk that the system goes to, or the C(volume_name) of software RAID.
         A hint that is not understood is an error, and so is a kernel name (C(name)) unless C(force_name=true) stands beside it.
       - With O(state=absent) only C(name) matters.

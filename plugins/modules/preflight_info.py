@@ -70,8 +70,8 @@ status:
 checks:
   description:
     - C(bmc), whether it answers; C(credentials), whether it lets us in; C(privilege), whether the account may switch the machine and choose what it
-      boots; C(identity), whether the BMC is that of the node, and no other node has its serial number, UUID, MAC or BMC address; C(clock);
-      C(firmware), whether that of the BMC is known to be bad; C(pending), what jobs and BIOS settings wait for a reboot; C(sessions), whether there
+      boots; C(identity), whether the BMC is that of the node, and no other node has its serial number, UUID, MAC or BMC address, or switch
+      port; C(clock); C(firmware), whether that of the BMC is known to be bad; C(pending), what jobs and BIOS settings wait for a reboot; C(sessions), whether there
       is room for another one; C(image), whether the image fits the disk.
   type: list
   elements: dict

@@ -42,6 +42,8 @@ def duplicates(machines, records):
     :param records: list of all node records of the registry.
     :returns: dict by node of lists of texts; nodes without a duplicate are left out.
     """
+    from .._registry.duplicates import switch_port  # see _registry_access.py
+
     owners = {}
     for name, machine in machines.items():
         for value in [("BMC address", machine.get("place")), ("system UUID", machine.get("system_uuid")), ("serial number", machine.get("serial")),
@@ -51,6 +53,8 @@ def duplicates(machines, records):
         # What the registry says of a node whose BMC was asked is compared with that BMC elsewhere.
         for port in record["ports"]:
             _own(owners, ("MAC address", port["address"]), record["name"])
+            if port.get("local_link_connection"):
+                _own(owners, ("switch port", switch_port(port["local_link_connection"])), record["name"])
         if record["name"] not in machines:
             _own(owners, ("system UUID", record["system_uuid"]), record["name"])
             _own(owners, ("serial number", record["serial"]), record["name"])
@@ -64,7 +68,7 @@ def duplicates(machines, records):
 
 def _own(owners, value, name):
     kind, text = value
-    if text and (kind in ("MAC address", "BMC address") or says_something(text)):
+    if text and (kind in ("MAC address", "BMC address", "switch port") or says_something(text)):
         names = owners.setdefault((kind, str(text).lower()), [])
         if name not in names:
             names.append(name)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What no two nodes may share: names, MAC and other addresses, serial numbers, UUIDs and BMCs. Private; may change at any time.
+"""What no two nodes may share: names, MAC and other addresses, serial numbers, UUIDs, BMCs and switch ports. Private; may change at any time.
 
 All functions work inside a transaction of the caller.
 """
@@ -90,6 +90,25 @@ def bmcs_at(connection, hosts, name):
     return [row for row in rows if parts_of(row.bmc_key)[0] in hosts]
 
 
+def switch_port(link):
+    """The switch port of a local_link_connection, by the name that the role switch_port changes it by."""
+    return f"{link.get('switch_info') or link['switch_id']} {link['port_id']}"
+
+
+def _switch_ports_of_others(connection, node):
+    """The switch ports of a node that others are wired to as well. Several ports of one node may share one, which is a group of links then.
+
+    :returns: list of (switch port, name of the other).
+    """
+    links = [port["local_link_connection"] for port in node["ports"] if port.get("local_link_connection")]
+    if not links:
+        return []
+    own = {switch_port(link) for link in links}
+    rows = connection.execute(select(PORTS.c.local_link_connection, PORTS.c.node).where(
+        PORTS.c.local_link_connection["port_id"].as_string().in_([link["port_id"] for link in links]), PORTS.c.node != node["name"]).order_by(PORTS.c.node))
+    return [(switch_port(link), other) for link, other in rows if switch_port(link) in own]
+
+
 def split(address):
     """The address of a BMC as ``urllib.parse`` has URLs. A bare IPv6 address has more than one colon, a host with a port exactly one.
 
@@ -121,10 +140,12 @@ def give_up(connection, node, old):
         gone.append("bmc_key")
     if gone:
         connection.execute(update(NODES).where(NODES.c.name == old["name"]).values(dict.fromkeys(gone)))
-    kept = {port["address"] for port in node["ports"]}
+    kept = {port["address"]: port for port in node["ports"]}
     for port in old["ports"]:
         if port["address"] not in kept:
             connection.execute(delete(PORTS).where(PORTS.c.address == port["address"]))
+        elif port.get("local_link_connection") != kept[port["address"]].get("local_link_connection"):
+            connection.execute(update(PORTS).where(PORTS.c.address == port["address"]).values(local_link_connection=None))
 
 
 def refuse_names(connection, names):
@@ -163,6 +184,7 @@ def refuse(connection, node):
     for port in node["ports"]:
         found.append(("MAC address", port["address"], connection.execute(
             select(PORTS.c.node).where(PORTS.c.address == port["address"], PORTS.c.node != name)).scalar()))
+    found += [("switch port", value, other) for value, other in _switch_ports_of_others(connection, node)]
     for label, value, other in found:
         if other:
             raise BaremetalError(f"the {label} {value} belongs to node {other} already", node=name, stage="enrolment",

@@ -304,7 +304,7 @@ def upsert(connection, node, stored_credential, *, same_credential, check=None, 
         raises BaremetalError when they must not.
     :param known: what ``make_way`` returned, where the node is enrolled together with others.
     :returns: (changed, before, after): dicts of the fields that enrolment owns; before is {} for a new node.
-    :raises BaremetalError: when another node has the same MAC, address, UUID, serial or BMC.
+    :raises BaremetalError: when another node has the same MAC, address, UUID, serial, BMC or switch port.
     """
     node = _with_address(connection, node)
     bmc = node.get("bmc")

@@ -46,6 +46,14 @@ def test_one_of_the_rack_and_one_that_was_not_looked_at(change):
     assert list(found) == ["node1"] and "also that of node3" in found["node1"][0]
 
 
+def test_one_switch_port_of_two_records():
+    wired = [{"address": f"02:00:00:00:00:0{number}", "local_link_connection": {"switch_info": "0", "port_id": "0"}} for number in (1, 3, 5)]
+    # The third is a second link of the first one's.
+    found = duplicates(RACK, [record(1, ports=[wired[0], wired[2]]), record(3, ports=[wired[1]])])
+    assert found == {"node1": ["the switch port 0 0 is also that of node3"]}
+    assert duplicates(RACK, [record(1, ports=[wired[0], wired[2]])]) == {}
+
+
 def test_what_says_nothing_is_shared_by_many():
     blank = {"serial": "To be filled by O.E.M.", "system_uuid": "00000000-0000-0000-0000-000000000000", "macs": [], "place": None}
     assert duplicates(dict.fromkeys(["node1", "node2"], blank), []) == {}

@@ -285,6 +285,20 @@ def test_nodes_of_one_file_swap_what_is_theirs(do, engine):
     assert nodes.get(engine, "node1") == before[0] and nodes.get(engine, "node2")["address"] == "192.0.2.2"
 
 
+def test_nodes_of_one_file_swap_their_cables(do, engine):
+    def described(first, second):
+        return [{"name": f"node{number}", "driver": "manual", "ports": [
+            {"address": f"52:54:00:00:00:0{number}", "local_link_connection": {"switch_info": "leaf1", "port_id": port}}]}
+                for number, port in ((1, first), (2, second))]
+    do(node_door, nodes=described("swp1", "swp2"))
+    swapped = described("swp2", "swp1")
+    for alone in swapped:
+        with pytest.raises(BaremetalError, match="the switch port leaf1 swp[12] belongs to node node[12] already"):
+            do(node_door, nodes=[alone])
+    assert do(node_door, True, nodes=swapped) == do(node_door, nodes=swapped)
+    assert [node["ports"][0]["local_link_connection"]["port_id"] for node in nodes.list_nodes(engine)] == ["swp2", "swp1"]
+
+
 def test_names_that_differ_in_case_alone(do, engine):
     with pytest.raises(BaremetalError, match="Node1: enrolment: the name differs from that of node node1 in the case .*To do: write it as node1"):
         do(node_door, nodes=[NODE, {"name": "Node1", "driver": "manual"}])

@@ -85,6 +85,19 @@ def test_which_switch_port_a_port_is_wired_to(engine, enrol):
             enrol(ports=[{**port, "local_link_connection": wrong}])
 
 
+def wired(number, **link):
+    return {"address": f"52:54:00:00:00:{number:02x}", "local_link_connection": {"port_id": "swp7", **link}}
+
+
+@pytest.mark.parametrize("link", [{"switch_info": "leaf1"}, {"switch_info": "leaf1", "switch_id": "02:00:00:00:00:02"}, {"switch_id": "leaf1"}])
+def test_two_nodes_at_one_switch_port_are_refused(enrol, link):
+    # Two of one node stand for a group of links.
+    assert enrol(ports=[wired(1, switch_info="leaf1"), wired(2, switch_info="leaf1")])[0]
+    with pytest.raises(BaremetalError, match="node2: .*the switch port leaf1 swp7 belongs to node node1 already"):
+        enrol("node2", ports=[{"address": "52:54:00:00:00:03"}, wired(4, **link)])
+    assert enrol("node2", ports=[wired(3, switch_info="leaf2"), wired(4, **link, port_id="swp8")])[0]
+
+
 def test_second_enrolment_changes_what_differs(engine, enrol):
     enrol(**FULL)
     node = nodes.get(engine, "node1")
