@@ -78,14 +78,14 @@ def _facts_kept_apart():
 
 
 class _HostVariables(Mapping):
-    """The host variables whose name starts with ``baremetal``, templated when they are asked for.
+    """The host variables whose name starts with ``baremetal``, and ``ramdisk_boot_interfaces``, templated when they are asked for.
 
     Only then: another one may need what this host does not have.
     """
 
     def __init__(self, templar, task_vars):
         self._templar = templar
-        self._raw = {name: value for name, value in task_vars.items() if name.startswith("baremetal")}
+        self._raw = {name: value for name, value in task_vars.items() if name.startswith("baremetal") or name == "ramdisk_boot_interfaces"}
 
     def __getitem__(self, name):
         return self._templar.template(self._raw[name])

@@ -38,7 +38,7 @@ class Call:
     ``params`` are validated options. ``node`` is the node's name, or None for capabilities that
     concern no single node. ``controller`` identifies the ansible-playbook process that the call
     belongs to: run_id, host, pid, start_time, user. ``hostvars`` holds the host variables whose name starts
-    with ``baremetal`` (empty in the module). ``vault_encrypt`` and ``vault_decrypt`` are None
+    with ``baremetal``, and ``ramdisk_boot_interfaces`` (empty in the module). ``vault_encrypt`` and ``vault_decrypt`` are None
     where no vault secret is at hand. ``holds`` says whether a condition holds, and ``evaluate`` what an expression gives, with the variables of the
     task; in a module they are None. ``shared`` is None, or in the fleet form a dict that the calls of all nodes
     have together: ``names`` of the nodes, and what was got for all of them at once, see ``once_for_all``. ``got`` is what ``once`` has

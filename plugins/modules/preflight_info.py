@@ -70,9 +70,9 @@ status:
 checks:
   description:
     - C(bmc), whether it answers; C(credentials), whether it lets us in; C(privilege), whether the account may switch the machine and choose what it
-      boots; C(identity), whether the BMC is that of the node, and no other node has its serial number, UUID, MAC or BMC address, or switch
-      port; C(clock); C(firmware), whether that of the BMC is known to be bad; C(pending), what jobs and BIOS settings wait for a reboot; C(sessions), whether there
-      is room for another one; C(image), whether the image fits the disk.
+      boots, and insert virtual media where the node boots by that; C(identity), whether the BMC is that of the node, and no other node has its serial
+      number, UUID, MAC or BMC address, or switch port; C(clock); C(firmware), whether that of the BMC is known to be bad; C(pending), what jobs and BIOS
+      settings wait for a reboot; C(sessions), whether there is room for another one; C(image), whether the image fits the disk.
   type: list
   elements: dict
   returned: success
@@ -105,7 +105,8 @@ checks:
       cure: have the BMC set its clock by NTP
       cause: the clock of the BMC is 86400 s ahead
 machine:
-  description: What the BMC told of the machine, with the keys C(system_uuid), C(serial), C(macs), C(model) and C(firmware_version); empty without a BMC.
+  description: What the BMC told of the machine, with the keys C(system_uuid), C(serial), C(macs), C(model), C(firmware_version) and
+    C(privileges) (those of the account, where Redfish tells them); empty without a BMC.
   type: dict
   returned: success
 rack:

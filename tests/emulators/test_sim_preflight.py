@@ -19,9 +19,11 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._errors impor
 from ansible_collections.rackwright.baremetal.plugins.module_utils._fleet import form
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry import credentials, images, nodes, schema
 from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.store import open_registry
+from ansible_collections.rackwright.baremetal.plugins.module_utils._registry.tables import NODES
 from ansible_collections.rackwright.baremetal.tests.emulators.conftest import PASSWORD
 from ansible_collections.rackwright.baremetal.tests.simulators import lab, personalities
 from ansible_collections.rackwright.baremetal.tests.simulators.start import ipmi_bmcs, redfish_bmcs
+from sqlalchemy import select, update
 
 COUNT = 9
 NAMES = [f"node{number}" for number in range(COUNT)]
@@ -117,6 +119,21 @@ def test_a_rack_that_is_not_well(rack, site):
     assert "another machine" in seen(found["node6"], "identity")
     assert all(item["cure"] for node in found.values() for item in node["checks"] if item["status"] in ("warn", "fail"))
     assert PASSWORD not in json.dumps(found)
+
+
+def test_an_account_that_may_insert_no_virtual_media(rack, site):
+    rack.state(5).merge("/redfish/v1/AccountService/Accounts/1", {
+        "RoleId": "Operator", "Links": {"Role": {"@odata.id": "/redfish/v1/AccountService/Roles/Operator"}}})
+    asked = {"nodes": ["node5", "node6"], "registry": site}
+    assert [unwell(node) for node in fleet(asked).values()] == [{}, {}]
+    found = fleet(asked, lambda name: {"ramdisk_boot_interfaces": ["redfish-virtual-media", "ipxe"]})
+    assert [unwell(node) for node in found.values()] == [{"privilege": "warn"}, {}]
+    # Of one node the hardware file may say it.
+    with open_registry(site).begin() as connection:
+        row = NODES.c.name == "node5"
+        details = connection.execute(select(NODES.c.details).where(row)).scalar_one()
+        connection.execute(update(NODES).where(row).values(details={**details, "boot_interface": "redfish-virtual-media"}))
+    assert [unwell(node) for node in fleet(asked).values()] == [{"privilege": "warn"}, {}]
 
 
 def test_an_image_that_does_not_fit_and_one_that_is_not_there(rack, site, monkeypatch):

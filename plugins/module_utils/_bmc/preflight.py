@@ -25,7 +25,7 @@ from .waiting_tasks import NOT_BEGUN, open_tasks, shown
 CHECKS = ("bmc", "credentials", "privilege", "identity", "clock", "firmware", "pending", "sessions")
 
 # Privileges of the standard roles (DSP0266, "Privileges"), for a BMC that shows no roles.
-_ROLES = {"Administrator": ("ConfigureComponents",), "Operator": ("ConfigureComponents",), "ReadOnly": ()}
+_ROLES = {"Administrator": ("ConfigureComponents", "ConfigureManager"), "Operator": ("ConfigureComponents",), "ReadOnly": ()}
 # Levels of Set Session Privilege Level (IPMI 2.0, 22.18).
 _LEVELS = {1: "callback", 2: "user", 3: "operator", 4: "administrator", 5: "OEM"}
 _NAMES_SHOWN = 5
@@ -41,7 +41,7 @@ def examine(opened, machine=None, *, clock_skew=60, now=time.time):
     :param clock_skew: seconds by which the BMC's clock may be wrong.
     :param now: function for the controller's time in seconds since 1970.
     :returns: ``(checks, told)``: a check (see _checks.py) for each of CHECKS in their order, and what the BMC told of the machine: system_uuid, serial,
-        macs, model, firmware_version.
+        macs, model, firmware_version, and privileges: those of the account, by Redfish, or None where they are not told.
     """
     found, told, at = {}, {}, CHECKS[0]
     try:
@@ -53,7 +53,7 @@ def examine(opened, machine=None, *, clock_skew=60, now=time.time):
             gathered = gather(driver, parts, now)
             told = _told(gathered["info"])
             for at, look in (
-                ("privilege", lambda: _privilege(driver)),
+                ("privilege", lambda: _privilege(driver, told)),
                 ("identity", lambda: _identity(driver, machine or {}, told)),
                 ("clock", lambda: _clock(gathered, clock_skew)),
                 ("firmware", lambda: _firmware(driver, told)),
@@ -96,12 +96,13 @@ def _told(info):
         "model": identity.get("model"),
         "firmware_version": bmc.get("firmware_version"),
         "macs": sorted({nic["mac"] for nic in info.get("nics") or []}),
+        "privileges": None,
     }
 
 
-def _privilege(driver):
+def _privilege(driver, told):
     """Whether the account may switch the machine and choose what it boots: ConfigureComponents, or the level operator."""
-    rights = _redfish_rights(driver) if driver.NAME == "redfish" else _ipmi_rights(driver)
+    rights = _redfish_rights(driver, told) if driver.NAME == "redfish" else _ipmi_rights(driver)
     if rights is None:
         return check("privilege", SKIPPED, "the BMC does not tell what the account may do")
     suffices, name = rights
@@ -111,7 +112,7 @@ def _privilege(driver):
                  "give the account the role Operator or Administrator, with the module bmc_account and another administrator's account")
 
 
-def _redfish_rights(driver):
+def _redfish_rights(driver, told):
     service = driver.service
     collection = path_of(dig(service.linked(service.root(), "AccountService"), "Accounts"))
     # An account that is no administrator's may read itself alone; what is refused is left out.
@@ -119,8 +120,12 @@ def _redfish_rights(driver):
     if own is None:
         return None
     name = text(own.get("RoleId"))
-    rights = texts(dig(service.find(path_of(dig(own, "Links", "Role"))), "AssignedPrivileges") or []) or _ROLES.get(name)
-    return None if rights is None else ("ConfigureComponents" in rights, name or "of some role")
+    role = service.find(path_of(dig(own, "Links", "Role")))
+    rights = texts(dig(role, "AssignedPrivileges") or []) or _ROLES.get(name)
+    if rights is None:
+        return None
+    told["privileges"] = sorted({*rights, *texts(dig(role, "OemPrivileges") or [])})
+    return "ConfigureComponents" in rights, name or "of some role"
 
 
 def _ipmi_rights(driver):

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from .._checks import FAIL, OK, SKIPPED, check
+from .._boot.boot_interface import VIRTUAL_MEDIA
+from .._checks import FAIL, OK, SKIPPED, WARN, check
 from .._identity import says_something
 from ._images import is_address
 
@@ -85,3 +86,21 @@ def with_duplicates(identity, texts):
     seen = [identity["seen"]] if identity["status"] == FAIL else []
     return check("identity", FAIL, "; ".join([*seen, *texts]),
                  "correct the address of the BMC, or what the hardware file says of the machine; two nodes are one machine, or one was given the other's data")
+
+
+def with_virtual_media(privilege, privileges, interfaces):
+    """The check ``privilege`` of a node, with whether the account may insert the medium that the node is to boot.
+
+    By the standard that takes ConfigureManager (DMTF's privilege registry, VirtualMedia), which the role Operator has not. Boards have privileges of their
+    own for it beside, with names as AccessVirtualMedia, and not all of them ask for the standard's: so it is a warning.
+
+    :param privilege: the check as it was.
+    :param privileges: list of what the account may do, None where the BMC does not tell.
+    :param interfaces: the boot interfaces of the node.
+    """
+    if privilege["status"] != OK or privileges is None or VIRTUAL_MEDIA not in interfaces:
+        return privilege
+    if any(name == "ConfigureManager" or "virtualmedia" in name.lower() for name in privileges):
+        return privilege
+    return check("privilege", WARN, f"the account is {privilege['seen']} on the BMC, without ConfigureManager, which inserting virtual media takes",
+                 "give the account the role Administrator, with the module bmc_account and another administrator's account")

@@ -11,6 +11,7 @@ import dataclasses
 
 from .._bmc.driver import refuse_unsupported
 from .._bmc.preflight import CHECKS, examine
+from .._boot import boot_interface
 from .._checks import SKIPPED, check, worst
 from .._door import Door
 from .._fleet.causes import anonymous
@@ -51,6 +52,8 @@ def after_fleet(done):
         record = by_name.get(node_call.node)
         checks = {item["check"]: item for item in result["checks"]}
         checks["identity"] = _rack_checks.with_duplicates(checks["identity"], shared.get(node_call.node, []))
+        checks["privilege"] = _rack_checks.with_virtual_media(
+            checks["privilege"], result["machine"].get("privileges"), _boot_interfaces(node_call, record))
         checks["image"] = _rack_checks.image_check(call.params["image"], image, record)
         for item in checks.values():
             # By it the same trouble of many nodes is told once.
@@ -61,6 +64,18 @@ def after_fleet(done):
 def after(call, result):
     """The same for one node."""
     after_fleet([(call, result)])
+
+
+def _boot_interfaces(call, record):
+    """How a node boots the ramdisk, as far as the inventory and the registry tell."""
+    try:
+        given = call.hostvars.get("ramdisk_boot_interfaces")
+    except Exception:
+        # It is templated here, and may rest on what only the roles know that boot nodes. A deploy tells what is wrong with it.
+        given = None
+    if isinstance(given, list) and given:
+        return given
+    return [(record or {}).get("boot_interface") or boot_interface.DEFAULT]
 
 
 def _registry(call):

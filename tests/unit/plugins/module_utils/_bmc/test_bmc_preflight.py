@@ -91,6 +91,14 @@ def test_what_is_found(documents, machine, found, said):
     assert said in told
 
 
+def test_what_the_account_may_do_is_told():
+    assert look(board())[1]["privileges"] == ["ConfigureComponents"]
+    role = {"AssignedPrivileges": ["Login", "ConfigureComponents"], "OemPrivileges": ["AccessVirtualMedia"]}
+    documents = board(**{f"{ACCOUNTS}/2": {"UserName": "operator", "RoleId": "Ours", "Links": {"Role": link(f"{ROLES}/Ours")}}, f"{ROLES}/Ours": role})
+    assert look(documents)[1]["privileges"] == ["AccessVirtualMedia", "ConfigureComponents", "Login"]
+    assert look(board(**{ACCOUNTS: 403}))[1]["privileges"] is None
+
+
 def with_tasks(*states):
     tasks = [(f"JID_{number}", {"Name": "Configure: BIOS.Setup.1-1", "TaskState": state}) for number, state in enumerate(states)]
     return board(**{"/redfish/v1/": {"Tasks": link("/redfish/v1/TaskService")}, "/redfish/v1/TaskService": {"Tasks": link("/redfish/v1/TaskService/Tasks")},

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._checks import check
-from ansible_collections.rackwright.baremetal.plugins.module_utils._doors._rack_checks import duplicates, image_check, with_duplicates
+from ansible_collections.rackwright.baremetal.plugins.module_utils._doors._rack_checks import duplicates, image_check, with_duplicates, with_virtual_media
 
 UUIDS = [f"5241434b-0000-4000-8000-00000000000{number}" for number in range(4)]
 
@@ -75,3 +75,16 @@ def test_the_image_and_the_disk(name, size, disk, status):
     found = image_check(name, image, {"properties": {"local_gb": disk} if disk else {}})
     assert found["status"] == status and (status != "fail" or found["cure"])
     assert image_check(name, image, None)["status"] == "skipped"
+
+
+@pytest.mark.parametrize(("privileges", "status"), [
+    (["ConfigureComponents", "Login"], "warn"), ([], "warn"), (["ConfigureComponents", "ConfigureManager"], "ok"), (None, "ok"),
+    # Of the board's own.
+    (["AccessVirtualMedia", "ConfigureComponents"], "ok"), (["ConfigureComponents", "VirtualMediaPriv"], "ok"),
+])
+def test_who_may_insert_virtual_media(privileges, status):
+    fine, wrong = check("privilege", "ok", "Operator"), check("privilege", "fail", "the account is ReadOnly", "x")
+    found = with_virtual_media(fine, privileges, ["redfish-virtual-media", "ipxe"])
+    assert found["status"] == status and (status == "ok" or "Operator" in found["seen"] and "Administrator" in found["cure"])
+    assert with_virtual_media(fine, privileges, ["ipxe", "redfish-https"]) == fine
+    assert with_virtual_media(wrong, privileges, ["redfish-virtual-media"]) == wrong
