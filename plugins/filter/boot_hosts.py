@@ -7,6 +7,7 @@ from __future__ import annotations
 import ipaddress
 
 from ansible.errors import AnsibleFilterError
+from jinja2 import Undefined
 
 from ..module_utils._errors import BaremetalError
 from .boot_server_url import boot_server_url
@@ -50,7 +51,8 @@ RETURN = r"""
 _value:
   description:
     - A dictionary of three lists of dictionaries, in which C(name) is the host and C(nodes) names the nodes that rest on it.
-    - C(hosts) are boot servers and caches, with C(url), C(root) and C(cache), whether it is one.
+    - C(hosts) are boot servers and caches, with C(url), C(root) and C(cache), whether it is one, and C(further_urls), at which nodes find it
+      (C(ramdisk_boot_server_url)). These are left out with O(server), and where they rest on something that is not defined.
     - C(interfaces) are network interfaces that boot servers serve, with C(interface), C(netns), C(dhcp) (C(boot_server_dhcp)) and C(own), the addresses of
       all boot servers.
     - C(networks) are networks of IPv4 in which boot servers have an interface, with C(interface), C(netns), C(network) and C(address).
@@ -63,7 +65,7 @@ _ROOT = "/srv/rackwright"
 
 def boot_hosts(nodes, hostvars, server=None, first=""):
     """Return who serves nodes; see DOCUMENTATION."""
-    servers, caches = {}, {}
+    servers, caches, urls = {}, {}, {}
     for node in nodes if server != "" else ():
         variables = hostvars[node]
         chosen = server or variables.get("ramdisk_boot_server") or first
@@ -74,11 +76,17 @@ def boot_hosts(nodes, hostvars, server=None, first=""):
                                                             cure="correct it, or add the host")))
             if name:
                 users.setdefault(name, []).append(node)
+        # It is said of the boot server that the node has otherwise.
+        url = None if server else variables.get("ramdisk_boot_server_url")
+        if chosen and not isinstance(url, Undefined) and url:
+            urls.setdefault(chosen, []).append(str(url).rstrip("/"))
     found = {"hosts": [], "interfaces": [], "networks": []}
     for name in dict.fromkeys([*servers, *caches]):
         variables, users = hostvars[name], list(dict.fromkeys([*servers.get(name, ()), *caches.get(name, ())]))
+        url = boot_server_url(variables)
         found["hosts"].append({"name": name, "nodes": users, "cache": name not in servers and bool(variables.get("boot_server_origin")),
-                               "root": variables.get("boot_server_root") or _ROOT, "url": boot_server_url(variables)})
+                               "root": variables.get("boot_server_root") or _ROOT, "url": url,
+                               "further_urls": [one for one in dict.fromkeys(urls.get(name, ())) if one != url]})
     attached = {name: _attached(hostvars[name]) for name in servers}
     own = list(dict.fromkeys(one["address"] for some in attached.values() for one in some if one["address"]))
     for name, users in servers.items():

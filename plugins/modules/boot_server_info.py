@@ -18,6 +18,7 @@ description:
   - Of an image the manifest, the block map and the seek table are fetched and compared with what the registry recorded when it was published. The
     blocks themselves are verified while they are written to a disk.
   - Of a cache, nginx and the images are looked at.
+  - As the host looks at itself, a packet filter between it and the nodes is not seen.
   - A check that fails does not fail the task.
 extends_documentation_fragment:
   - rackwright.baremetal._attributes
@@ -41,6 +42,11 @@ options:
     description: Base URL of the boot server, C(http://ADDRESS:PORT).
     type: str
     required: true
+  further_urls:
+    description: Other URLs at which nodes find the boot server (C(ramdisk_boot_server_url)). The first boot script is fetched from each.
+    type: list
+    elements: str
+    default: []
   cache:
     description: Whether it is a cache (C(boot_server_origin)), which has nginx and images alone. What it serves of them is fetched through it.
     type: bool

@@ -196,7 +196,7 @@ def test_what_a_preflight_finds(site, ramdisk):
             "from ansible_collections.rackwright.baremetal.plugins.module_utils._door import Call\n"
             "from ansible_collections.rackwright.baremetal.plugins.module_utils._doors.boot_server_info import run\n"
             "print(json.dumps(run(Call(params=json.loads(sys.argv[1])))))")
-    params = {"root": str(site.root), "url": site.url, "image": None, "images": [], "cache": False}
+    params = {"root": str(site.root), "url": site.url, "further_urls": [], "image": None, "images": [], "cache": False}
     done = run("ip", "netns", "exec", site.server, sys.executable, "-c", code, json.dumps(params),
                env={**os.environ, "PYTHONPATH": str(COLLECTION.parents[2])})
     # This ramdisk has no digests.

@@ -101,7 +101,10 @@ def _told(info):
 
 
 def _privilege(driver, told):
-    """Whether the account may switch the machine and choose what it boots: ConfigureComponents, or the level operator."""
+    """Whether the account may switch the machine and choose what it boots: ConfigureComponents, or the level operator.
+
+    :param told: what the BMC told, which takes the privileges.
+    """
     rights = _redfish_rights(driver, told) if driver.NAME == "redfish" else _ipmi_rights(driver)
     if rights is None:
         return check("privilege", SKIPPED, "the BMC does not tell what the account may do")

@@ -50,7 +50,7 @@ def run(call):
         # It has nothing but images, which it fetches itself.
         checks.append(tried("http", lambda: _connect(url)))
     else:
-        checks += [tried("tftp", lambda: _loaders(root, url)), tried("http", lambda: _script(root, url))]
+        checks += [tried("tftp", lambda: _loaders(root, url)), tried("http", lambda: _scripts(root, [url, *call.params["further_urls"]]))]
     works = checks[-1]["status"] != FAIL
     looks = {**({} if cache else {"ramdisk": lambda: _ramdisk(root, url)}), "images": lambda: _images(url, call.params["images"])}
     checks += [look() if works else check(name, SKIPPED, "HTTP does not work") for name, look in looks.items()]
@@ -71,6 +71,11 @@ def _loaders(root, url):
     return ", ".join(path.name for path in files)
 
 
+def _scripts(root, urls):
+    for url in urls:
+        _script(root, ipxe.base_url(url))
+
+
 def _script(root, url):
     path = pathlib.Path(root, "http", _FIRST_SCRIPT)
     try:
@@ -81,16 +86,18 @@ def _script(root, url):
     _connect(url)
     if _digest(f"{url}/{_FIRST_SCRIPT}") != expected:
         raise BaremetalError("what answers by HTTP is not this boot server", stage=STAGE, seen=f"another {_FIRST_SCRIPT} at {url} than {path}",
-                             cure="correct boot_server_address and boot_server_http_port, and look for another server with that address")
+                             cure="correct boot_server_address and boot_server_http_port, or ramdisk_boot_server_url of the nodes, and look for another server with that address")
 
 
 def _connect(url):
     parts = urllib.parse.urlsplit(url)
     try:
         socket.create_connection((parts.hostname, parts.port or 80), timeout=_CONNECT).close()
-    except OSError as error:
-        raise BaremetalError(f"nothing answers by HTTP at {url}", stage=STAGE, seen=error.strerror or error,
-                             cure="run boot_server.yml; if it runs, check boot_server_address, boot_server_http_port and firewalls") from error
+    except (OSError, ValueError) as error:
+        # One for a port that is none.
+        raise BaremetalError(f"nothing answers by HTTP at {url}", stage=STAGE, seen=getattr(error, "strerror", None) or error,
+                             cure="run boot_server.yml; if it runs, check boot_server_address, boot_server_http_port, "
+                                  "ramdisk_boot_server_url of the nodes and firewalls") from error
 
 
 def _digest(url):
@@ -147,6 +154,7 @@ DOOR = Door(
     argument_spec={
         "root": {"type": "path", "default": "/srv/rackwright"},
         "url": {"type": "str", "required": True},
+        "further_urls": {"type": "list", "elements": "str", "default": []},
         "cache": {"type": "bool", "default": False},
         "image": {"type": "str"},
         "images": {"type": "list", "elements": "dict", "options": {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.rackwright.baremetal.plugins.filter.boot_hosts import boot_hosts
+from jinja2 import StrictUndefined
 
 HOSTS = {
     "boot1": {
@@ -42,6 +43,15 @@ def test_every_boot_server_and_cache_of_the_nodes():
         ("boot1", "eth0", "192.0.2.0/24", "192.0.2.1"), ("boot1", "eth1", "198.51.100.0/24", "198.51.100.1"),
         ("boot2", "eno1", "198.51.100.0/24", "198.51.100.2")]
     assert users(found, "networks") == {"boot1": ["node1", "node2", "node3"], "boot2": ["node4"]}
+
+
+def test_where_nodes_find_their_boot_server():
+    said = {"node1": "http://198.51.100.1:8080/", "node2": "http://198.51.100.1:8080", "node3": StrictUndefined(), "node4": "http://198.51.100.2:8081"}
+    hosts = {**HOSTS, **{name: {**HOSTS[name], "ramdisk_boot_server_url": url} for name, url in said.items()}}
+    found = boot_hosts(NODES, hosts, first="boot1")
+    assert {one["name"]: one["further_urls"] for one in found["hosts"]} == {"boot1": ["http://198.51.100.1:8080"], "boot2": [], "cache3": []}
+    # It is another one's.
+    assert not any(one["further_urls"] for one in boot_hosts(NODES, hosts, server="boot2")["hosts"])
 
 
 def test_one_boot_server_for_all_or_none():

@@ -41,7 +41,8 @@ def look(root, server, folder, published, tmp_path):
     images.record(open_registry(registry), published)
 
     def look(**more):
-        call = Call(params={"root": str(tmp_path), "url": server.url, "image": None, "images": None, "cache": False, "registry": registry, **more})
+        call = Call(params={"root": str(tmp_path), "url": server.url, "further_urls": [], "image": None, "images": None, "cache": False,
+                            "registry": registry, **more})
         call.params.update(boot_server_info.before(call))
         result = boot_server_info.run(call)
         assert not result["changed"] and all(item["cure"] for item in result["checks"] if item["status"] in ("warn", "fail"))
@@ -55,6 +56,14 @@ def test_all_is_served(look):
     assert {name: item["status"] for name, item in found.items()} == {
         "daemons": "fail", "http": "ok", "ramdisk": "ok", "images": "ok", "tftp": "fail"}
     assert "no dnsmasq" in found["daemons"]["seen"] and found["images"]["seen"] == "some"
+
+
+def test_each_url_at_which_nodes_find_it(look, server):
+    assert look(further_urls=[f"{server.url}/"])["http"]["status"] == "ok"
+    for wrong, said in (("http://127.0.0.1:9", "nothing answers by HTTP at http://127.0.0.1:9."), ("http://127.0.0.1:80800", "nothing answers by HTTP"),
+                        ("https://192.0.2.1:8443", "https://192.0.2.1:8443")):
+        found = look(further_urls=[server.url, wrong])["http"]
+        assert found["status"] == "fail" and said in found["seen"], found
 
 
 def test_a_cache_has_images_alone(look, root, published):
