@@ -36,7 +36,8 @@ options:
     type: path
     default: /srv/rackwright
   nodes:
-    description: Names of nodes that were removed. When not given, they come from the registry.
+    description:
+      - Names of nodes that were removed, or that boot from another boot server by now. When not given, those that were removed come from the registry.
     type: list
     elements: str
   macs:
