@@ -86,7 +86,8 @@ def _script(root, url):
     _connect(url)
     if _digest(f"{url}/{_FIRST_SCRIPT}") != expected:
         raise BaremetalError("what answers by HTTP is not this boot server", stage=STAGE, seen=f"another {_FIRST_SCRIPT} at {url} than {path}",
-                             cure="correct boot_server_address and boot_server_http_port, or ramdisk_boot_server_url of the nodes, and look for another server with that address")
+                             cure="correct boot_server_address and boot_server_http_port, or ramdisk_boot_server_url of the nodes, and look for another "
+                                  "server with that address")
 
 
 def _connect(url):
