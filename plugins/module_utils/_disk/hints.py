@@ -55,6 +55,8 @@ TEXT_TESTS = {
     "s<": lambda seen, wanted: seen < wanted,
     "<in>": lambda seen, wanted: wanted in seen,
 }
+# Those whose operand is what is asked for, or a part of it.
+NAMING = (None, "s==", "<in>", "<or>", "<all-in>")
 # Longer operators stand before those that they begin with; "<" alone is none of the "<word>" ones.
 OPERATOR = re.compile(
     r"^(s==|s!=|s>=|s<=|s>|s<|==|!=|>=|<=|=|>|<in>|<all-in>|<or>|<range-in>|<(?![a-z-]+>))\s*"
@@ -204,6 +206,15 @@ def matches(disk, field, test):
     return False
 
 
+def named(value):
+    """Return the texts, in lower case, that a text hint asks for; none where it only denies, or tells what is before or behind.
+
+    value: one that parse takes.
+    """
+    operator, operand = _split(value)
+    return _words(operator, operand.lower()) if operator in NAMING else []
+
+
 def _refused(what, node, cure):
     return BaremetalError(what, node=node, stage=STAGE, cure=cure)
 
@@ -223,6 +234,15 @@ def _alternatives(operand):
     if not all(words):
         raise ValueError("<or> needs a value behind each operator")
     return words
+
+
+def _words(operator, operand):
+    """Return the texts of which the operand of a text hint consists."""
+    if operator == "<or>":
+        return _alternatives(operand)
+    if operator == "<all-in>":
+        return operand.replace("<all-in>", " ").split()
+    return [operand]
 
 
 def _number(text):
@@ -267,10 +287,10 @@ def _text_test(value):
     if not wanted:
         raise ValueError("it is empty")
     if operator == "<or>":
-        choices = _alternatives(wanted)
+        choices = _words(operator, wanted)
         return lambda seen: _text(seen) in choices
     if operator == "<all-in>":
-        words = wanted.replace("<all-in>", " ").split()
+        words = _words(operator, wanted)
         if not words:
             raise ValueError("<all-in> needs words behind it")
         return lambda seen: all(word in _text(seen) for word in words)

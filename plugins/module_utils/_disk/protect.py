@@ -9,7 +9,7 @@ from __future__ import annotations
 from .._errors import BaremetalError
 from .commands import run
 from .devices import GIB, NETWORK_TRANSPORTS, describe, is_array, read_disk
-from .hints import is_skipped, skip_list
+from .hints import is_skipped, matches, named, parse, skip_list
 from .partitions import signatures
 
 STAGE = "disk protection"
@@ -23,7 +23,7 @@ def refuse_if_protected(disk, *, hints=None, skip=(), minimum_size=0, ignore_hol
     """Read the disk anew and return it, or raise when it must not be written.
 
     disk: a dict of list_disks; hints: by which it was chosen, whose "tran" says that a disk in a network is
-    meant; skip: skip_block_devices; minimum_size: bytes that the disk must offer; ignore_holders: look
+    meant where it names the disk's transport; skip: skip_block_devices; minimum_size: bytes that the disk must offer; ignore_holders: look
     ahead, for a disk whose holders are taken apart before it is written. Call this directly
     before the write: names move between boots and re-scans, so identity is compared again.
     Raises BaremetalError for a disk that vanished or changed its identity, and for one that is
@@ -54,8 +54,10 @@ def refuse_if_protected(disk, *, hints=None, skip=(), minimum_size=0, ignore_hol
     reasons = list(_reasons(dict(now, holders=[]) if ignore_holders else now, minimum_size))
     if is_skipped(now, skip_list(skip, node=node)):
         reasons.append("it is in skip_block_devices")
-    if now.get("tran") in NETWORK_TRANSPORTS and not (hints or {}).get("tran"):
-        reasons.append("it is reached over a network (%s), where other machines may use it; the root device hint tran would say that it is meant" % now["tran"])
+    tran = now.get("tran")
+    if tran in NETWORK_TRANSPORTS and not _is_named(tran, hints or {}):
+        reasons.append("it is reached over a network (%s), where other machines may use it; the root device hint tran: %s would say that it is meant"
+                       % (tran, tran))
     if reasons:
         raise BaremetalError(
             "%s is protected, nothing was written" % describe(now),
@@ -95,6 +97,12 @@ def refuse_special_filesystems(disk, found, allowed, *, runner=run):
             seen=", ".join(special),
             cure="Put the disk into skip_block_devices; if it is this machine's alone, set wipe_special_filesystems.",
         )
+
+
+def _is_named(tran, hints):
+    """Whether root device hints ask for this transport by the name of a network; what only denies another one means no network."""
+    hint = hints.get("tran")
+    return bool(hint) and matches({"tran": tran}, "tran", parse({"tran": hint})["tran"]) and any(word in NETWORK_TRANSPORTS for word in named(hint))
 
 
 def _reasons(disk, minimum_size):

@@ -61,6 +61,23 @@ def test_a_disk_in_a_network_is_written_only_where_the_hints_say_so(tran):
     assert check(disk, disk, hints={"serial": "S1", "tran": tran}) is disk
 
 
+@pytest.mark.parametrize("hint", ["s== fc", "FC", "<in> fc", "<or> fc <or> iscsi", "<or> sata <or> fc", "<all-in> fc"])
+def test_a_hint_that_names_the_network_of_a_disk_means_it(hint):
+    disk = dict(FREE, tran="fc")
+    assert check(disk, disk, hints={"tran": hint}) is disk
+
+
+@pytest.mark.parametrize("tran, hint", [
+    ("fc", "s!= usb"), ("iscsi", "s!= fc"), ("fc", "s>= fc"), ("fc", "s< sata"), ("iscsi", "<in> s"), ("nvme-tcp", "<in> nvme"), ("iscsi", "fc"),
+    ("iscsi", "<or> fc <or> sata"), ("fc", "")])
+def test_a_hint_that_names_no_network_or_another_one_means_none(tran, hint):
+    """What chose the disk may have been that no local one was left."""
+    disk = dict(FREE, tran=tran)
+    with pytest.raises(BaremetalError) as caught:
+        check(disk, disk, hints={"size": ">= 400", "tran": hint})
+    assert "the root device hint tran: %s would say that it is meant" % tran in caught.value.seen
+
+
 def test_the_skip_list_is_looked_at_last():
     assert check(FREE, FREE, skip=[{"serial": "S2"}]) is FREE
     with pytest.raises(BaremetalError) as caught:

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 TEXTS = {"serial": ("S1", "S2", "S3", None), "wwn": ("0x1", "0x2", None), "model": ("Fast", "Slow"),
          "tran": ("sata", "sata", "nvme", "nvme", "iscsi", "fc", "nvme-tcp", None)}
+NETWORKS = ("iscsi", "fc", "nvme-tcp")
 SIZES = (100, 200)
 # What a hint says: its text, and whether a value is meant by it.
 WORDS = {"s== %s": lambda seen, wanted: seen == wanted, "%s": lambda seen, wanted: seen == wanted, "s!= %s": lambda seen, wanted: seen != wanted,
@@ -74,6 +75,12 @@ def means(meant, disk):
     return bool(meant) and all(one(*hint) for hint in meant)
 
 
+def is_asked_for(hints, meant, disk):
+    """Whether a disk is no network's, or the hints name the transport by which it is reached."""
+    return disk["tran"] not in NETWORKS or any(
+        wanted in NETWORKS and not hints["tran"].startswith("s!=") and compare(disk["tran"], wanted) for field, compare, wanted in meant if field == "tran")
+
+
 def is_free(disk):
     return not (disk["read_only"] or disk["removable"] or disk["mountpoints"] or disk["holders"])
 
@@ -104,7 +111,7 @@ def test_only_the_disk_that_is_meant_is_written(data):
         # Where one disk is meant, free and unchanged, nothing is in the way of it.
         candidates = [disk for disk in before if means(meant, disk) and not any(means(skip, disk) for _text, skip in skips)]
         ready = [disk for disk in candidates if now[disk["name"]] is disk and is_free(disk) and not set(disk["marks"]) - {"ext4"}
-                 and disk["tran"] in ("sata", "nvme", None)]
+                 and is_asked_for(hints, meant, disk)]
         assert len(candidates) != 1 or not ready
         return
     event("written")
@@ -115,7 +122,7 @@ def test_only_the_disk_that_is_meant_is_written(data):
     assert [there[key] for key in ("serial", "wwn", "size")] == [chosen[key] for key in ("serial", "wwn", "size")]
     assert not any(means(skip, there) for _text, skip in skips)
     assert allowed or not set(there["marks"]) - {"ext4"}
-    assert there["tran"] in ("sata", "nvme", None) or "tran" in hints
+    assert is_asked_for(hints, meant, there)
 
 
 @settings(max_examples=200)
