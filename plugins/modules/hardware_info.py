@@ -67,6 +67,13 @@ options:
       - Root device hints that must choose exactly one disk; their grammar is described in M(rackwright.baremetal.disk_image).
       - With O(interlock), and where no disk matches, one is waited for, for 30 seconds.
     type: dict
+  installer:
+    description:
+      - Whether the disk that O(root_device) chooses is for an installer, which will write to it by itself, under another kernel. A disk is refused then that
+        M(rackwright.baremetal.disk_image) would not write to, and one that the installer would not surely find; RV(root_path) tells by what it does.
+      - It needs O(root_device) and O(interlock).
+    type: bool
+    default: false
   extended:
     description:
       - Whether to return all of it. Without, everything from RV(hardware.dmi) on is left out, which is quicker, for a BMC that is asked from
@@ -300,6 +307,14 @@ root_disk:
   description: The disk that the hints chose, as in RV(hardware.disks). Null with the hint C(volume_name); software RAID is not assembled for facts.
   returned: with O(root_device)
   type: dict
+root_path:
+  description:
+    - Path by which an installer finds that disk, a link below C(/dev/disk/by-path) or, where there is none, the one below C(/dev/disk/by-id) that is named
+      by the WWN. On a machine with one disk, and no such link, it is the name that the kernel gave it.
+    - Null with the hint C(volume_name).
+  returned: with O(installer=true)
+  type: str
+  sample: /dev/disk/by-path/pci-0000:00:1f.2-ata-1
 """
 
 import platform
@@ -309,6 +324,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._disk import bmc_address, buses, lldp, smbios, system
 from ..module_utils._disk.devices import list_disks
 from ..module_utils._disk.hints import VOLUME_NAME, select
+from ..module_utils._disk.installer import path_for_installer
 from ..module_utils._disk.interlock import facts, verify
 from ..module_utils._disk.late import find_disk
 from ..module_utils._disk.nics import interfaces
@@ -317,8 +333,8 @@ from ..module_utils._disk.raid_members import raid_members
 from ..module_utils._errors import BaremetalError
 
 
-def collect(interlock=None, root_device=None, extended=True, lldp_timeout=0):
-    """Return the module's result; raises BaremetalError when interlock or hints do not agree."""
+def collect(interlock=None, root_device=None, installer=False, extended=True, lldp_timeout=0):
+    """Return the module's result; raises BaremetalError when interlock or hints do not agree, or an installer must not have the disk."""
     result = {"changed": False}
     # Compared first: nothing that another machine says shall be taken for the node's hardware.
     if interlock:
@@ -358,6 +374,8 @@ def collect(interlock=None, root_device=None, extended=True, lldp_timeout=0):
             interface["lldp"] = neighbours[interface["name"]]
     if root_device is not None:
         result["root_disk"] = None if wanted is None else select(hardware["disks"], wanted, skip)
+    if installer:
+        result["root_path"] = None if wanted is None else path_for_installer(result["root_disk"], hardware["disks"], interlock, wanted)
     return result
 
 
@@ -372,13 +390,15 @@ def main():
                 "required_one_of": [("system_uuid", "serial")],
             },
             root_device={"type": "dict"},
+            installer={"type": "bool", "default": False},
             extended={"type": "bool", "default": True},
             lldp_timeout={"type": "int", "default": 0},
         ),
         supports_check_mode=True,
+        required_if=[("installer", True, ("interlock", "root_device"))],
     )
     try:
-        result = collect(**{name: module.params[name] for name in ("interlock", "root_device", "extended", "lldp_timeout")})
+        result = collect(**{name: module.params[name] for name in ("interlock", "root_device", "installer", "extended", "lldp_timeout")})
     except BaremetalError as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)

@@ -146,7 +146,8 @@ def _answer(module, arguments, state, disk):
     if module == "instance_proof":
         return _proof(arguments, state, disk.read())
     if module == "hardware_info":
-        return {"changed": False, "root_disk": {"name": "/dev/vda", "serial": "DISK0", "by_path": None}, "hardware": {
+        path = {"root_path": "/dev/disk/by-path/pci-0000:00:04.0"} if arguments.get("installer") else {}
+        return {"changed": False, "root_disk": {"name": "/dev/vda", "serial": "DISK0", "by_path": None}, **path, "hardware": {
             "system": {"serial": state["serial"]}, "cpu": {"architecture": "x86_64", "count": 8}, "memory": {"total": 16 << 30, "physical_mb": 16 << 10},
             "disks": [{"name": "/dev/vda", "size": 8 << 30, "serial": "DISK0"}], **state.get("hardware", {})}}
     if module == "disk_erase":

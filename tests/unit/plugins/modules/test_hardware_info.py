@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import platform
 import shutil
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._disk import late, smbios
+from ansible_collections.rackwright.baremetal.plugins.module_utils._disk import installer, late, protect, smbios
 from ansible_collections.rackwright.baremetal.plugins.modules import hardware_info
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._disk import test_disk_smbios
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.modules.inband import start
@@ -22,6 +23,7 @@ from ansible_collections.rackwright.baremetal.tests.unit.plugins.modules.inband 
 pytestmark = pytest.mark.skipif(shutil.which("lsblk") is None, reason="lsblk is not installed")
 INTERLOCK = {"nonce": "n1", "system_uuid": "4c4c4544-0042-4810-8054-b4c04f4b3532", "macs": ["52:54:00:12:34:56"]}
 DISK = {"name": "/dev/vda", "size": 10 ** 10, "serial": "S1", "model": None, "partitions": []}
+FREE = dict(DISK, type="disk", wwn=None, by_path="/dev/disk/by-path/pci-0000:00:04.0", read_only=False, removable=False, mountpoints=[], holders=[])
 KEYS = {"hostname", "nonce", "system", "bios", "boot", "cpu", "memory", "disks", "interfaces"}
 EXTENDED = {"dmi", "pci_devices", "usb_devices", "numa_topology", "tpm", "raid_members", "bmc"}
 SCHEMA = json.loads((Path(__file__).parents[4] / "docs/hardware.schema.json").read_text(encoding="utf-8"))
@@ -87,6 +89,28 @@ def test_the_root_disk_is_chosen(capsys, monkeypatch):
     result = start(hardware_info, capsys, interlock=INTERLOCK, root_device={"serial": "s1"}, _ansible_check_mode=True)
     assert result["root_disk"] == DISK
     assert result["interlock"] == {"nonce": "n1"}
+
+
+@pytest.mark.parametrize("disk, marks, text", [
+    (dict(FREE, tran="fc"), [], "it is reached over a network (fc)"),
+    (dict(FREE, removable=True), [], "it is removable"),
+    (FREE, [{"type": "VMFS_volume_member"}], "a file system of a cluster"),
+    (FREE, [], None),
+])
+def test_a_disk_for_an_installer_is_one_that_may_be_written(capsys, monkeypatch, disk, marks, text):
+    refuse = functools.partial(protect.refuse_to_write, reader=lambda name, **_options: disk, marks=lambda device: marks, runner=lambda argv, **_options: b"")
+    monkeypatch.setattr(hardware_info, "path_for_installer", functools.partial(installer.path_for_installer, refuse=refuse))
+    monkeypatch.setattr(hardware_info, "list_disks", lambda: [disk])
+    monkeypatch.setattr(hardware_info, "verify", lambda interlock: {})
+    options = {"interlock": INTERLOCK, "root_device": {"size": ">= 5"}, "extended": False}
+    # What boots the ramdisk for something else has its own last look.
+    assert "root_path" not in start(hardware_info, capsys, **options)
+    result = start(hardware_info, capsys, installer=True, **options)
+    assert text in result["msg"] if text else result["root_path"] == disk["by_path"]
+
+
+def test_a_disk_for_an_installer_needs_hints_and_interlock(capsys):
+    assert "missing: interlock" in start(hardware_info, capsys, installer=True, root_device={"serial": "S1"})["msg"]
 
 
 def test_a_root_disk_that_appears_late_is_waited_for(capsys, monkeypatch):

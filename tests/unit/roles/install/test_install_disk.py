@@ -32,6 +32,8 @@ MACHINES = {
     "namespaces": [disk("nvme0n2", "ACME_Z1", "pci-0000:01:00.0-nvme-2"), disk("nvme0n1", "ACME_Z1", "pci-0000:01:00.0-nvme-1")],
     "no_serial": [disk("vda", None, "pci-0000:00:04.0"), disk("vdb", None, "pci-0000:00:05.0")],
     "no_place": [disk("vda", None, None), disk("vdb", None, None)],
+    # NVMe drives with several ways in, which stand below no place.
+    "multipath": [disk("nvme0n2", "ACME_Z1", None), disk("nvme0n1", "ACME_Z1", None), disk("nvme1n1", "ACME_Z2", None), disk("nvme1n2", "ACME_Z2", None)],
 }
 
 
@@ -58,15 +60,26 @@ def _matches(tmp_path_factory):
     return {name: yaml.safe_load((folder / name).read_text())["autoinstall"]["storage"]["layout"]["match"] for name in [*MACHINES, "unseen"]}
 
 
+def taken(match, disks, known=UDEV):
+    """The names of the disks that Subiquity takes for those that are meant, by those keys that it knows."""
+    found = []
+    for one in disks:
+        udev = {"ID_SERIAL": one["serial_long"] or "", "ID_PATH": (one["by_path"] or "").rpartition("/")[2], "DEVNAME": one["name"]}
+        if all(fnmatch.fnmatchcase(udev[UDEV[key]], value) for key, value in match.items() if key in known):
+            found.append(one["name"])
+    return found
+
+
 @pytest.mark.parametrize("machine", MACHINES)
 @pytest.mark.parametrize("known", [set(UDEV), set(UDEV) - {"id_path"}], ids=["today", "older"])
 def test_subiquity_takes_the_disk_that_is_meant(matches, machine, known):
     """Also a version that does not know one of the keys, and leaves it out."""
-    def taken(one):
-        udev = {"ID_SERIAL": one["serial_long"] or "", "ID_PATH": (one["by_path"] or "").rpartition("/")[2], "DEVNAME": one["name"]}
-        return all(fnmatch.fnmatchcase(udev[UDEV[key]], value) for key, value in matches[machine].items() if key in known)
+    assert taken(matches[machine], MACHINES[machine], known) == [MACHINES[machine][0]["name"]]
 
-    assert [one["name"] for one in MACHINES[machine] if taken(one)] == [MACHINES[machine][0]["name"]]
+
+def test_subiquity_takes_no_disk_of_another_drive_that_has_its_name(matches):
+    names = [one["name"] for one in MACHINES["multipath"]]
+    assert not taken(matches["multipath"], [dict(one, name=name) for one, name in zip(MACHINES["multipath"], names[2:] + names[:2])])
 
 
 def test_a_disk_that_has_another_name_in_the_installer_is_found_by_its_serial_number(matches):
