@@ -15,6 +15,7 @@ description:
   - Runs in the ramdisk of a node, or in any Linux system, and returns identity, firmware, processors, memory, disks, network interfaces, buses,
     RAID members and the addresses of the BMC.
   - What it returns is described by the JSON schema in C(docs/hardware.schema.json). What the machine does not tell is V(none).
+  - After a boot it waits until the controllers have looked for their disks, for up to 330 seconds.
   - With O(interlock) it also proves that this is the machine, and the boot, that is meant.
   - With O(root_device) it also chooses the disk that the hints mean.
 extends_documentation_fragment:
@@ -326,7 +327,7 @@ from ..module_utils._disk.devices import list_disks
 from ..module_utils._disk.hints import VOLUME_NAME, select
 from ..module_utils._disk.installer import path_for_installer
 from ..module_utils._disk.interlock import facts, verify
-from ..module_utils._disk.late import find_disk
+from ..module_utils._disk.late import find_disk, wait_for_scans
 from ..module_utils._disk.nics import interfaces
 from ..module_utils._disk.options import CONNECT_TIMEOUT, INTERLOCK_OPTIONS
 from ..module_utils._disk.raid_members import raid_members
@@ -339,11 +340,12 @@ def collect(interlock=None, root_device=None, installer=False, extended=True, ll
     # Compared first: nothing that another machine says shall be taken for the node's hardware.
     if interlock:
         result["interlock"] = verify(interlock)
+    # Every run on a machine comes here first, and as soon as SSH answers.
+    wait_for_scans()
     skip = (interlock or {}).get("skip_block_devices") or ()
     # An array does not run yet, and may be what the boot is for; who writes to it assembles it and holds the hints against it.
     wanted = None if VOLUME_NAME in (root_device or {}) else root_device
     if interlock and wanted is not None:
-        # Every run that writes to the disk comes here first, and as soon as SSH answers.
         find_disk(wanted, skip=skip, list_disks=list_disks)
     firmware = smbios.read()
     hardware = result["hardware"] = {

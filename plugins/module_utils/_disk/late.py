@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 
+from .._errors import BaremetalError
 from .arrays import disks_for
 from .hints import NoMatch, select
 from .partitions import settle
@@ -15,6 +16,22 @@ from .partitions import settle
 # Seconds that a disk gets to appear, and between two looks.
 PATIENCE = 30
 INTERVAL = 1
+# Seconds that controllers get to look for their disks; one of SAS takes up to 300, after which its driver (mpt3sas) gives up.
+SCAN_PATIENCE = 330
+
+
+def wait_for_scans():
+    """Wait until the controllers of this machine have looked for their disks, so that a list of these is whole.
+
+    udev loads their drivers, and the kernel ends the loading of a module only when the scans that it began are over, also those in the background
+    (async_synchronize_full in do_init_module). Where all that is over, nothing is waited for. Raises BaremetalError when it takes too long.
+    """
+    try:
+        settle(patience=SCAN_PATIENCE)
+    except BaremetalError as error:
+        raise BaremetalError(
+            "this machine still looks for its devices, and not all of its disks may be known yet", stage="disks", seen=error.what,
+            cure="Look at the kernel log (dmesg) for a controller or a disk that does not answer, and mend it or take it out.") from None
 
 
 def find_disk(hints, *, skip=(), list_disks=None, patience=PATIENCE, node=None):

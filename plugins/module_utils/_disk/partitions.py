@@ -67,10 +67,10 @@ def reread(device, *, node=None):
     settle(node=node)
 
 
-def settle(*, node=None):
-    """Wait until udev has handled all events; nothing to wait for where udev does not run."""
+def settle(*, patience=30, node=None):
+    """Wait until udev has handled all events, for so many seconds; nothing to wait for where udev does not run. Raises BaremetalError."""
     if find_tool("udevadm") and os.path.exists("/run/udev/control"):
-        run(["udevadm", "settle", "--timeout=30"], node=node, stage=STAGE)
+        run(["udevadm", "settle", "--timeout=%d" % patience], node=node, stage=STAGE, timeout=patience + 90)
 
 
 def table_type(device, *, node=None):

@@ -119,9 +119,20 @@ def test_a_root_disk_that_appears_late_is_waited_for(capsys, monkeypatch):
     monkeypatch.setattr(hardware_info, "list_disks", lambda: looks.pop(0) if looks else [DISK, other])
     monkeypatch.setattr(hardware_info, "verify", lambda interlock: {"nonce": interlock["nonce"]})
     monkeypatch.setattr(late, "INTERVAL", 0)
-    monkeypatch.setattr(late, "settle", lambda node=None: None)
+    monkeypatch.setattr(late, "settle", lambda **_options: None)
     result = start(hardware_info, capsys, interlock=INTERLOCK, root_device={"serial": "s1"}, extended=False)
     assert (result["root_disk"], result["hardware"]["disks"]) == (DISK, [DISK, other])
+
+
+@pytest.mark.parametrize("hints", [None, {"serial": "S1"}, {"volume_name": "system"}])
+def test_disks_that_a_controller_still_looks_for_are_not_missed(capsys, monkeypatch, hints):
+    """Also where the root disk is there already: what erases all disks comes after."""
+    disks, others = [DISK], [dict(DISK, name="/dev/sda", serial="S2"), dict(DISK, name="/dev/sdb", serial="S3")]
+    monkeypatch.setattr(late, "settle", lambda patience: disks.extend(others))
+    monkeypatch.setattr(hardware_info, "list_disks", lambda: list(disks))
+    monkeypatch.setattr(hardware_info, "verify", lambda interlock: {})
+    result = start(hardware_info, capsys, interlock=INTERLOCK, root_device=hints, extended=False)
+    assert result["hardware"]["disks"] == [DISK, *others]
 
 
 @pytest.mark.parametrize("arguments, text", [
@@ -133,6 +144,7 @@ def test_waiting_is_for_disks_that_may_come(capsys, monkeypatch, arguments, text
     disks = [DISK, dict(DISK, name="/dev/vdb", serial="S2")]
     monkeypatch.setattr(hardware_info, "list_disks", lambda: disks if arguments else [])
     monkeypatch.setattr(hardware_info, "verify", lambda interlock: {})
+    monkeypatch.setattr(hardware_info, "wait_for_scans", lambda: None)
     monkeypatch.setattr(late, "settle", lambda node=None: pytest.fail("it waits"))
     result = start(hardware_info, capsys, root_device={"size": "> 5"}, extended=False, **arguments)
     assert text in result["msg"] if text else result["root_disk"] == DISK

@@ -33,6 +33,15 @@ def looks(monkeypatch):
     return lister
 
 
+def test_a_machine_that_does_not_end_to_look_for_its_disks_is_told(monkeypatch):
+    def settle(patience):
+        raise BaremetalError("udevadm settle --timeout=%d ended with code 1" % patience)
+
+    monkeypatch.setattr(late, "settle", settle)
+    with pytest.raises(BaremetalError, match="not all of its disks may be known yet.*Seen: udevadm settle --timeout=330 ended.*To do: Look at the kernel log"):
+        late.wait_for_scans()
+
+
 def test_a_disk_that_appears_late(looks):
     found = late.find_disk({"serial": "S2"}, list_disks=looks([], [OTHER], [OTHER, WANTED]))
     assert (found, looks.count) == (WANTED, 3)
