@@ -56,7 +56,8 @@ def test_install(site):
     assert site.runs("node1") == "disk" and not (site.boot_root / "http/node" / node["boot_mac"].replace(":", "-")).exists()
     text = site.disk("node1")["installed"]
     # What was known only after the ramdisk had looked.
-    assert "partman-auto/disk string /dev/disk/by-path/pci-0000:00:04.0\n" in text and f"{node['boot_mac'].replace(':', '-')}/" in text and "placeholder" not in text
+    assert "partman-auto/disk string /dev/disk/by-path/pci-0000:00:04.0\n" in text
+    assert f"{node['boot_mac'].replace(':', '-')}/" in text and "placeholder" not in text
     assert "0000000000000000/" not in text and "ssh-ed25519 AAAA" in text
     # A diff tells no line of the file.
     assert "==> preseed.cfg" in output and "partman-auto" not in output
