@@ -49,6 +49,8 @@ def hint_sets(draw, disk=None):
 
     def value(field, values):
         own = disk[field] // GIB if disk and field == "size" else disk[field] if disk else None
+        # A disk in a network may also be what is left by a hint that names another transport.
+        own = None if field == "tran" and draw(st.booleans()) else own
         return own if own is not None else draw(st.sampled_from([one for one in values if one is not None]))
 
     for field in draw(st.lists(st.sampled_from([*TEXTS, "size", "rotational"]), min_size=1, max_size=3, unique=True)):
