@@ -15,7 +15,8 @@ description:
   - Runs in the ramdisk of a node, or in any Linux system, and returns identity, firmware, processors, memory, disks, network interfaces, buses,
     RAID members and the addresses of the BMC.
   - What it returns is described by the JSON schema in C(docs/hardware.schema.json). What the machine does not tell is V(none).
-  - After a boot it waits until the controllers have looked for their disks, for up to 330 seconds.
+  - After a boot it waits until the controllers have looked for their disks, for up to 330 seconds. What has not come to an end then is an error with
+    O(root_device), and else a warning.
   - With O(interlock) it also proves that this is the machine, and the boot, that is meant.
   - With O(root_device) it also chooses the disk that the hints mean.
 extends_documentation_fragment:
@@ -341,7 +342,13 @@ def collect(interlock=None, root_device=None, installer=False, extended=True, ll
     if interlock:
         result["interlock"] = verify(interlock)
     # Every run on a machine comes here first, and as soon as SSH answers.
-    wait_for_scans()
+    try:
+        wait_for_scans()
+    except BaremetalError as error:
+        # A disk that does not answer may be why somebody looks at the machine, or is in it for a rescue.
+        if root_device is not None:
+            raise
+        result["warnings"] = [str(error)]
     skip = (interlock or {}).get("skip_block_devices") or ()
     # An array does not run yet, and may be what the boot is for; who writes to it assembles it and holds the hints against it.
     wanted = None if VOLUME_NAME in (root_device or {}) else root_device
@@ -403,6 +410,8 @@ def main():
         result = collect(**{name: module.params[name] for name in ("interlock", "root_device", "installer", "extended", "lldp_timeout")})
     except BaremetalError as error:
         module.fail_json(msg=str(error))
+    for text in result.pop("warnings", ()):
+        module.warn(text)
     module.exit_json(**result)
 
 

@@ -19,6 +19,7 @@ from .erase_disk import abilities, erase_disk, failed, locked
 from .erase_plan import INSIDE, METHODS, choose, line, name_of
 from .hints import is_skipped, select, skip_list
 from .interlock import verify
+from .late import wait_for_scans
 from .partitions import signatures
 from .protect import refuse_if_protected, refuse_special_filesystems
 from .system import read_text
@@ -129,6 +130,8 @@ def sort_out(disks, skipping, *, transport):
 
 def _prepare(options, lister):
     """Look at everything; returns (entries, skipped). Whatever speaks against any disk is raised before the first one is written."""
+    if options["disks"] == "all":
+        wait_for_scans()
     # With hints for it, an array is the root device: it stays, and what is in it is erased.
     disks = disks_for(options["root_device"] if options["disks"] == "root" else None, options["skip_block_devices"], lister=lister)
     chosen, skipped = choose_disks(disks, options, transport=transport_of)

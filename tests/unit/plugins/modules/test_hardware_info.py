@@ -16,6 +16,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._disk import installer, late, protect, smbios
+from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
 from ansible_collections.rackwright.baremetal.plugins.modules import hardware_info
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._disk import test_disk_smbios
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.modules.inband import start
@@ -148,6 +149,17 @@ def test_waiting_is_for_disks_that_may_come(capsys, monkeypatch, arguments, text
     monkeypatch.setattr(late, "settle", lambda node=None: pytest.fail("it waits"))
     result = start(hardware_info, capsys, root_device={"size": "> 5"}, extended=False, **arguments)
     assert text in result["msg"] if text else result["root_disk"] == DISK
+
+
+def test_a_machine_that_still_looks_for_disks_is_told_where_one_is_to_be_written_and_else_shown(capsys, monkeypatch):
+    def wait():
+        raise BaremetalError("this machine still looks for its devices")
+
+    monkeypatch.setattr(hardware_info, "list_disks", lambda: [DISK])
+    monkeypatch.setattr(hardware_info, "wait_for_scans", wait)
+    assert "still looks" in start(hardware_info, capsys, root_device={"size": "> 5"}, extended=False)["msg"]
+    shown = start(hardware_info, capsys, extended=False)
+    assert "still looks" in str(shown["warnings"]) and shown["hardware"]["disks"] == [DISK]
 
 
 def test_software_raid_is_not_looked_for(capsys, monkeypatch):
