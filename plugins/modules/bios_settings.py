@@ -35,7 +35,8 @@ attributes:
   idempotent:
     support: partial
     details:
-      - With O(state=present) a setting that is pending already is not sent again.
+      - With O(state=present) a setting that is pending already is not sent again. On a board that applies pending settings only by a job (Dell),
+        those without one, which another tool has staged, are sent again to get theirs.
       - A BMC that shows pending values neither in its settings nor in its tasks, and one whose registry does not tell the defaults with
         O(state=defaults), are asked every time.
 options:

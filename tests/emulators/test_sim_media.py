@@ -13,9 +13,11 @@ import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.bios_settings import (
     ensure_bios_settings,
     ensure_nothing_pending,
+    read_bios,
 )
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.boot_order import ensure_boot_order, read_boot_order
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.driver import open_driver
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.pending import settings_path
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.power import ensure_power
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.secure_boot import ensure_secure_boot
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.virtual_media import ensure_ejected, ensure_inserted
@@ -103,6 +105,19 @@ def test_bios_settings_on_every_board(board, personality):
         result = ensure_bios_settings(service, wanted)
         assert result["changed"] and result["after"] == {"NumLock": "Off", "BootRetryCount": 5}
         assert not ensure_bios_settings(service, wanted)["changed"]
+
+
+def test_bios_settings_that_another_tool_has_staged_get_their_job_r27(board):
+    with board("dell_idrac9") as service:
+        service.patch(settings_path(read_bios(service).document), {"Attributes": {"NumLock": "Off"}})
+        assert ensure_bios_settings(service, {"NumLock": "Off"})["changed"]
+        again = ensure_bios_settings(service, {"NumLock": "Off"})
+        assert not again["changed"] and again["reboot_required"]
+        ensure_power(board.driver, "rebooted")
+        deadline = time.monotonic() + 30
+        while ensure_bios_settings(service, {"NumLock": "Off"}, check_mode=True)["reboot_required"] and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert not ensure_bios_settings(service, {"NumLock": "Off"})["reboot_required"]
 
 
 @pytest.mark.parametrize("personality", PERSONALITIES)

@@ -19,7 +19,7 @@ from .bios_registry import check, read_registry, same, unalterable
 from .pending import patch_pending, settings_path, settled
 from .redfish_service import RedfishRefusal, path_of
 from .tolerant import dig, flag
-from .waiting_tasks import is_untold, open_tasks, request_of, shown, waiting_bodies
+from .waiting_tasks import is_called, is_untold, open_tasks, request_of, shown, waiting_bodies
 
 STAGE = "BIOS settings"
 
@@ -95,17 +95,28 @@ def _read_with_tasks(service):
     return bios if "Attributes" in bios.settings else _with_tasks(service, bios)
 
 
+def _is_told(task, bios):
+    """Whether a task tells that its request is one to the BIOS or its settings."""
+    places = {path.rstrip("/") for path in (bios.path, settings_path(bios.document)) if path}
+    return (request_of(task) or ("", ""))[1] in places
+
+
 def _refuse_held(service, bios):
     """:raises BaremetalError: on a board that leaves its BIOS settings alone while a job with some waits, when one does."""
     if not service.quirk("bios_job_holds"):
         return
-    places = {path.rstrip("/") for path in (bios.path, settings_path(bios.document)) if path}
-    jobs = [shown(*found) for found in open_tasks(service)
-            if is_untold(*found[1:], OF_SETUP) or (request_of(found[2]) or ("", ""))[1] in places]
+    jobs = [shown(*found) for found in open_tasks(service) if is_untold(*found[1:], OF_SETUP) or _is_told(found[2], bios)]
     if jobs:
         raise BaremetalError("a job with BIOS settings waits for a reboot, and this BMC takes no others and takes none back until then", stage=STAGE,
                              seen="; ".join([*jobs, *([f"pending: {', '.join(sorted(_shown(bios.pending)))}"] if _shown(bios.pending) else [])]),
                              cure="reboot and run the same command again, or delete the job in the BMC's job queue and have nothing_pending")
+
+
+def _has_no_job(service, bios):
+    """Whether the board applies pending BIOS settings only by a job, and has none that waits or runs: then no reboot applies them."""
+    if not service.quirk("bios_apply_time"):
+        return False
+    return not any(is_called(task, OF_SETUP) or _is_told(task, bios) for _path, _state, task in open_tasks(service))
 
 
 def _shown(values):
@@ -146,7 +157,8 @@ def ensure_bios_settings(service, settings, *, check_mode=False, warn=lambda tex
     :param service: RedfishService.
     :param settings: values by attribute name.
     :returns: ``{"changed", "bios_settings", "pending", "reboot_required", "before", "after"}`` for these attributes.
-    :raises BaremetalError: for settings that cannot be (nothing was sent), or that the BMC does not show in the end.
+    :raises BaremetalError: for settings that cannot be (nothing was sent), that the BMC does not show in the end, or of which a board that
+        applies them only by a job makes none.
     """
     bios = _read_with_tasks(service)
     registry = read_registry(service, bios.document, bios.current)
@@ -160,7 +172,11 @@ def ensure_bios_settings(service, settings, *, check_mode=False, warn=lambda tex
         bios = _with_tasks(service, bios)
     missing = missing_in(bios)
     if not missing:
-        return _result(False, bios, bios, wanted)
+        waiting = {name: value for name, value in wanted.items() if name in bios.pending}
+        if not waiting or not _has_no_job(service, bios):
+            return _result(False, bios, bios, wanted)
+        # Another tool has staged them. Sent again, with the time at which they are to be applied, they get their job.
+        missing = waiting
     _refuse_held(service, bios)
     if check_mode:
         foreseen = Bios(bios.path, bios.document, bios.settings, bios.current, {
@@ -177,6 +193,12 @@ def ensure_bios_settings(service, settings, *, check_mode=False, warn=lambda tex
         after = _with_tasks(service, after)
     lost = lacking(after)
     result = _result(True, bios, after, wanted)
+    if result["reboot_required"] and not answer.task and settled(
+            lambda: _has_no_job(service, after), lambda has_none: not has_none, sleep, is_job=True):
+        raise BaremetalError(
+            f"the BMC shows the BIOS settings {', '.join(sorted(result['pending']))} as pending and has made no job of them, so that no reboot applies them",
+            stage=STAGE, seen=f"HTTP status {answer.status}, and no open job with BIOS settings",
+            cure="take them back with the state nothing_pending and run the same command again, or have a job made in the BMC's web interface")
     if lost and not answer.task:
         raise BaremetalError(
             f"the BMC took the BIOS settings and does not show {', '.join(lost)}, neither as current nor as pending", stage=STAGE,
@@ -244,7 +266,8 @@ def ensure_defaults(service, *, check_mode=False, warn=lambda text: None, sleep=
         and not flag(entry.get("IsSystemUniqueProperty")) and entry.get("Type") != "Password"}
     names = sorted(name for name, value in defaults.items() if not same(bios.current[name], value))
     announced = _reset_is_pending(bios)
-    if announced or (defaults and all(same(bios.effective(name), value) for name, value in defaults.items())):
+    are_coming = defaults and all(same(bios.effective(name), value) for name, value in defaults.items())
+    if announced or (are_coming and not (names and _has_no_job(service, bios))):
         result = _result(False, bios, bios, names)
         result["reboot_required"] = result["reboot_required"] or announced
         return result

@@ -70,15 +70,21 @@ def waiting_bodies(tasks, *paths):
     return [body for method, path, body in filter(None, requests) if method in ("PATCH", "POST", "PUT") and path in wanted]
 
 
-def is_untold(state, task, kind):
-    """Whether a task has not begun, does not tell its request, and is called something that may be what is looked for.
+def is_called(task, kind):
+    """Whether a task is called something that may be what is looked for.
 
-    :param state: its state, as ``open_tasks`` gives it.
     :param task: JSON object of a Task or Job.
     :param kind: compiled pattern that is searched in its name and its type.
     """
-    return (state in NOT_BEGUN and request_of(task) is None
-            and bool(kind.search(" ".join(filter(None, map(text, (task.get("Name"), task.get("JobType"))))))))
+    return bool(kind.search(" ".join(filter(None, map(text, (task.get("Name"), task.get("JobType")))))))
+
+
+def is_untold(state, task, kind):
+    """As ``is_called``, for a task that has not begun and does not tell its request.
+
+    :param state: its state, as ``open_tasks`` gives it.
+    """
+    return state in NOT_BEGUN and request_of(task) is None and is_called(task, kind)
 
 
 def shown(path, state, task):

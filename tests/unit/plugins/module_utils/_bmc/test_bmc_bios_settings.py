@@ -199,6 +199,50 @@ def test_values_that_only_a_job_holds_are_pending_and_sent_once():
     assert not board.ensure(wanted={"Cores": 16})["changed"]
 
 
+def staged_board(monkeypatch, staged, makes_job=True):
+    """A board that applies pending settings only by a job, which comes of an apply time (Dell), after another tool has sent some without."""
+    board = Board()
+    monkeypatch.setattr(board.service, "quirk", lambda name, default=None: "OnReset" if name == "bios_apply_time" else default)
+
+    def patch(tree, body):
+        board._patch(tree, body)
+        return wait_in_task(tree, "PATCH", SETTINGS, body) if makes_job and "@Redfish.SettingsApplyTime" in body else 200
+
+    board.tree.on("PATCH", SETTINGS, patch)
+    board.service.patch(SETTINGS, {"Attributes": staged})
+    return board
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+def test_settings_that_wait_for_a_job_that_nobody_made_get_it(monkeypatch, is_told):
+    board = staged_board(monkeypatch, {"Cores": 8, "BootMode": "Bios"})
+    foreseen = board.ensure(wanted={"Cores": 8}, check_mode=True)
+    assert len(board.tree.changes) == 1
+    result = board.ensure(wanted={"Cores": 8})
+    assert result == foreseen and result["changed"] and result["reboot_required"]
+    assert board.tree.changes[1:] == [("PATCH", SETTINGS, {"Attributes": {"Cores": 8}, "@Redfish.SettingsApplyTime": {"ApplyTime": "OnReset"}})]
+    if not is_told:
+        board.tree.resources[TASK].update(Name="Configure: BIOS.Setup.1-1", Payload=None)
+    for state in ("Pending", "Running"):
+        board.tree.resources[TASK]["TaskState"] = state
+        again = board.ensure(wanted={"Cores": 8})
+        assert not again["changed"] and again["reboot_required"] and len(board.tree.changes) == 2
+
+
+@pytest.mark.parametrize("wanted", [{"Cores": 8}, {"Cores": 4}])
+def test_settings_of_which_the_board_makes_no_job_are_an_error(monkeypatch, wanted):
+    board = staged_board(monkeypatch, {"Cores": 8}, makes_job=False)
+    with pytest.raises(BaremetalError, match="shows the BIOS settings Cores as pending and has made no job of them.*nothing_pending"):
+        board.ensure(wanted=wanted)
+
+
+def test_defaults_that_wait_for_a_job_that_nobody_made_are_reset_to(monkeypatch):
+    board = staged_board(monkeypatch, {"BootMode": "Bios"})
+    board.tree.on("POST", RESET, lambda tree, body: tree.resources[BIOS].update(ResetBiosToDefaultsPending=True))
+    assert reset(board, check_mode=True)["changed"] and reset(board)["changed"] and board.tree.changes[-1][:2] == ("POST", RESET)
+    assert not reset(board)["changed"]
+
+
 @pytest.mark.parametrize("action", [None, "#DellManager.ClearPending"])
 def test_nothing_pending(action):
     board = Board()
