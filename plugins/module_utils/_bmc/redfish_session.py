@@ -71,8 +71,20 @@ class Session:
     def _log_off(self):
         # Whatever the connection was in the middle of, this needs a new one.
         self._connector.close()
-        self._connector.request("DELETE", self._path, headers=self.headers, timeout=_TIMEOUT)
+        self._delete()
         self._connector.close()
+
+    def _delete(self):
+        """The status of the answer to a request for the end."""
+
+        def delete():
+            return self._connector.request("DELETE", self._path, headers=self.headers, timeout=_TIMEOUT).status
+
+        try:
+            return delete()
+        except (ConnectionResetError, BrokenPipeError):
+            # Now the connection is a new one; and where the BMC did read the first request, the session is merely over already.
+            return delete()
 
     def end(self, sleep):
         """Log off; the caller deals with what goes wrong on the way.
@@ -84,7 +96,7 @@ class Session:
             if not is_open:
                 return None
             for pause in (*_PAUSES, None):
-                status = self._connector.request("DELETE", self._path, headers=self.headers, timeout=_TIMEOUT).status
+                status = self._delete()
                 if status < 500 or pause is None:
                     break
                 sleep(pause)

@@ -541,6 +541,18 @@ def test_session_that_the_board_does_not_end_at_once(answers, sent, is_told):
         [f"the session at https://192.0.2.1 was not ended: DELETE {ONE}: HTTP status {answers[-1]}"] if is_told else [])
 
 
+@pytest.mark.parametrize(("answers", "is_told"), [
+    ((ConnectionResetError(),), False), ((BrokenPipeError(), 404), False), ((ConnectionResetError(), ConnectionResetError()), True)])
+def test_connection_that_the_board_drops_at_the_end_leaves_no_session_open(answers, is_told):
+    bmc, lines = Tokens(), []
+    service = bmc.service(lines.append)
+    service.system()
+    bmc.tree.answer("DELETE", ONE, *answers)
+    service.close()
+    assert len(bmc.tree.sent("DELETE")) == 2
+    assert any("was not ended" in line for line in lines) is is_told
+
+
 def test_a_session_is_ended_although_the_work_failed_and_no_secret_is_told():
     bmc, lines = Tokens(), []
     service = bmc.service(lines.append)
