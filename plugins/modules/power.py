@@ -89,8 +89,8 @@ options:
         default: false
       mode:
         description:
-          - Boot mode of the firmware. When not given, it is left alone. Over IPMI the flag stays as the BMC tells it then; an override
-            that never had one asks for V(bios).
+          - Boot mode of the firmware. Not with O(boot_device.device=none). When not given, it is left alone. Over IPMI the flag stays as the
+            BMC tells it then; an override that never had one asks for V(bios).
           - Over IPMI this is a request that many firmwares do not heed, so that a BMC which tells another mode gives a warning there and
             an error with Redfish. A BMC that tells no mode at all gives a warning.
         type: str

@@ -43,7 +43,7 @@ def check_request(device, mode=None, uri=None, **_persistence):
     """Refuse what contradicts itself, before anything is sent.
 
     :param device: device name.
-    :param mode: boot mode, or None.
+    :param mode: boot mode, or None; the device none leaves it alone.
     :param uri: where the firmware loads from, or None.
     :raises BaremetalError: when they do not go together.
     """
@@ -52,6 +52,9 @@ def check_request(device, mode=None, uri=None, **_persistence):
     if uri is not None and not re.match(r"https?://[^/\s]", uri):
         raise BaremetalError("the URI to boot from is no http or https URL", stage=STAGE, seen=f"'{uri}'",
                              cure="give something like http://192.0.2.1/boot.efi, or leave it out for what DHCP tells")
+    if device == "none" and mode is not None:
+        raise BaremetalError("the boot device none has no boot mode", stage=STAGE,
+                             cure="leave the mode out; it is set together with a device to boot from")
     if device == "http" and mode == "bios":
         raise BaremetalError("there is no HTTP boot in the boot mode bios", stage=STAGE, cure="leave the mode out, or set it to uefi")
 
@@ -118,7 +121,7 @@ def _judge(driver, after, device, mode, uri):
             cure="a BMC that takes boot devices only while the machine is off gets them with the power state rebooted "
                  "and its boot_device; otherwise set the boot order in the firmware setup, or update the BMC's firmware",
         )
-    if device != "none" and driver.MODE_IS_FIRM and mode and after["mode"] not in (None, mode):
+    if driver.MODE_IS_FIRM and mode and after["mode"] not in (None, mode):
         raise BaremetalError(
             f"the BMC did not take the boot mode {mode}", stage=STAGE, seen=f"the BMC kept {after['mode']}",
             cure="power the machine off first, or set the boot mode in the firmware setup of the machine; "

@@ -17,7 +17,7 @@ settings = st.fixed_dictionaries({
     "device": st.sampled_from(["pxe", "disk", "cdrom", "usb", "bios", "none"]),
     "persistent": st.booleans(),
     "mode": st.sampled_from(["uefi", "bios", None]),
-})
+}).filter(lambda boot: boot["device"] != "none" or boot["mode"] is None)
 
 
 @given(first=settings, wanted=settings)
@@ -95,7 +95,7 @@ def test_http_boot_needs_uefi():
 @pytest.mark.parametrize(("request_", "text"), [
     ({"device": "pxe", "uri": "http://192.0.2.1/"}, "has no URI"), ({"device": "http", "uri": "nfs://192.0.2.1/"}, "no http or https URL"),
     ({"device": "http", "uri": ""}, "no http or https URL"), ({"device": "http", "uri": "http://"}, "no http or https URL"),
-    ({"device": "http", "mode": "bios"}, "no HTTP boot in the boot mode bios")])
+    ({"device": "none", "mode": "uefi"}, "none has no boot mode"), ({"device": "http", "mode": "bios"}, "no HTTP boot in the boot mode bios")])
 def test_request_that_contradicts_itself(request_, text):
     with pytest.raises(BaremetalError, match=text):
         check_request(**request_)
