@@ -10,6 +10,8 @@ Private to the collection; may change at any time.
 
 from __future__ import annotations
 
+import contextlib
+
 from .._errors import BaremetalError
 from .redfish_service import path_of
 from .tolerant import dig
@@ -37,8 +39,12 @@ def tell_cdrom(service, rule):
     return place is not None and place[1][rule["device"]] == rule["cdrom"]
 
 
-def set_cdrom(service, rule, wanted, persistent):
+@contextlib.contextmanager
+def cdrom_set(service, rule, wanted, persistent):
     """Set the attributes so that the machine boots from virtual media, or as its boot override says.
+
+    Attributes that boot virtual media are put back when the block, which sets the override, ends in a BaremetalError: they would go before
+    whatever override there is, unseen. Those that leave it to the override stay, for it may have been taken.
 
     :raises BaremetalError: when the BMC has no such attribute, or refuses it.
     """
@@ -52,3 +58,13 @@ def set_cdrom(service, rule, wanted, persistent):
     if wanted and rule["once"] in attributes:
         body[rule["once"]] = "Disabled" if persistent else "Enabled"
     service.patch(path, {"Attributes": body})
+    try:
+        yield
+    except BaremetalError as error:
+        if wanted:
+            try:
+                service.patch(path, {"Attributes": {name: attributes[name] for name in body}})
+            except BaremetalError as another:
+                stays = f"{rule['device']} could not be put back and may still be {rule['cdrom']}"
+                error.seen = "; ".join(filter(None, (error.seen, stays, another.seen)))
+        raise

@@ -9,6 +9,8 @@ Private to the collection; may change at any time.
 
 from __future__ import annotations
 
+import contextlib
+
 from .._errors import BaremetalError
 from . import boot_attributes, redfish_boot
 from .boot import reached
@@ -181,9 +183,12 @@ class RedfishDriver:
         if not self._places:
             self.get_boot()
         before = redfish_boot.told(self._places[0][1])
-        if "cdrom" in (device, before["device"]) and self.quirk("boot_cd_attributes"):
-            boot_attributes.set_cdrom(self.service, self.quirk("boot_cd_attributes"), device == "cdrom", persistent)
-        firm = mode or before["mode"]
+        rule = self.quirk("boot_cd_attributes") if "cdrom" in (device, before["device"]) else None
+        with boot_attributes.cdrom_set(self.service, rule, device == "cdrom", persistent) if rule else contextlib.nullcontext():
+            self._override(device, persistent, mode, uri, firm_mode=mode or before["mode"])
+
+    def _override(self, device, persistent, mode, uri, firm_mode):
+        """Try every way to set the override until one is kept; raises as ``set_boot``."""
         refusal, seen = None, None
         for path, boot in self._places_to_try():
             for way in redfish_boot.ways(self._known_with(boot), device, persistent, mode, uri, self.quirk):
@@ -198,7 +203,7 @@ class RedfishDriver:
                     refusal = error
                     continue
                 for seen in self._boot_after(path, device):
-                    if reached({**seen, "persistent": persistent}, device, persistent, seen["mode"] and firm, uri):
+                    if reached({**seen, "persistent": persistent}, device, persistent, seen["mode"] and firm_mode, uri):
                         self._read_back = seen
                         return
         if seen is None:

@@ -278,6 +278,37 @@ def test_device_that_is_not_offered(monkeypatch, check_mode):
     assert not bmc.sent
 
 
+MANAGER = "/redfish/v1/Managers/iDRAC.Embedded.1"
+ATTRIBUTES = f"{MANAGER}/Oem/Dell/DellAttributes/iDRAC.Embedded.1"
+FIRST_BOOT = {"ServerBoot.1.BootOnce": "Disabled", "ServerBoot.1.FirstBootDevice": "Normal"}
+
+
+def attributes_bmc(monkeypatch, takes):
+    """A board that boots virtual media by attributes, which go before the override (R17)."""
+    bmc = Bmc(monkeypatch, override(), takes=takes, Manufacturer="Dell Inc.", Model="PowerEdge R640", Links={"ManagedBy": [{"@odata.id": MANAGER}]})
+    bmc.tree.resources[MANAGER] = {"Model": "14G Monolithic", "FirmwareVersion": "5.10.50.00"}
+    bmc.tree.resources[ATTRIBUTES] = {"Attributes": dict(FIRST_BOOT)}
+    return bmc
+
+
+@pytest.mark.parametrize(("status", "text"), [(400, "refused the boot device cdrom"), (429, "cannot take a boot device now")])
+def test_attributes_that_boot_virtual_media_are_put_back_when_the_override_is_refused(monkeypatch, status, text):
+    bmc = attributes_bmc(monkeypatch, takes=lambda boot: status)
+    with pytest.raises(BaremetalError, match=text):
+        bmc.ensure("cdrom")
+    assert ATTRIBUTES in bmc.places and bmc.tree.resources[ATTRIBUTES]["Attributes"] == FIRST_BOOT
+    bmc.rule(SYSTEM, lambda boot: True)
+    assert bmc.ensure("cdrom")["after"]["device"] == "cdrom"
+    assert bmc.tree.resources[ATTRIBUTES]["Attributes"] == {"ServerBoot.1.BootOnce": "Enabled", "ServerBoot.1.FirstBootDevice": "VCD-DVD"}
+
+
+def test_attributes_that_cannot_be_put_back_are_told(monkeypatch):
+    bmc = attributes_bmc(monkeypatch, takes=lambda boot: 400)
+    bmc.tree.on("PATCH", ATTRIBUTES, lambda tree, body: 403 if body["Attributes"] == FIRST_BOOT else None)
+    with pytest.raises(BaremetalError, match="refused the boot device cdrom. Seen: PATCH .*400.*FirstBootDevice could not be put back and may still be VCD"):
+        bmc.ensure("cdrom")
+
+
 def power_on_power(monkeypatch, answers, **system):
     bmc = Bmc(monkeypatch, override(), **system)
     state = {"ForceOff": "Off", "GracefulShutdown": "Off", "On": "On"}
