@@ -15,6 +15,7 @@ import hashlib
 import http.client
 import ipaddress
 import json
+import math
 import re
 import select
 import socket
@@ -109,15 +110,16 @@ def _is_ipv6(host):
 
 
 class _Timed:
-    """A socket whose reads and writes end when the deadline has passed, whatever trickles in."""
+    """A socket whose reads and writes end when the deadline has passed, whatever trickles in, or after ``silence`` seconds without a byte."""
 
     deadline = None
+    silence = READ_TIMEOUT
 
     def _allow(self):
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("the answer took too long")
-        seconds = min(left, READ_TIMEOUT)
+        seconds = min(left, self.silence)
         # Setting it is a system call.
         if seconds != self.gettimeout():
             self.settimeout(seconds)
@@ -230,7 +232,8 @@ class Connector:
         :param path: path on this BMC, with its query.
         :param body: None; a JSON value; or ``(content type, length in bytes, file object)`` for an upload.
         :param headers: dict, the credentials among them.
-        :param timeout: seconds for all of it.
+        :param timeout: seconds for all of it. The answer to an upload may take as long; with anything else, and while the file is being sent,
+            READ_TIMEOUT without a byte is the end.
         :returns: an HttpAnswer, whatever its status.
         :raises TransportError: for an answer that may not be read: too large, cut off, a redirect elsewhere.
         :raises OSError, ssl.SSLError, http.client.HTTPException: what went wrong on the way.
@@ -292,8 +295,11 @@ class Connector:
         try:
             if connection.sock is None:
                 connection.connect()
-            connection.sock.deadline = deadline
+            connection.sock.deadline, connection.sock.silence = deadline, READ_TIMEOUT
             connection.request(method, urllib.parse.quote(path, safe="/:?#[]@!$&'()*+,;=%~-._"), body, headers)
+            if hasattr(body, "read"):
+                # Some boards unpack and check an image before they answer.
+                connection.sock.silence = math.inf
             response = connection.getresponse()
             return HttpAnswer(response.status, response.headers, _content(response))
         except BaseException:

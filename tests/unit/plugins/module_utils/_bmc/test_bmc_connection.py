@@ -7,9 +7,13 @@
 from __future__ import annotations
 
 import http.client
+import http.server
+import io
 import re
 import socket
 import ssl
+import threading
+import time
 import urllib.parse
 
 import pytest
@@ -81,6 +85,39 @@ def test_name_that_cannot_be_one_is_told_as_one_that_nobody_knows(address):
                 pass
     with pytest.raises(BaremetalError, match="answers neither to Redfish nor to IPMI. Seen: Redfish: the name of the BMC .* cannot be resolved"):
         find_driver(connection, facts={})
+
+
+class Slow(http.server.BaseHTTPRequestHandler):
+    """Answers an upload after a while, and anything else when nobody waits any more."""
+
+    given_up = threading.Event()
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        time.sleep(0.5)
+        self.send_response(202)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_GET(self):
+        self.given_up.wait(60)
+
+    def log_message(self, *args):
+        pass
+
+
+def test_only_the_answer_to_an_upload_may_be_silent_for_long(monkeypatch):
+    """A board may unpack an image before it answers."""
+    monkeypatch.setattr(redfish_transport, "READ_TIMEOUT", 0.1)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        connector = redfish_transport.Connector(f"http://127.0.0.1:{server.server_address[1]}", {})
+        assert connector.request("POST", "/push", ("application/octet-stream", 5, io.BytesIO(b"image")), timeout=60).status == 202
+        with pytest.raises(TimeoutError):
+            connector.request("GET", "/redfish/v1/", timeout=60)
+        Slow.given_up.set()
+        connector.close()
+        server.shutdown()
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
