@@ -36,7 +36,8 @@ options:
       address:
         description:
           - Host name or IP address.
-          - With V(redfish) also a URL without a path; without a scheme it is C(https).
+          - With V(redfish) also a URL without a path; without a scheme it is C(https). With C(http) the password goes over the network in clear, and
+            O(bmc.fingerprint) and O(bmc.ca_file) are refused.
           - Like O(bmc.username) and O(bmc.password) it is needed by every driver but V(manual).
         type: str
       port:

@@ -155,7 +155,7 @@ def test_bad_input_is_one_paragraph_without_secrets(playbook, hosts, case, door)
 
 
 def test_web_server_that_is_no_bmc(playbook, hosts, web_server):
-    hosts["node2"]["baremetal_bmc"].update(address="http://127.0.0.1", port=web_server)
+    hosts["node2"]["baremetal_bmc"].update(address="http://127.0.0.1", port=web_server, ca_file=None)
     run = clean(playbook(only(hosts, "node2"), [power(state="on")], "-vvvv"))
     assert "is not a Redfish service" in run.stdout
 

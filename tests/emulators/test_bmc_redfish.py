@@ -168,6 +168,6 @@ def test_silent_server_fails_after_the_time_out(failure, redfish, monkeypatch):
 
 
 def test_web_server_that_is_no_bmc(failure, redfish, web_server):
-    plain = {**redfish, "address": f"http://{HOST}", "port": web_server}
+    plain = {**redfish, "address": f"http://{HOST}", "port": web_server, "ca_file": None}
     assert "is not a Redfish service" in failure("redfish", plain)
     assert "no TLS connection" in failure("redfish", {**redfish, "port": web_server})

@@ -18,6 +18,7 @@ from .connection import BmcLost, looked_up, refused, required
 from .redfish_errors import explained
 from .redfish_service import ROOT
 from .redfish_transport import Connector, PinMismatch, base_url
+from .tls_policy import refuse_without_tls
 
 # Get Channel Authentication Capabilities (IPMI 2.0, 22.13) outside a session: RMCP header of class IPMI, an empty session
 # header (13.6), and the request: channel 0Eh with the bit for IPMI 2.0, administrator. Every BMC answers it before a login.
@@ -36,9 +37,11 @@ def find_driver(connection, log=lambda text: None, facts=None):
     :param log: called with lines for a person who looks closer.
     :param facts: the run's facts about this BMC, or None to remember for this process.
     :returns: ``redfish`` or ``ipmi``.
-    :raises BaremetalError: when it answers to neither, or its certificate is not to be trusted and Redfish is behind it.
+    :raises BaremetalError: when it answers to neither, or its certificate is not to be trusted and Redfish is behind it,
+        or it is to be known by its certificate and its address begins with http.
     """
     required(connection, "auto", "address")
+    refuse_without_tls(str(connection["address"]), connection)
     facts = _known if facts is None else facts
     key = _key(connection)
     known = facts.get(key)

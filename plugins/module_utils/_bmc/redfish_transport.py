@@ -27,7 +27,7 @@ import zlib
 
 from .connection import BmcUnreachable, looked_up, refused
 from .http_headers import Response
-from .tls_policy import tls_context
+from .tls_policy import refuse_without_tls, tls_context
 
 CONNECT_TIMEOUT = 5  # seconds until a BMC that does not answer counts as unreachable
 HANDSHAKE_TIMEOUT = 15  # seconds; an old BMC computes for some seconds
@@ -214,6 +214,7 @@ class Connector:
     """
 
     def __init__(self, url, policy):
+        refuse_without_tls(url, policy)
         parts = urllib.parse.urlsplit(url)
         self._origin = (parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme])
         context, fingerprint = tls_context(policy, TlsSocket) if parts.scheme == "https" else (None, None)

@@ -59,6 +59,20 @@ def _context(socket_class, ca_file, verify, version):
     return context
 
 
+def refuse_without_tls(url, policy):
+    """Refuse an address without TLS where it is said how to know the BMC's certificate: nobody would look at one.
+
+    :param url: the URL of a BMC, or its address.
+    :param policy: the ``bmc`` dict.
+    :raises BaremetalError: naming what is given.
+    """
+    given = [name for name in ("fingerprint", "ca_file") if policy.get(name)]
+    if given and url.lower().startswith("http://"):
+        # The address is not shown: a password may be in it.
+        raise refused("the BMC's address begins with http://, where there is no certificate to look at", seen=f"{' and '.join(given)} of the BMC given",
+                      cure=f"give the address with https://, or without a scheme; without {' and '.join(given)} the password goes over the network in clear")
+
+
 def tls_context(policy, socket_class=ssl.SSLSocket):
     """The TLS context for a BMC; one per policy and process, because making one is slow.
 

@@ -87,6 +87,19 @@ def test_name_that_cannot_be_one_is_told_as_one_that_nobody_knows(address):
         find_driver(connection, facts={})
 
 
+@pytest.mark.parametrize("policy", [{"fingerprint": "ab" * 32}, {"ca_file": "/etc/ssl/bmc-ca.pem"}, {"ca_file": "/etc/ssl/bmc-ca.pem", "verify": False}])
+def test_certificate_to_know_a_bmc_by_is_refused_where_there_is_none(monkeypatch, policy):
+    monkeypatch.setattr(socket, "create_connection", lambda *where: pytest.fail("something was sent"))
+    connection = {"address": "http://192.0.2.1", "username": "operator", "password": "canary", **policy}
+    text = f"begins with http://.*Seen: {next(iter(policy))} of the BMC given.*https://"
+    with pytest.raises(BaremetalError, match=text):
+        with open_driver("redfish", connection):
+            pass
+    with pytest.raises(BaremetalError, match=text):
+        find_driver(connection, facts={})
+    redfish_transport.Connector("http://192.0.2.1", {"fingerprint": None, "ca_file": "", "verify": True})
+
+
 class Slow(http.server.BaseHTTPRequestHandler):
     """Answers an upload after a while, and anything else when nobody waits any more."""
 
