@@ -18,7 +18,8 @@ description:
   - The volumes count as made only when the BMC shows them.
   - While something that was asked for earlier waits, nothing more is asked for. A volume that waits and is not wanted is an error.
   - The node is neither powered on nor rebooted. Some BMCs know the drives only while it is on, and some controllers work only at the next
-    boot, which RV(reboot_required) tells. After the reboot the same task carries on.
+    boot, which RV(reboot_required) tells. After the reboot the same task carries on. What needs drives of a volume that goes with that boot
+    takes another one, and so does what such a controller does not take as long as something waits.
 extends_documentation_fragment:
   - rackwright.baremetal._attributes
   - rackwright.baremetal._attributes.controller

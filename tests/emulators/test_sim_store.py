@@ -389,10 +389,31 @@ def test_volume_that_waits_for_the_boot_is_asked_for_once(board, simulator, payl
             simulator.change(board.index, behaviour={"volume_apply_default": "Immediate", "task_payload": True})
 
 
+@pytest.mark.parametrize(("one_waits", "boots"), [(False, 2), (True, 3)])
+def test_several_volumes_of_a_board_that_works_at_a_reset(board, simulator, one_waits, boots):
+    """One boot does what it can: the volume in the way goes, and the one of free drives comes. A controller may take only one request for each boot."""
+    pair = {"size_gb": "MAX", "raid_level": "1", "number_of_physical_disks": 2}
+    target = {"logical_disks": [pair, pair]}
+    with board() as driver:
+        assert settled(driver, {"logical_disks": [{"size_gb": 100, "raid_level": "1"}]})["volumes"]
+        simulator.change(board.index, behaviour={"volume_apply_default": "OnReset", "volume_one_waits": one_waits})
+        for path in list(simulator.state(board.index)):
+            if path.endswith("/Volumes"):
+                simulator.state(board.index).merge(path, {"@Redfish.OperationApplyTimeSupport": {"SupportedValues": ["OnReset"]}})
+        ensure_power(driver, "on", timeout=30)
+        before = len(simulator.show(board.index)["boots"])
+        try:
+            result = settled(driver, target, delete_existing=True)
+        finally:
+            simulator.change(board.index, behaviour={"volume_apply_default": "Immediate", "volume_one_waits": False})
+        assert [len(volume["physical_disks"]) for volume in result["volumes"]] == [2, 2]
+        assert len(simulator.show(board.index)["boots"]) - before == boots
+
+
 def settled(driver, target, **options):
     """The volumes, with the reboots that the controller wants."""
     result = {"reboot_required": True}
-    for _unused in range(3):
+    for _unused in range(4):
         result = ensure_raid(driver.service, target, **options)
         if not result["reboot_required"]:
             return result

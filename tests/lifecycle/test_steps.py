@@ -148,26 +148,27 @@ def test_what_a_step_hides_is_recorded_nowhere(site):
 
 
 def test_settings_and_volumes_that_take_effect_at_a_boot(site):
-    """A controller that works only while the machine boots: what is in the way is deleted at one boot, the new volume made at the next."""
-    site.simulator.change(1, behaviour={"volume_apply_default": "OnReset"})
+    """A controller that works only while the machine boots, and does one thing at each boot: what is in the way goes, then volume after volume comes."""
+    site.simulator.change(1, behaviour={"volume_apply_default": "OnReset", "volume_one_waits": True})
     state = site.simulator.state(1)
     state.merge("/redfish/v1/Systems/1/Storage/1/Volumes", {"@Redfish.OperationApplyTimeSupport": {"SupportedValues": ["OnReset"]}})
     before = len(site.simulator.show(1)["boots"])
 
-    def volumes(level):
-        return {"step": "raid.create_configuration", "args": {
-            "target_raid_config": {"logical_disks": [{"size_gb": "MAX", "raid_level": level}]}, "delete_existing": True}}
+    def volumes(*disks):
+        return {"step": "raid.create_configuration", "args": {"target_raid_config": {"logical_disks": disks}, "delete_existing": True}}
 
-    steps = [{"step": "bios.apply_configuration", "args": {"settings": {"NumLock": "Off"}}}, volumes("1"), volumes("0")]
-    code, output = play(site, "clean", "node2", clean_steps=steps)
+    pair = {"size_gb": "MAX", "raid_level": "0", "number_of_physical_disks": 2}
+    steps = [{"step": "bios.apply_configuration", "args": {"settings": {"NumLock": "Off"}}},
+             volumes({"size_gb": "MAX", "raid_level": "1"}), volumes(pair, pair)]
+    code, output = play(site, "clean", "node2", clean_steps=steps, steps_timeouts={"settings": 60})
     assert code == 0, output
     assert state["/redfish/v1/Systems/1/Bios"]["Attributes"]["NumLock"] == "Off"
     made = [state[member["@odata.id"]] for member in state["/redfish/v1/Systems/1/Storage/1/Volumes"]["Members"]]
-    assert [volume["RAIDType"] for volume in made] == ["RAID0"]
-    # One for the settings, one for the first volume, two to replace it.
-    assert len(site.simulator.show(1)["boots"]) - before >= 4
+    assert [volume["RAIDType"] for volume in made] == ["RAID0", "RAID0"]
+    # One for the settings, one for the first volume, three to replace it.
+    assert len(site.simulator.show(1)["boots"]) - before >= 5
 
-    code, output = play(site, "clean", "node2", clean_steps=[{"step": "raid.delete_configuration"}])
+    code, output = play(site, "clean", "node2", clean_steps=[{"step": "raid.delete_configuration"}], steps_timeouts={"settings": 60})
     assert code == 0, output
     assert state["/redfish/v1/Systems/1/Storage/1/Volumes"]["Members"] == []
 

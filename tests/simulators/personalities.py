@@ -75,6 +75,7 @@ BEHAVIOUR = {
     "secure_boot_licence": None,
     "secure_boot_by_job": False,
     "volume_apply_default": "Immediate",
+    "volume_one_waits": False,  # while one request waits for the reset, no other is taken
     "firmware_bios_on_reset": False,
     "task_name_prefix": "",
     "task_waiting_state": "Pending",

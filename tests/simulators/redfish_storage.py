@@ -70,6 +70,8 @@ def _when(board, collection, request, name, work):
         one_of(_APPLY, wanted, board.peek(collection).get("@Redfish.OperationApplyTimeSupport", {}).get("SupportedValues", []))
     default = board.behaviour["volume_apply_default"]
     if (wanted or default) == "OnReset":
+        if board.behaviour["volume_one_waits"] and board.pending:
+            raise Refuse(409, "ResourceInUse", "A job of the controller waits for the reset.")
         return redfish_tasks.start(board, name, work, on_reset=True, request=request)
     if board.behaviour["volume_task"]:
         return redfish_tasks.start(board, name, work, request=request)

@@ -16,7 +16,7 @@ from .connection import BmcLost
 from .raid_plan import GIB, LEVELS, STAGE, checked_target, matched, plan
 from .raid_storage import read_storage, root_device
 from .raid_waiting import read_waiting
-from .redfish_errors import RedfishRefusal
+from .redfish_errors import RedfishRefusal, TaskFailed
 from .redfish_service import last_part, path_of
 from .reset_watch import ResetWatch
 from .tolerant import dig, texts
@@ -31,7 +31,8 @@ def ensure_raid(service, target, *, delete_existing=False, timeout=900, check_mo
     """Bring about the volumes of a target configuration.
 
     Volumes that are there as they are wanted stay. Other ones are in the way: they are deleted with ``delete_existing``
-    alone, and then before anything is made. While an earlier request waits, as a rule for the next boot, nothing is sent.
+    alone, and then before anything is made of their drives. While an earlier request waits, as a rule for the next boot, nothing is
+    sent. Where the controller works at the next boot, one boot may do several requests, and what it does not take yet is left.
 
     :param service: the RedfishService.
     :param target: dict with ``logical_disks`` as in Ironic's target_raid_config.
@@ -39,7 +40,7 @@ def ensure_raid(service, target, *, delete_existing=False, timeout=900, check_mo
     :param timeout: seconds for each volume.
     :param warn: called with what deviates and does no harm.
     :returns: dict with changed, volumes (see ``_shown``; in check mode as they would be), before (likewise),
-        reboot_required and pending (texts: what waits for the reset).
+        reboot_required and pending (texts: what waits for the reset, and what can be asked for only after that).
     :raises BaremetalError: also when the BMC does not show in the end what it was asked for.
     """
     disks = checked_target(target)
@@ -64,19 +65,15 @@ def ensure_raid(service, target, *, delete_existing=False, timeout=900, check_mo
     if check_mode:
         return _result(True, before, _all_shown(disks, {**kept, **{
             number: _predicted(disks[number], made) for number, made in plans.items()}}, storage))
-    work = _Work(service, timeout, clock, sleep)
+    work = _Work(service, storage, timeout, clock, sleep)
     for volume in extra:
-        work.delete(volume, describe(volume, storage))
+        work.delete(volume)
     for number, made in plans.items():
-        # What is to be made of drives whose volume goes with the next reset cannot be asked for yet.
-        if not work.pending:
-            work.create(disks[number], made, storage["collections"][made["drives"][0]["controller"]])
+        work.create(number, disks[number], made)
     if work.pending:
         storage = read_storage(service)
         kept = matched(disks, storage["volumes"], storage["drives"])
-        left = [describe_wanted(number, disks[number]) for number in range(len(disks)) if number not in kept]
-        return {**_result(True, before, _all_shown(disks, kept, storage)), "reboot_required": True,
-                "pending": work.pending + [f"to be made: {text}" for text in left]}
+        return {**_result(True, before, _all_shown(disks, kept, storage)), "reboot_required": True, "pending": work.pending + work.left}
     storage, kept = work.settled(disks, {volume["path"] for volume in extra})
     for number, volume in kept.items():
         name = disks[number].get("volume_name")
@@ -194,39 +191,90 @@ def adapted(body, error, disk, made):
     return None
 
 
-class _Work:
-    """Deletes and makes volumes; ``pending`` holds what waits for a reset."""
+class _Refused(BaremetalError):
+    """The BMC does not take a request."""
 
-    def __init__(self, service, timeout, clock, sleep):
+
+class _Work:
+    """Deletes and makes volumes; ``pending`` holds what waits for a reset, ``left`` what can be asked for only after that."""
+
+    def __init__(self, service, storage, timeout, clock, sleep):
         self._service = service
+        self._storage = storage
         self._timeout = timeout
         self._clock = clock
         self._sleep = sleep
         self.pending = []
+        self.left = []
+        # Controllers of what waits for a reset, and paths of the drives whose volumes are not gone yet.
+        self._waiting = set()
+        self._leaving = set()
 
-    def _follow(self, answer, what, on_reset=False):
+    def _ask(self, request, controller, description):
+        """Ask for something.
+
+        While one request to it waits for a reset, a controller may take no other (Ironic sends each but one). What it refuses then is
+        left; if that was not the reason, it is refused again after the reset.
+
+        :param request: function that sends the request, and returns whether it waits for a reset.
+        :param description: what is left, for a person.
+        :returns: whether it is done.
+        :raises BaremetalError: when the BMC refuses it and nothing waits, or is not to be reached.
+        """
+        try:
+            if not request():
+                return True
+        except (_Refused, TaskFailed) as error:
+            if controller not in self._waiting:
+                raise
+            self.left.append(f"{description}, which the BMC does not take now: {error.seen}")
+            return False
+        self._waiting.add(controller)
+        return False
+
+    def _waits(self, answer, what, on_reset=False):
+        """Follow a request until it is done, or waits for a reset.
+
+        :returns: whether it waits.
+        """
         watch = ResetWatch(expected=on_reset)
-        if watch(answer.body):
-            self.pending.append(f"{what}: {watch.because}")
-            return
-        if self._service.wait_task(answer, timeout=self._timeout, stage=STAGE, what=what, until=watch) == "stopped" or watch.because:
-            self.pending.append(f"{what}: {watch.because}")
+        if not watch(answer.body):
+            end = self._service.wait_task(answer, timeout=self._timeout, stage=STAGE, what=what, until=watch)
+            if end != "stopped" and not watch.because:
+                return False
+        self.pending.append(f"{what}: {watch.because}")
+        return True
 
-    def delete(self, volume, description):
-        """Delete a volume. The request carries no apply time: boards refuse one here that take it elsewhere (quirk R33)."""
+    def delete(self, volume):
+        """Delete a volume."""
+        if not self._ask(lambda: self._deleting(volume), volume["controller"], f"to be deleted: {describe(volume, self._storage)}"):
+            # Of a volume whose drives the BMC does not tell, any drive of the controller may be one.
+            self._leaving |= set(volume["drives"]) or {
+                drive["path"] for drive in self._storage["drives"] if drive["controller"] == volume["controller"]}
+
+    def _deleting(self, volume):
+        """The request carries no apply time: boards refuse one here that take it elsewhere (quirk R33)."""
         try:
             answer = self._service.delete(volume["path"])
         except RedfishRefusal as error:
             if error.status == 404:
-                return
-            raise BaremetalError(f"the BMC refused to delete the volume {description}", stage=STAGE, seen=error.seen,
-                                 cure="look whether the volume is in use, and whether another job of the controller runs") from error
-        self._follow(answer, f"deleting the volume {volume['id']}")
+                return False
+            raise _Refused(f"the BMC refused to delete the volume {describe(volume, self._storage)}", stage=STAGE, seen=error.seen,
+                           cure="look whether the volume is in use, and whether another job of the controller runs") from error
+        return self._waits(answer, f"deleting the volume {volume['id']}")
 
-    def create(self, disk, made, collection):
-        """Ask for a volume, in the form that the board takes."""
-        when = apply_time(collection)
-        body = volume_body(disk, made, when)
+    def create(self, number, disk, made):
+        """Ask for a volume, unless one of its drives still belongs to another."""
+        description = f"to be made: {describe_wanted(number, disk)}"
+        if self._leaving.isdisjoint(drive["path"] for drive in made["drives"]):
+            self._ask(lambda: self._creating(number, disk, made), made["drives"][0]["controller"], description)
+        else:
+            self.left.append(description)
+
+    def _creating(self, number, disk, made):
+        """The request goes in the form that the board takes."""
+        collection = self._storage["collections"][made["drives"][0]["controller"]]
+        body = volume_body(disk, made, apply_time(collection))
         sent = []
         while True:
             sent.append(body)
@@ -236,10 +284,10 @@ class _Work:
             except RedfishRefusal as error:
                 body = adapted(body, error, disk, made) if error.status in (400, 422) else None
                 if body is None or body in sent:
-                    raise BaremetalError(f"the BMC refused to make a volume with RAID {disk['raid_level']}", stage=STAGE, seen=error.seen,
-                                         cure="look whether the controller can do that with these drives, and whether "
-                                              "another job of it runs") from error
-        self._follow(answer, f"making a volume with RAID {disk['raid_level']}", on_reset=body.get(_APPLY) == "OnReset")
+                    raise _Refused(f"the BMC refused to make a volume with RAID {disk['raid_level']}", stage=STAGE, seen=error.seen,
+                                   cure="look whether the controller can do that with these drives, and whether "
+                                        "another job of it runs") from error
+        return self._waits(answer, f"making {describe_wanted(number, disk)}", on_reset=body.get(_APPLY) == "OnReset")
 
     def settled(self, disks, gone):
         """Read back until every logical disk has its volume and what was deleted is gone; for volumes that wait not without end.

@@ -55,6 +55,10 @@ class RedfishRefusal(BaremetalError):
         return self.status == 429 or self.says("ServiceTemporarilyUnavailable")
 
 
+class TaskFailed(BaremetalError):
+    """The BMC took a request, and its task failed."""
+
+
 class NotRedfish(BaremetalError):
     """What answers is no Redfish service, as far as was seen."""
 

@@ -24,6 +24,7 @@ from .redfish_errors import (
     TRANSIENT,
     NotRedfish,
     RedfishRefusal,
+    TaskFailed,
     explained,
     message_list,
     not_let_in,
@@ -412,7 +413,8 @@ class RedfishService:
         :param what: the work, for messages, for example ``the firmware update``.
         :param until: function of the task's JSON object that says whether waiting is over although the task runs, or None.
         :returns: ``completed``, ``vanished``, ``stopped`` by ``until``, or ``none`` when there was no task.
-        :raises BaremetalError: when the task failed or did not end in time.
+        :raises TaskFailed: when the task failed.
+        :raises BaremetalError: when it did not end in time.
         """
         if not answer.task:
             return "none"
@@ -444,8 +446,8 @@ class RedfishService:
             if state in _TASK_GOOD + _TASK_BAD:
                 said = message_list({"@Message.ExtendedInfo": task.get("Messages")}) or [{"id": "", "text": str(task.get("Message") or "")}]
                 said = "; ".join(filter(None, (message["text"] or message["id"] for message in said)))
-                raise BaremetalError(f"{what} failed", stage=stage, seen=f"{seen}{': ' + said if said else ''}",
-                                     cure="look at the event log of the BMC for the cause")
+                raise TaskFailed(f"{what} failed", stage=stage, seen=f"{seen}{': ' + said if said else ''}",
+                                 cure="look at the event log of the BMC for the cause")
             if is_over:
                 return "stopped"
             if self._clock() - begin >= timeout:

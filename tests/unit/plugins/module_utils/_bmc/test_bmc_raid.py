@@ -36,9 +36,10 @@ class Board(Tree):
 
     :param volumes: lists of the drives' numbers of the volumes that are there.
     :param on_reset: what is asked for is done when ``reset`` is called.
+    :param one_waits: how the controller refuses a request while another one waits: None, ``status`` of the answer or ``task`` that fails.
     """
 
-    def __init__(self, volumes=(), on_reset=False):
+    def __init__(self, volumes=(), on_reset=False, one_waits=None):
         drives = [f"{STORAGE}/Drives/{number}" for number in range(6)]
         super().__init__({
             "/redfish/v1/": {"Tasks": link("/redfish/v1/TaskService")}, "/redfish/v1/TaskService": {"Tasks": link(TASK.rpartition("/")[0])},
@@ -54,6 +55,7 @@ class Board(Tree):
                       "Status": {"State": "Enabled", "Health": "OK"}} for number, path in enumerate(drives)},
         })
         self.on_reset = on_reset
+        self.one_waits = one_waits
         self.waiting = []
         self.made = 0
         self.tells = "payload"
@@ -78,11 +80,18 @@ class Board(Tree):
         if not self.on_reset:
             work()
             return 204, None
-        self.waiting.append(work)
-        self.resources[TASK] = {"@odata.type": "#Task.v1_0_0.Task", "TaskState": "Starting",
-                                "Messages": [{"Message": "Task successfully scheduled."}], **(told or {})}
-        self.resources[TASK.rpartition("/")[0]]["Members"] = [link(TASK)]
-        return 202, {}, {"Location": TASK}
+        if self.waiting and self.one_waits == "status":
+            return 409, error_body("Maker.1.0.Busy", "A job of the controller waits")
+        tasks = self.resources[TASK.rpartition("/")[0]]["Members"]
+        path = f"{TASK.rpartition('/')[0]}/{len(tasks) + 1}"
+        tasks.append(link(path))
+        if self.waiting and self.one_waits == "task":
+            self.resources[path] = {"@odata.type": "#Task.v1_0_0.Task", "TaskState": "Exception", "Messages": [{"Message": "A job waits"}]}
+        else:
+            self.waiting.append((path, work))
+            self.resources[path] = {"@odata.type": "#Task.v1_0_0.Task", "TaskState": "Starting",
+                                    "Messages": [{"Message": "Task successfully scheduled."}], **(told or {})}
+        return 202, {}, {"Location": path}
 
     def _told(self, method, path, body):
         """What the task tells of the request."""
@@ -91,9 +100,10 @@ class Board(Tree):
         return {"Payload": {"HttpOperation": method, "TargetUri": path, "JsonBody": json.dumps(body or {})}}
 
     def reset(self):
-        self.resources[TASK] = {"@odata.type": "#Task.v1_0_0.Task", "TaskState": "Completed"}
         while self.waiting:
-            self.waiting.pop(0)()
+            path, work = self.waiting.pop(0)
+            self.resources[path] = {"@odata.type": "#Task.v1_0_0.Task", "TaskState": "Completed"}
+            work()
 
     def _usual(self, method, path, body):
         if method == "POST" and path == VOLUMES:
@@ -216,6 +226,65 @@ def test_controller_that_works_at_the_next_boot_takes_two_of_them_and_the_same_t
     board.reset()
     result = board.ensure(MIRROR)
     assert not result["changed"] and not result["reboot_required"]
+
+
+MIRRORS = {"logical_disks": [{"size_gb": size, "raid_level": "1"} for size in (100, 120, 140)]}
+
+
+def test_all_volumes_of_free_drives_are_made_at_one_boot():
+    board = Board(on_reset=True)
+    result = board.ensure(MIRRORS)
+    assert result["changed"] and result["reboot_required"] and len(result["pending"]) == 3 and len(board.sent("POST")) == 3
+    again = board.ensure(MIRRORS)
+    assert not again["changed"] and again["reboot_required"] and len(again["pending"]) == 3 and len(board.changes) == 3
+    board.reset()
+    result = board.ensure(MIRRORS)
+    assert not result["changed"] and not result["pending"] and len(result["volumes"]) == 3
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_what_needs_no_drive_of_a_volume_in_the_way_does_not_wait_for_its_end(told):
+    board = Board(volumes=[(0, 1)], on_reset=True)
+    if not told:
+        # Any drive may be one of that volume.
+        board.resources[f"{VOLUMES}/1"]["Links"] = {}
+    result = board.ensure(MIRRORS, delete_existing=True)
+    assert [change[0] for change in board.changes] == ["DELETE", *["POST", "POST"] * told]
+    assert result["pending"][-1].startswith(f"to be made: logical disk {0 if told else 2} (RAID 1")
+    board.reset()
+    result = board.ensure(MIRRORS, delete_existing=True)
+    assert result["changed"] and result["reboot_required"]
+    board.reset()
+    result = board.ensure(MIRRORS)
+    assert not result["changed"] and not result["pending"] and len(board.sent("POST")) == 3
+
+
+@pytest.mark.parametrize("one_waits", ["status", "task"])
+def test_controller_that_takes_one_request_for_each_boot_needs_as_many_boots_as_are_pending(one_waits):
+    board = Board(volumes=[(0, 1), (2, 3)], on_reset=True, one_waits=one_waits)
+    result = board.ensure(MIRRORS, delete_existing=True)
+    boots = len(result["pending"])
+    assert boots == 5 and "which the BMC does not take now" in result["pending"][1] and "job" in result["pending"][1]
+    for boot in range(boots):
+        assert result["changed"] and result["reboot_required"] and len(board.waiting) == 1, boot
+        assert not board.ensure(MIRRORS, delete_existing=True)["changed"]
+        board.reset()
+        result = board.ensure(MIRRORS, delete_existing=True)
+    assert not result["changed"] and not result["pending"] and len(result["volumes"]) == 3
+    assert board.made == 5
+
+
+def test_refusal_that_has_nothing_to_do_with_what_waits_is_told_after_the_boot():
+    board = Board(on_reset=True)
+    board.on("POST", VOLUMES, lambda tree, body: (
+        (400, error_body("Maker.1.0.Invalid", "120 GiB are not supported")) if body["CapacityBytes"] == 120 * GIB else None))
+    result = board.ensure(MIRRORS)
+    assert [text.partition(":")[0] for text in result["pending"]] == ["making logical disk 0 (RAID 1, size_gb 100)",
+                                                                      "making logical disk 2 (RAID 1, size_gb 140)", "to be made"]
+    assert "120 GiB are not" in result["pending"][2]
+    board.reset()
+    with pytest.raises(BaremetalError, match="refused to make a volume with RAID 1.*120 GiB are not supported"):
+        board.ensure(MIRRORS)
 
 
 @pytest.mark.parametrize("tells", ["payload", "name"])
