@@ -51,13 +51,16 @@ options:
         for one of them C(is_root_volume).
       - Drives that are not named are chosen alike in controller, type, interface and size. For a size in GiB as few as will do are taken,
         for C(MAX) all that are left. A drive is part of one volume only.
+      - A drive that the controller passes through to the operating system as it is, as those in HBA mode do, may hold data. It is taken only
+        when C(physical_disks) names it, or with O(delete_existing).
       - With C(raid_level) C(1+0), C(5+0) and C(6+0) the number of drives is even.
     type: dict
     required: true
   delete_existing:
     description:
-      - Whether to delete the volumes that are not in O(target_raid_config), B(with everything that is on them).
-      - When not set and there are any, the module fails with a list of them and changes nothing.
+      - Whether to delete the volumes that are not in O(target_raid_config), B(with everything that is on them), and to take drives that are
+        passed through to the operating system like free ones.
+      - When not set and there are such volumes, the module fails with a list of them and changes nothing.
     type: bool
     default: false
   timeout:

@@ -36,7 +36,8 @@ def ensure_raid(service, target, *, delete_existing=False, timeout=900, check_mo
 
     :param service: the RedfishService.
     :param target: dict with ``logical_disks`` as in Ironic's target_raid_config.
-    :param delete_existing: delete the volumes that are not in the target, and what is on them.
+    :param delete_existing: delete the volumes that are not in the target, and what is on them; and choose drives that are passed through
+        as if they were free.
     :param timeout: seconds for each volume.
     :param warn: called with what deviates and does no harm.
     :returns: dict with changed, volumes (see ``_shown``; in check mode as they would be), before (likewise),
@@ -61,7 +62,7 @@ def ensure_raid(service, target, *, delete_existing=False, timeout=900, check_mo
         return {**_result(False, before, _all_shown(disks, kept, storage)), "reboot_required": waiting.is_boot_needed,
                 "pending": _still_pending(disks, storage, waiting, extra)}
     wanted = [number for number in range(len(disks)) if number not in kept]
-    plans = dict(zip(wanted, plan([disks[number] for number in wanted], _free(storage, kept))))
+    plans = dict(zip(wanted, plan([disks[number] for number in wanted], _free(storage, kept, delete_existing))))
     if check_mode:
         return _result(True, before, _all_shown(disks, {**kept, **{
             number: _predicted(disks[number], made) for number, made in plans.items()}}, storage))
@@ -102,11 +103,14 @@ def _result(changed, before, volumes):
     return {"changed": changed, "before": before, "volumes": volumes, "reboot_required": False, "pending": []}
 
 
-def _free(storage, kept):
-    """The drives, those of volumes that stay with the reason why they are not free."""
+def _free(storage, kept, delete_existing):
+    """The drives, those of volumes that stay with the reason why they are not free.
+
+    :param delete_existing: whether those that are passed through are free as well.
+    """
     stays = {path: volume["id"] for volume in kept.values() for path in volume["drives"]}
     known = {volume["path"] for volume in storage["volumes"]}
-    return [{**drive, "why_not": drive["why_not"] or (
+    return [{**drive, "passed_through": None if delete_existing else drive["passed_through"], "why_not": drive["why_not"] or (
         f"belongs to the volume {stays[drive['path']]}" if drive["path"] in stays else
         f"belongs to {drive['volume']}" if drive["volume"] and drive["volume"] not in known else None)} for drive in storage["drives"]]
 

@@ -202,10 +202,11 @@ def plan(disks, drives):
 
     A drive serves one logical disk. Drives that are not named are chosen alike in controller, type, interface and
     size: for a size as few and as little as will do, for MAX as much as there is (RAID 1: two). Logical disks with
-    named drives come first, those with MAX and no number last.
+    named drives come first, those with MAX and no number last. A drive that the controller passes through to the operating
+    system may hold data: it has to be named.
 
     :param disks: what ``checked_target`` returned, or some of it.
-    :param drives: the drives; those with a ``why_not`` are never chosen.
+    :param drives: the drives; those with a ``why_not`` are never chosen, those with ``passed_through`` only by name.
     :returns: list in the order of ``disks`` of dicts with drives (list of drives), bytes and is_max.
     :raises BaremetalError: when it does not fit, with the reason for each drive.
     """
@@ -254,11 +255,11 @@ def _named(disks, number, drives, taken):
     return found
 
 
-def _does_not_fit(number, disk, seen):
+def _does_not_fit(number, disk, seen, more=""):
     return BaremetalError(
         f"logical disk {number} (RAID {disk['raid_level']}, {disk['size_gb']}{' GiB' if disk['size_gb'] != MAX else ''}) does not fit",
         stage=STAGE,
-        seen=seen, cure="change the target configuration, or the drives; nothing was changed")
+        seen=seen, cure=f"change the target configuration, or the drives{more}; nothing was changed")
 
 
 class _Search:
@@ -270,7 +271,7 @@ class _Search:
         self._taken = dict(taken)
         self._kinds = {}
         for drive in sorted(drives, key=lambda drive: drive["path"]):
-            if not drive["why_not"] and drive["path"] not in taken:
+            if not drive["why_not"] and not drive["passed_through"] and drive["path"] not in taken:
                 kind = (drive["controller"], drive["type"] or "", drive["interface"] or "", drive["bytes"])
                 self._kinds.setdefault(kind, []).append(drive)
         self._dead = set()
@@ -284,7 +285,9 @@ class _Search:
         if found is None:
             at, choice = self._farthest
             number = rest[at]
-            raise _does_not_fit(number, self._disks[number], self._reasons(number, choice))
+            more = ("; where nothing is needed that is on drives that are passed through, name them as physical_disks, or set delete_existing to true"
+                    if any(drive["passed_through"] for drive in self._drives) else "")
+            raise _does_not_fit(number, self._disks[number], self._reasons(number, choice), more)
         return self._drives_of(found)
 
     def _drives_of(self, choice):
@@ -340,6 +343,8 @@ class _Search:
             reason = why_not(disk, drive)
             if reason is None and drive["path"] in taken:
                 reason = f"taken by logical disk {taken[drive['path']]}"
+            if reason is None and drive["passed_through"]:
+                reason = f"passed through to the operating system as the volume {drive['passed_through']}, and may hold data"
             if reason is None:
                 reason = f"free, {drive['bytes'] // GIB} GiB; too few of its kind are left, or too small"
             reasons.append(f"{drive['id']}: {reason}")

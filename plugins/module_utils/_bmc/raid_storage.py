@@ -31,12 +31,13 @@ def read_storage(service):
 
     :param service: the RedfishService.
     :returns: ``{"drives": [...], "volumes": [...], "collections": {controller: JSON object of its volumes}}``; see
-        ``drive_of`` and ``volume_of``. Volumes that a controller shows for single drives that are in no array are left out.
+        ``drive_of`` and ``volume_of``. Volumes that a controller shows for single drives that are in no array are left out;
+        their drives have the Id of them in ``passed_through``.
     :raises BaremetalError: when the BMC shows no RAID controller.
     """
     paths = service.members(path_of(service.system().get("Storage")))
     found = {"drives": [], "volumes": [], "collections": {}}
-    seen = []
+    raw, seen = [], []
     for storage in (service.find(path) for path in paths):
         if storage is None:
             continue
@@ -54,29 +55,36 @@ def read_storage(service):
         volumes = [{**volume_of(path, volume), **context} for path, volume in volumes if volume is not None]
         found["collections"][name] = collection
         found["volumes"] += [volume for volume in volumes if not volume["is_raw"]]
-        raw = {volume["path"] for volume in volumes if volume["is_raw"]}
+        raw += [volume for volume in volumes if volume["is_raw"]]
         for path in [path for path in map(path_of, objects(storage.get("Drives"))) if path]:
             drive = service.find(path)
             if drive is not None and path not in (known["path"] for known in found["drives"]):
-                found["drives"].append({**drive_of(path, drive, raw), **context})
+                found["drives"].append({**drive_of(path, drive), **context})
     if not found["collections"]:
         raise BaremetalError("the BMC shows no RAID controller", stage=STAGE, seen=f"storage: {', '.join(seen) or 'none'}",
                              cure="power the machine on, because some BMCs know its storage only then; else use software RAID")
-    _claim(found)
+    _claim(found, raw)
     return found
 
 
-def _claim(found):
-    """Drives of volumes are not free, whichever side tells of it."""
-    for volume in found["volumes"]:
+def _claim(found, raw):
+    """Drives of volumes are not free, whichever side tells of it.
+
+    :param raw: volumes of single drives that are in no array.
+    """
+    for volume in [*found["volumes"], *raw]:
         for drive in found["drives"]:
             if volume["path"] in drive["in_volumes"] and drive["path"] not in volume["drives"]:
                 volume["drives"].append(drive["path"])
     owners = {path: volume["path"] for volume in found["volumes"] for path in volume["drives"]}
-    known = {volume["path"] for volume in found["volumes"]}
+    passed = {path: volume["id"] for volume in raw for path in volume["drives"]}
+    # Where neither side tells which drive it is, it may be any.
+    unknown = {volume["controller"]: volume["id"] for volume in raw if not volume["drives"]}
+    known = {volume["path"] for volume in [*found["volumes"], *raw]}
     for drive in found["drives"]:
         others = [path for path in drive["in_volumes"] if path not in known]
         drive["volume"] = owners.get(drive["path"]) or (others[0] if others else None)
+        drive["passed_through"] = passed.get(drive["path"]) or unknown.get(drive["controller"])
 
 
 def raid_types(controllers):
@@ -89,12 +97,11 @@ def raid_types(controllers):
     return [value for values in told for value in texts(values) if value != "None"] if told else None
 
 
-def drive_of(path, drive, raw=()):
+def drive_of(path, drive):
     """A drive.
 
     :param path: its path.
     :param drive: its JSON object.
-    :param raw: paths of volumes that are no array.
     :returns: dict with path, id, name, serial, bytes, type (hdd, ssd, None), interface (sata, sas, nvme, None),
         in_volumes (paths), why_not (why it can be in no volume, or None).
     """
@@ -115,7 +122,7 @@ def drive_of(path, drive, raw=()):
         "serial": text(drive.get("SerialNumber")), "bytes": int(size) if size and size > 0 else 0,
         "type": _MEDIA.get((text(drive.get("MediaType")) or "").lower()),
         "interface": {"pcie": "nvme"}.get(protocol, protocol) if protocol in ("sata", "sas", "nvme", "pcie") else None,
-        "in_volumes": [link for link in map(path_of, objects(dig(drive, "Links", "Volumes"))) if link and link not in raw],
+        "in_volumes": [link for link in map(path_of, objects(dig(drive, "Links", "Volumes"))) if link],
         "why_not": why,
     }
 

@@ -374,15 +374,43 @@ def test_board_without_a_raid_controller_is_refused():
         board.ensure(MIRROR)
 
 
-def test_single_drives_that_a_controller_shows_as_volumes_are_free():
+def passed_through(*numbers, told="volume"):
+    """A board that passes drives through to the operating system.
+
+    :param told: who tells which drive it is: ``volume``, ``drive`` or ``nobody``.
+    """
     board = Board()
-    for number in (0, 1):
+    for number in numbers:
         path = f"{VOLUMES}/Bay.{number}"
-        board.resources[path] = {"VolumeType": "RawDevice", "CapacityBytes": 400 * GIB,
-                                 "Links": {"Drives": [link(f"{STORAGE}/Drives/{number}")]}}
+        board.resources[path] = {"Id": f"Raw.{number}", "VolumeType": "RawDevice", "CapacityBytes": 400 * GIB,
+                                 "Links": {"Drives": [link(f"{STORAGE}/Drives/{number}")] if told == "volume" else []}}
         board.resources[VOLUMES]["Members"].append(link(path))
-        board.resources[f"{STORAGE}/Drives/{number}"]["Links"] = {"Volumes": [link(path)]}
-    assert board.ensure(MIRROR)["volumes"][0]["physical_disks"] == ["Bay.0", "Bay.1"]
+        if told == "drive":
+            board.resources[f"{STORAGE}/Drives/{number}"]["Links"] = {"Volumes": [link(path)]}
+    return board
+
+
+@pytest.mark.parametrize("told", ["volume", "drive"])
+def test_drives_that_are_passed_through_are_not_chosen(told):
+    board = passed_through(0, 1, told=told)
+    assert board.ensure(MIRROR)["volumes"][0]["physical_disks"] == ["Bay.2", "Bay.3"]
+
+
+@pytest.mark.parametrize("told", ["volume", "drive", "nobody"])
+def test_drives_that_are_passed_through_are_taken_when_they_are_named_or_what_is_there_may_go(told):
+    """Until then they may hold a system. The second run knows its volume, whether or not the BMC still shows the single drives."""
+    named = {"logical_disks": [{**MIRROR["logical_disks"][0], "physical_disks": ["Bay.0", "Bay.1"]}]}
+    for target, options in ((named, {}), (MIRROR, {"delete_existing": True})):
+        board = passed_through(*range(6) if told != "nobody" else [0], told=told)
+        for check_mode in (True, False):
+            with pytest.raises(BaremetalError, match="name them as physical_disks, or set delete_existing to true") as caught:
+                board.ensure(MIRROR, check_mode=check_mode)
+            assert "Bay.0: passed through to the operating system as the volume Raw.0, and may hold data" in caught.value.seen
+        assert board.ensure({"logical_disks": []})["changed"] is False
+        assert board.ensure(target, check_mode=True, **options)["changed"] and not board.changes
+        assert board.ensure(target, **options)["volumes"][0]["physical_disks"] == ["Bay.0", "Bay.1"]
+        assert not board.ensure(MIRROR)["changed"]
+        assert [change[0] for change in board.changes] == ["POST"]
 
 
 @pytest.mark.parametrize("told", [{"RAIDType": None}, {}, {"RAIDType": "None"}, {"RAIDType": "RAID60000"}])

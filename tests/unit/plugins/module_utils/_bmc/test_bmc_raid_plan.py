@@ -30,7 +30,7 @@ def drive(number, controller="1", gib=400, kind="ssd", interface="sas", **more):
             "serial": f"SN{controller}{number}",
             "bytes": gib * GIB, "type": kind, "interface": interface, "why_not": None, "controller": controller,
             "controller_names": ["SIM-RAID"],
-            "raid_types": None, **more}
+            "raid_types": None, "passed_through": None, **more}
 
 
 def volume(number, drives, level="1", gib=400, **more):
