@@ -39,18 +39,19 @@ class Bundle:
         :param path: its path in the tarball.
         :param text: what it holds; a dict or a list becomes JSON.
         """
+        text = scrub(text, self._hide)
         if not isinstance(text, str):
             text = json.dumps(text, indent=2, default=str) + "\n"
-        self._files[path] = scrub(self._hide(text)).encode("utf-8", errors="replace")
+        self._files[path] = text.encode("utf-8", errors="replace")
 
     def miss(self, part, why):
         """Note why a part, named by the path that it would have, is missing or not whole."""
-        self._missing[part] = scrub(self._hide(str(why)))
+        self._missing[part] = scrub(str(why), self._hide)
 
     def index(self):
         """What is there and what is not."""
         files = [{"path": path, "bytes": len(data)} for path, data in sorted(self._files.items())]
-        return {**json.loads(scrub(self._hide(json.dumps(self._head)))), "files": files, "missing": dict(sorted(self._missing.items()))}
+        return {**scrub(self._head, self._hide), "files": files, "missing": dict(sorted(self._missing.items()))}
 
     def write(self, directory, node, moment, keep):
         """Write the tarball with mode 0600, whole or not at all, and remove the oldest of the node's.

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 
 _STARS = "********"
+_NAME = r"(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key)"
+_NAMED = re.compile(_NAME + "$", re.IGNORECASE)
 _FORMS = (
     # What proves that a ramdisk is this run's, in arguments, addresses and logs.
     (re.compile(r"(rackwright\.nonce=)[^\s\"']+"), rf"\1{_STARS}"),
@@ -17,13 +19,24 @@ _FORMS = (
     # The password of an address, and the hash of one (crypt(5)).
     (re.compile(r"(?<=://)[^\s/:@]*:[^\s/@]+(?=@)"), _STARS),
     (re.compile(r"\$(?:[156]|2[abxy]|y|gy|7)\$[./A-Za-z0-9$=,+-]{20,}"), _STARS),
-    (re.compile(r"((?:passw(?:or)?d|passphrase|secret|token|api[_-]?key)[\"']?\s*[=:]\s*)(?!\*{8})(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;\"']+)", re.IGNORECASE),
-     rf"\1{_STARS}"),
+    (re.compile(rf"({_NAME}[\"']?\s*[=:]\s*)(?!\*{{8}})(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;\"']+)", re.IGNORECASE), rf"\1{_STARS}"),
 )
 
 
-def scrub(text):
-    """A text with stars in the place of whatever looks like a secret."""
+def scrub(data, hide=lambda text: text):
+    """Data with stars in the place of whatever looks like a secret.
+
+    :param data: a text, or any nesting of dicts and lists. Each text in it is looked at by itself: JSON writes quotes and line ends in another way,
+        and what is taken out of JSON may take its own quotes along.
+    :param hide: function that takes the secrets that are known out of a text.
+    """
+    if isinstance(data, dict):
+        return {key: _STARS if _NAMED.search(str(key)) else scrub(value, hide) for key, value in data.items()}
+    if isinstance(data, list):
+        return [scrub(value, hide) for value in data]
+    if not isinstance(data, str):
+        return data
+    text = hide(data)
     for form, replacement in _FORMS:
         text = form.sub(replacement, text)
     return text

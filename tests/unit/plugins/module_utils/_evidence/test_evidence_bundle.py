@@ -14,6 +14,8 @@ import tarfile
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._evidence.bundle import Bundle
 from ansible_collections.rackwright.baremetal.plugins.module_utils._evidence.scrub import scrub
+from hypothesis import given
+from hypothesis import strategies as st
 
 CANARY = "c4nary-4nd-m1ne"
 MOMENT = datetime.datetime(2026, 1, 31, 12, 0, 0, tzinfo=datetime.timezone.utc)
@@ -64,6 +66,27 @@ def test_what_looks_like_a_secret_is_taken_out(line):
     "systemd-ask-password-wall.path: skipped"])
 def test_what_is_none_stays(line):
     assert scrub(line) == line
+
+
+@pytest.mark.parametrize("error", [
+    f'mount failed with password="{CANARY}" and more', f'it sent {{"Password": "{CANARY}"}} to it', f"it has -----BEGIN RSA PRIVATE KEY-----\n{CANARY}",
+    f"token: '{CANARY}'"])
+def test_a_secret_in_an_error_goes_and_the_tarball_stays(tmp_path, error):
+    """In JSON, the quotes and line ends around it are written in another way."""
+    bundle = Bundle({"node": "node1", "error": error})
+    bundle.add("machine.json", {"told": [error], "AdminPassword": CANARY})
+    found = {name.rpartition("/")[2]: json.loads(text) for name, text in contents(bundle.write(tmp_path, "node1", MOMENT, keep=1)).items()}
+    assert CANARY not in str(found)
+    assert found["index.json"]["error"] == found["machine.json"]["told"][0] == scrub(error) and found["machine.json"]["AdminPassword"] == "********"
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda more: st.lists(more) | st.dictionaries(st.text(), more)),
+       st.lists(st.sampled_from(['password="', "'token': ", "secret=", '"', "'", "\\", "\n", "-----BEGIN PRIVATE KEY-----", "http://a:b@c"])).map("".join))
+def test_whatever_an_error_says_there_is_an_index(data, error):
+    bundle = Bundle({"node": "node1", "error": error, "more": data})
+    bundle.add("machine.json", [error, data])
+    index = json.loads(json.dumps(bundle.index()))
+    assert (index["node"], index["error"], [file["path"] for file in index["files"]]) == ("node1", scrub(error), ["machine.json"])
 
 
 def test_only_the_newest_of_a_node_are_kept(tmp_path):
