@@ -16,6 +16,7 @@ description:
   - Without O(manifest_digest), the image is a raw file on any HTTP server. It is written as it comes and proved by O(digest) before the ends
     of the disk are written; parts that are all zero are made so by the disk's own means. A connection that breaks is taken up again where it broke,
     for which the server must support ranges.
+  - A server that is away, while it boots for instance, is asked again for 100 seconds. An answer like 404 ends the work at once.
   - Fetching, decompressing, verifying and writing happen at the same time, in a bounded amount of memory. Only blocks that hold data are written,
     all others of the image are made zero, so what was on the disk never shows through.
   - Everything is verified, either as the whole file that was published, or range by range against the published block map. Both are pinned by the

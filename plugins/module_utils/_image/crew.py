@@ -73,6 +73,13 @@ class Crew:
         """Whether there is no sense in going on."""
         return self._failed.is_set()
 
+    def wait(self, seconds):
+        """Wait so long, or until there is no sense in going on.
+
+        :returns: whether there is none.
+        """
+        return self._failed.wait(seconds)
+
     def submit(self, function, *arguments):
         """Have something done by the next thread that is free; waits while too much is under way."""
         self._slots.acquire()

@@ -16,7 +16,9 @@ Private to the collection; may change at any time.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import time
 import typing as t
 
 from . import blockmap, seekable
@@ -48,10 +50,15 @@ class Image(t.NamedTuple):
         return self.manifest["virtual_size"]
 
     @property
+    def table(self):
+        """Its partition table, gpt or mbr; None for a partition image."""
+        return self.manifest.get("partition_table")
+
+    @property
     def sector(self):
         """Bytes of the sectors in which its partition table counts, or on which its file system can be mounted at most; None when that is not known."""
         # Of an MBR, earlier manifests do not say.
-        return self.manifest.get("sector_size") or (MBR_SECTOR if self.manifest.get("partition_table") == "mbr" else None)
+        return self.manifest.get("sector_size") or (MBR_SECTOR if self.table == "mbr" else None)
 
     @property
     def file_system(self):
@@ -170,15 +177,16 @@ def holes(work, size, sector):
         yield position, whole(size)
 
 
-def seek_table(image):
+def seek_table(image, wait=time.sleep):
     """Fetch the seek table from the end of the published file.
 
+    :param wait: see :class:`~.stream.Stream`.
     :returns: list of :class:`~.seekable.Frame`, and the bytes of the table.
     :raises BaremetalError: when it cannot be fetched or is not what was published.
     """
     manifest = image.manifest
     size = manifest["seek_table_size"]
-    with Stream(image.url + DISK, "fetch the seek table", start=manifest["compressed_size"] - size) as stream:
+    with Stream(image.url + DISK, "fetch the seek table", start=manifest["compressed_size"] - size, wait=wait) as stream:
         table = bytearray(size)
         if stream.readinto(table) != size:
             raise BaremetalError("the published image is cut off", stage="fetch the seek table",
@@ -190,3 +198,36 @@ def seek_table(image):
         raise BaremetalError("seek table and manifest contradict each other", stage="fetch the seek table",
                              seen=f"{len(frames)} frames, not {count}", cure=seekable.PUBLISH_AGAIN)
     return frames, table
+
+
+def frame_places(image, wait=time.sleep):
+    """Where the frames of a published image lie in its file.
+
+    :param wait: see :class:`~.stream.Stream`.
+    :returns: list of (start, end) in bytes.
+    :raises BaremetalError: as :func:`seek_table` does.
+    """
+    ends = list(itertools.accumulate(frame.compressed for frame in seek_table(image, wait)[0]))
+    return list(zip([0, *ends], ends))
+
+
+def fetch_frame(image, place, wait=time.sleep):
+    """Fetch one frame by a request of its own, as it is in the file.
+
+    :param place: one of :func:`frame_places`.
+    :param wait: see :class:`~.stream.Stream`.
+    :raises BaremetalError: when it cannot be fetched.
+    """
+    start, end = place
+    data = bytearray(end - start)
+    with Stream(image.url + DISK, "fetch the image", start=start, end=end, wait=wait) as stream:
+        if stream.readinto(data) != len(data):
+            raise BaremetalError("the published image is cut off", stage="fetch the image",
+                                 seen=f"it ends after {stream.position} bytes", cure=seekable.PUBLISH_AGAIN)
+    return data
+
+
+def wrong_part(start, length):
+    """The error for a part of the image, told by where it lies in bytes, that has another digest than it must have."""
+    return BaremetalError("a part of the image is not what was published", stage="verify the image",
+                          seen=f"a wrong checksum for the {length} bytes at {start}", cure=seekable.PUBLISH_AGAIN)

@@ -86,7 +86,7 @@ def write_raw(image, device, report=lambda done, total: None, place=None, withhe
 
 def _fetch(image, target, crew):
     digest = hashlib.new(image.checksum.algorithm)
-    with Stream(image.url, _STAGE) as stream:
+    with Stream(image.url, _STAGE, wait=crew.wait) as stream:
         stream.open()
         if stream.size != image.size:
             raise BaremetalError("the image changed after it was looked at", stage=_STAGE, seen=f"{stream.size} bytes where {image.size} were",

@@ -14,9 +14,7 @@ import hashlib
 import threading
 
 from . import blockmap, seekable
-from .._errors import BaremetalError
-from .publication import DISK, seek_table
-from .stream import Stream
+from .publication import fetch_frame, frame_places, wrong_part
 from .target import EDGE, aligned, open_target
 
 # Ranges looked at to guess whether comparing is worth it, and of how many bytes at most if there are such.
@@ -90,14 +88,13 @@ class Renewal:
             known = False
         stale = [part for part in self._parts(item, runs) if not (known and _holds(old, *part))]
         if any(digest for start, end, digest in stale):
-            seekable.decompress(self._fetch(item.number), new[:item.raw_size])
+            seekable.decompress(self._fetch(item.number, crew.wait), new[:item.raw_size])
         spans = []
         for start, end, digest in stale:
             if digest is None:
                 new[start:end] = bytes(end - start)
             elif not _holds(new, start, end, digest):
-                raise BaremetalError("a part of the image is not what was published", stage="verify the image",
-                                     seen=f"a wrong checksum for the {end - start} bytes at {item.start + start}", cure=seekable.PUBLISH_AGAIN)
+                raise wrong_part(item.start + start, end - start)
             _extend(spans, _changed(old, new, start, end) if known else [(start, end)])
             # What is in here now was proved to be on the disk, or just now.
             old[start:end] = new[start:end]
@@ -129,22 +126,12 @@ class Renewal:
             if position < last:
                 yield position, last, None
 
-    def _fetch(self, number):
-        """The compressed frame of a number, by a request of its own."""
+    def _fetch(self, number, wait):
+        """The compressed frame of a number."""
         with self._lock:
             if self._places is None:
-                places, position = [], 0
-                for frame in seek_table(self._image)[0]:
-                    places.append((position, position + frame.compressed))
-                    position += frame.compressed
-                self._places = places
-        start, end = self._places[number]
-        data = bytearray(end - start)
-        with Stream(self._image.url + DISK, "fetch the image", start=start, end=end) as stream:
-            if stream.readinto(data) != len(data):
-                raise BaremetalError("the published image is cut off", stage="fetch the image",
-                                     seen=f"it ends after {stream.position} bytes", cure=seekable.PUBLISH_AGAIN)
-        return data
+                self._places = frame_places(self._image, wait)
+        return fetch_frame(self._image, self._places[number], wait)
 
 
 def _holds(buffer, start, end, digest):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reading over HTTP with the standard library alone; a broken connection is taken up where it broke.
+"""Reading over HTTP with the standard library alone; a broken connection is taken up where it broke, and a server that is away is waited for.
 
 Private to the collection; may change at any time.
 """
@@ -20,9 +20,11 @@ from .._errors import BaremetalError
 
 # Seconds without a byte after which a connection counts as broken.
 TIMEOUT = 30
-# Attempts in a row that bring nothing, and the pause before the second; it doubles each time.
-ATTEMPTS = 5
+# Seconds for which attempts may bring nothing: a boot server that boots is away for a minute, a switch port that learns its tree anew for 50 s.
+PATIENCE = 100
+# Seconds before the second attempt, and at most; the pause doubles each time.
 PAUSE = 0.5
+LONGEST_PAUSE = 10
 
 _PIECE = 1024 * 1024
 
@@ -64,18 +66,21 @@ class Stream:
     :param stage: stage of the work, for messages.
     :param start: offset in bytes at which to begin.
     :param end: offset in bytes at which to end; None for the end of the body.
+    :param wait: function that waits so many seconds before the next attempt; what it returns is true where there is no sense in one.
     :ivar size: bytes of the whole body, or None before the first read or when the server does not tell.
     :ivar position: offset of the next byte.
     """
 
-    def __init__(self, url, stage, start=0, end=None):
+    def __init__(self, url, stage, start=0, end=None, wait=time.sleep):
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
             raise BaremetalError("the address is no http or https URL, or holds credentials", stage=stage, seen=shown(url))
         self._url = url
         self._stage = stage
         self._response = None
-        self._failures = 0
+        self._broken = None
+        self._pause = PAUSE
+        self._wait = wait
         self._end = end
         self.size = None
         self.position = start
@@ -134,14 +139,18 @@ class Stream:
         self.size = size
 
     def _again(self, error):
-        """Count a failure and pause, or give up."""
+        """Pause, or give up where nothing has come for too long."""
         self._close()
-        self._failures += 1
-        if self._failures >= ATTEMPTS:
+        now = time.monotonic()
+        if self._broken is None:
+            # Not when the last byte came: since then the disk may have kept the reader waiting.
+            self._broken, self._pause = now, PAUSE
+        away = now - self._broken
+        if away >= PATIENCE or self._wait(self._pause):
             reason = getattr(error, "reason", None) or error
             raise self._error("the server cannot be reached, or the connection broke and did not come back",
-                              f"{reason} at byte {self.position}, {ATTEMPTS} attempts") from error
-        time.sleep(PAUSE * 2 ** (self._failures - 1))
+                              f"{reason} at byte {self.position}, for {away:.0f} s") from error
+        self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
     def _over(self):
         end = self.size if self._end is None else self._end
@@ -171,7 +180,7 @@ class Stream:
                 if not self._over():
                     self._again(OSError(f"the body ended after {self.position} of {self._end or self.size} bytes"))
                 continue
-            self._failures = 0
+            self._broken = None
             done += count
             self.position += count
         return done

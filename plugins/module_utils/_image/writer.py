@@ -143,9 +143,9 @@ def _fetch(image, target, work, crew):
     """
     manifest = image.manifest
     digest = hashlib.sha256()
-    frames, table = seek_table(image)
+    frames, table = seek_table(image, crew.wait)
     # The table was read already: the stream ends before it.
-    with Stream(image.url + DISK, "fetch the image", end=manifest["compressed_size"] - len(table)) as stream:
+    with Stream(image.url + DISK, "fetch the image", end=manifest["compressed_size"] - len(table), wait=crew.wait) as stream:
         stream.open()
         if stream.size not in (None, manifest["compressed_size"]):
             raise BaremetalError("the published image has another size than its manifest says", stage="fetch the image",

@@ -28,7 +28,7 @@ from ansible_collections.rackwright.baremetal.plugins.module_utils._image import
 from ansible_collections.rackwright.baremetal.plugins.module_utils._image.deploy import present
 from ansible_collections.rackwright.baremetal.plugins.module_utils._image.job import Job
 from ansible_collections.rackwright.baremetal.plugins.modules.disk_image import TOOLS, guarded
-from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._image.conftest import root, server  # noqa: F401
+from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._image.conftest import impatient, root, server  # noqa: F401
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._image.image_builders import MIB, make_raw, mbr, sha256
 
 PROGRAMS = ("losetup", "sgdisk", "sfdisk", "partx", "wipefs", "blkid", "lsblk")
@@ -252,7 +252,7 @@ def test_check_mode_writes_nothing(call, disks, tmp_path):
     ({"config_drive": "AAAA"}, "no ISO 9660"),
     ({"config_drive": "not base64!"}, "base64"),
 ])
-def test_what_is_refused_before_anything_is_written(call, disks, changes, what):
+def test_what_is_refused_before_anything_is_written(call, disks, changes, what, impatient):  # noqa: F811
     with pytest.raises(BaremetalError, match=what):
         call(**changes)
     assert [disk.content() for disk in disks] == [PATTERN * SIZE, PATTERN * OTHER_SIZE]
@@ -299,7 +299,7 @@ def test_bit_flip_leaves_a_disk_that_does_not_boot(call, disks, record, root):  
 
 
 def test_writing_that_takes_too_long_is_stopped_and_leaves_a_disk_that_does_not_boot(call, disks, monkeypatch):
-    def stuck(image):
+    def stuck(image, wait):
         time.sleep(60)
 
     with monkeypatch.context() as patch:

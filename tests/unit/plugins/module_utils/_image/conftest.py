@@ -104,6 +104,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
+def impatient(monkeypatch):
+    """A server that is away is not waited for very long."""
+    monkeypatch.setattr(stream, "PATIENCE", 0.2)
+    monkeypatch.setattr(stream, "PAUSE", 0.01)
+
+
+@pytest.fixture
 def server(root, monkeypatch):
     monkeypatch.setattr(stream, "PAUSE", 0.01)
     for name in list(os.environ):

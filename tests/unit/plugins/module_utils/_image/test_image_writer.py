@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import random
 import socket
+import time
+import types
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
-from ansible_collections.rackwright.baremetal.plugins.module_utils._image import publication, publish, rawstream, stream, target, writer
+from ansible_collections.rackwright.baremetal.plugins.module_utils._image import publication, publish, rawstream, renewal, stream, target, writer
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._image.image_builders import ESP, MIB, gpt, make_raw, mbr, sha256
 
 PATTERN = b"\xa5"
@@ -37,11 +39,45 @@ def test_stream_goes_on_where_it_broke(server, body):
     assert server.requests == [("/body", None), ("/body", "bytes=1000-"), ("/body", "bytes=21000-")]
 
 
-def test_stream_gives_up_after_attempts_without_progress(server, body):
-    server.cut = [1000] + [0] * 10
-    with pytest.raises(BaremetalError, match="did not come back.*body ended after 1000 of 50000 bytes at byte 1000, 5 attempts"):
+def test_stream_gives_up_where_nothing_comes(server, body, impatient):
+    server.cut = [1000] + [0] * 100
+    with pytest.raises(BaremetalError, match="did not come back.*body ended after 1000 of 50000 bytes at byte 1000, for [0-9]+ s"):
         read_all(server.url + "body")
-    assert len(server.requests) == stream.ATTEMPTS
+
+
+class Clock:
+    """Time that passes while a stream waits; ``then(now)`` is called after each wait."""
+
+    def __init__(self, monkeypatch, then=lambda now: None):
+        self.now, self.pauses, self._then = 0, [], then
+        monkeypatch.setattr(stream, "time", types.SimpleNamespace(monotonic=lambda: self.now))
+        monkeypatch.setattr(stream, "PAUSE", 0.5)
+
+    def wait(self, seconds):
+        self.now += seconds
+        self.pauses.append(seconds)
+        self._then(self.now)
+
+
+def test_stream_waits_for_a_server_that_boots_and_does_so_again(server, body, monkeypatch):
+    clock = Clock(monkeypatch, lambda now: server.statuses.clear() if now % 1000 >= 70 else None)
+    server.cut = [1000, 1000, 1000]
+    found = bytearray(len(body))
+    with stream.Stream(server.url + "body", "test", wait=clock.wait) as source:
+        for start in range(0, 4000, 1000):
+            server.statuses, clock.now = [503] * 1000, start
+            assert source.readinto(memoryview(found)[start:start + 1000]) == 1000
+        assert source.readinto(memoryview(found)[4000:]) == len(body) - 4000 and found == body
+    assert max(clock.pauses) <= 10
+
+
+def test_stream_waits_no_longer_than_that(server, monkeypatch):
+    clock = Clock(monkeypatch)
+    server.statuses = [503] * 1000
+    with pytest.raises(BaremetalError, match="cannot be reached.*HTTP status 503 at byte 0, for 1[01][0-9] s"):
+        with stream.Stream(server.url + "body", "test", wait=clock.wait) as source:
+            source.open()
+    assert 100 <= clock.now <= 110
 
 
 def test_stream_needs_ranges_to_go_on(server, body):
@@ -59,11 +95,10 @@ def test_stream_notices_another_file(server, body, root):
             source.readinto(bytearray(2000))
 
 
-def test_stream_server_gone(monkeypatch):
-    monkeypatch.setattr(stream, "PAUSE", 0.01)
+def test_stream_server_gone(impatient):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        with pytest.raises(BaremetalError, match="cannot be reached.*Connection refused.*5 attempts"):
+        with pytest.raises(BaremetalError, match="cannot be reached.*Connection refused.* at byte 0, for [0-9]+ s"):
             read_all(f"http://127.0.0.1:{unused.getsockname()[1]}/x")
 
 
@@ -208,11 +243,43 @@ def test_every_bit_flip_and_truncation_is_detected(server, root, tmp_path, file)
     assert disk.read_bytes()[:5 * MIB] == raw.read_bytes()
 
 
-def test_server_that_goes_away_in_the_middle(server, published, disk):
+def test_server_that_goes_away_in_the_middle(server, published, disk, impatient):
     image = image_of(server, published)
-    server.cut = [2 * MIB] + [0] * 20
+    server.cut = [2 * MIB] + [0] * 100
     with pytest.raises(BaremetalError, match="did not come back"):
         writer.write_image(image, str(disk))
+    assert_does_not_boot(disk)
+
+
+@pytest.mark.parametrize("way", ["fresh", "renew", "raw"])
+def test_work_that_ends_waits_for_no_server(server, published, raw, root, disk, monkeypatch, way):
+    """Whoever waits for the server when the work is stopped, or fails elsewhere, asks it nothing more."""
+    (root / "os.raw").write_bytes(raw.read_bytes())
+    image = rawstream.look_at(server.url + "os.raw", sha256(raw)) if way == "raw" else image_of(server, published)
+    work = None if way == "raw" else publication.plan(image)
+    monkeypatch.setattr(stream, "PAUSE", 10)
+    monkeypatch.setattr(stream, "PATIENCE", 15)
+    server.requests.clear()
+    server.statuses = [503] * 1000
+
+    def fail():
+        while not server.requests:
+            time.sleep(0.01)
+        raise BaremetalError("it was ended")
+
+    def fill(target, crew):
+        crew.submit_aside(fail)
+        if way == "raw":
+            rawstream._fetch(image, target, crew)
+        elif way == "renew":
+            renewal.Renewal(image, target).run(work, crew)
+        else:
+            writer._fetch(image, target, work, crew)
+
+    with pytest.raises(BaremetalError, match="it was ended"):
+        writer.put(image, str(disk), lambda done, total: None, fill)
+    # Each thread that was at a frame may have asked once.
+    assert len(server.requests) <= (sum(bool(item.ranges) for item in work) if way == "renew" else 1)
     assert_does_not_boot(disk)
 
 
