@@ -49,7 +49,8 @@ attributes:
   check_mode:
     support: full
     details:
-      - The interlock is checked, the manifest and the block map are fetched and verified, the disk is chosen and its size is compared.
+      - The interlock is checked, the manifest and the block map are fetched and verified, the disk is chosen, and its size and the room for the
+        config drive are compared.
   diff_mode:
     support: full
     details:
@@ -131,6 +132,8 @@ options:
       - With V(preserve) the one that is on the disk is read before the image is written, and put back afterwards. A disk without one is refused
         before anything is written. When the machine loses power in between, it is gone.
       - Without it no partition for a config drive is made.
+      - A partition of the image with the label of a config drive is used. Otherwise one of 65 MiB is added at the end of the disk. An image that leaves no room
+        for it, or has an MBR with four primary partitions, is refused before anything is written.
     type: str
   pin_datasource:
     description:
@@ -310,7 +313,7 @@ from functools import partial
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._disk import cloud_init, partitioning
-from ..module_utils._disk.config_drive import add_config_drive, keep_config_drive
+from ..module_utils._disk.config_drive import add_config_drive, keep_config_drive, refuse_no_room
 from ..module_utils._disk.esp_mirror import mirror_esp, refuse_no_start, refuse_partitions, stop_mirror
 from ..module_utils._disk.interlock import verify
 from ..module_utils._disk.late import find_disk
@@ -337,6 +340,7 @@ TOOLS = DiskTools(
     stop_mirror=stop_mirror,
     reread=reread,
     refuse_other_config_drives=refuse_other_config_drives,
+    refuse_no_room=refuse_no_room,
     refuse_twins=refuse_twins,
     move_backup_gpt=move_backup_gpt,
     mirror_esp=mirror_esp,

@@ -15,9 +15,10 @@ import os
 import tempfile
 
 from . import iso_files
+from .._errors import BaremetalError
 from .commands import run
 from .devices import partitions
-from .partitions import MIB, STAGE, add_partition_at_end, config_drive_error, geometry, label, read, settle, write
+from .partitions import MIB, STAGE, add_partition_at_end, config_drive_error, geometry, label, read, refuse_full, settle, write
 
 # Of the layouts ConfigDrive and NoCloud; in any case of letters.
 LABELS = ("config-2", "cidata")
@@ -84,6 +85,21 @@ def find_config_drive(device, *, node=None):
         if (label(path, node=node) or "").lower() in LABELS:
             return path
     return None
+
+
+def refuse_no_room(disk, kind, there, heads):
+    """Make sure, before an image is written, that add_config_drive will find a partition.
+
+    disk: from list_disks. kind: the partition table of the image, "gpt" or "mbr". there: {number: (first sector, number of sectors)}, what it holds.
+    heads: iterable of the first bytes of each partition of the image. Raises BaremetalError when the disk will have no room, and no partition of the
+    image can be a config drive of its own.
+    """
+    try:
+        refuse_full(disk, kind, there)
+    except BaremetalError:
+        # Wherever the label stands in it: what file system it is shows when it is on the disk.
+        if not any(name.encode() in head.lower() for head in heads for name in LABELS):
+            raise
 
 
 def keep_config_drive(device, *, node=None):

@@ -194,13 +194,38 @@ def _add_gpt_partition(device, name, node):
             stage=STAGE,
         )
     except BaremetalError as error:
-        raise config_drive_error(
-            "there is no room for a config drive of 64 MiB at the end of %s" % device,
-            node,
-            "Use an image that is smaller than the disk, or a larger disk.",
-            seen=error.seen or error.what,
-        ) from None
+        raise _no_room(device, node, error.seen or error.what) from None
     return min(set(table(device, node)) - set(before))
+
+
+def _no_room(device, node, seen=None):
+    return config_drive_error(
+        "there is no room for a config drive of 64 MiB at the end of %s" % device,
+        node,
+        "Use an image that is smaller than the disk, or a larger disk.",
+        seen=seen,
+    )
+
+
+def refuse_full(disk, kind, there):
+    """Make sure, as far as it can be told beforehand, that add_partition_at_end finds a place on a disk.
+
+    disk: from list_disks. kind: "gpt" or "mbr". there: the table that the disk will have, as ``table`` returns it. Raises BaremetalError when it
+    finds none.
+    """
+    sector = disk["logical_sectors"]
+    sectors = disk["size"] // sector
+    if kind == "mbr":
+        _mbr_place(disk["name"], there, sectors, sector, None)
+        return
+    free = position = 0
+    for start, length in sorted(there.values()):
+        free = max(free, start - position)
+        position = max(position, start + length)
+    free = max(free, sectors - position) * sector
+    # Of the last MiB it depends on where sgdisk aligns the partition.
+    if free < CONFIG_DRIVE_SIZE - MIB:
+        raise _no_room(disk["name"], None, "the partitions of the image leave %d MiB free" % (free // MIB))
 
 
 def table(device, node=None):
@@ -214,7 +239,15 @@ def table(device, node=None):
 
 def _add_mbr_partition(device, sectors, sector, node):
     """Add the partition at the end of an MBR disk (or below 2 TiB) and return its number."""
-    there = table(device, node)
+    number, start, length = _mbr_place(device, table(device, node), sectors, sector, node)
+    line = "start=%d, size=%d, type=83\n" % (start, length)
+    argv = ["sfdisk", "--no-reread", "--no-tell-kernel", "--force", "-N", str(number), device]
+    run(argv, node=node, stage=STAGE, stdin=line.encode())
+    return number
+
+
+def _mbr_place(device, there, sectors, sector, node):
+    """Return (number, first sector, number of sectors) for the partition on an MBR disk with such a table."""
     free = [number for number in (1, 2, 3, 4) if number not in there]
     if not free:
         raise config_drive_error(
@@ -226,15 +259,8 @@ def _add_mbr_partition(device, sectors, sector, node):
     start = (min(sectors, MBR_SECTORS) - CONFIG_DRIVE_SIZE // sector) // step * step
     length = CONFIG_DRIVE_SIZE // sector
     if start < step or any(low < start + length and start < low + size for low, size in there.values()):
-        raise config_drive_error(
-            "there is no room for a config drive of 64 MiB at the end of %s" % device,
-            node,
-            "Use an image that is smaller than the disk, or a larger disk.",
-        )
-    line = "start=%d, size=%d, type=83\n" % (start, length)
-    argv = ["sfdisk", "--no-reread", "--no-tell-kernel", "--force", "-N", str(free[0]), device]
-    run(argv, node=node, stage=STAGE, stdin=line.encode())
-    return free[0]
+        raise _no_room(device, node)
+    return free[0], start, length
 
 
 def config_drive_error(what, node, cure=None, seen=None):

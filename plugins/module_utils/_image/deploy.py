@@ -18,8 +18,9 @@ from functools import partial
 
 from . import seekable
 from .._errors import BaremetalError
-from .formats import PARTITION, WHOLE_DISK
+from .formats import PARTITION, WHOLE_DISK, partitions
 from .job import Job
+from .look import heads, read
 from .publication import fetch_image
 from .rawstream import RawImage, look_at, write_raw
 from .renewal import resembles
@@ -30,13 +31,16 @@ from .writer import check_fit, write_image
 # Stands for the config drive that is on the disk already.
 PRESERVE = "preserve"
 
+# Bytes behind an image in which a config drive finds room with certainty, whatever its GPT holds.
+_PLENTY = 128 * 1024 * 1024
+
 
 class DiskTools(t.NamedTuple):
     """Functions of the disk room, by the names that they have there.
 
     ``find_disk(hints)``, ``refuse_if_protected(disk)``, ``verify(interlock)``,
     ``wipe_metadata(device)``, ``stop_mirror(device)``, ``reread(device)``,
-    ``refuse_other_config_drives(device)``, ``refuse_twins(device)``,
+    ``refuse_other_config_drives(device)``, ``refuse_no_room(disk, kind, there, heads)``, ``refuse_twins(device)``,
     ``move_backup_gpt(device)``, ``mirror_esp(device)``, ``add_config_drive(device, drive)``, ``keep_config_drive(device)``,
     ``pin_datasource(device, config_drive)``, ``partition(disk, wanted, drive)``.
     """
@@ -48,6 +52,7 @@ class DiskTools(t.NamedTuple):
     stop_mirror: t.Callable
     reread: t.Callable
     refuse_other_config_drives: t.Callable
+    refuse_no_room: t.Callable
     refuse_twins: t.Callable
     move_backup_gpt: t.Callable
     mirror_esp: t.Callable
@@ -90,6 +95,8 @@ def present(options, tools, check_mode=False, job=None):
             drive = tools.keep_config_drive(disk["name"])
         if drive:
             tools.refuse_other_config_drives(disk["name"])
+            if not parts:
+                _check_room(image, disk, tools)
         facts = {"device": disk["name"], "serial": disk.get("serial"), "digest": options["digest"]}
         if check_mode:
             layout = {"partitions": parts.layout.shown()} if parts else {}
@@ -115,6 +122,14 @@ def _image(options):
                              seen=f"partitions were asked for, and the image has a {image.manifest.get('partition_table')} partition table",
                              cure="do without partitions, or publish the image of a file system with type: partition")
     return image
+
+
+def _check_room(image, disk, tools):
+    """Make sure that the config drive finds its place on the disk when the image is there: then it is too late."""
+    # Else the table need not be fetched.
+    if image.table == "mbr" or disk["size"] - image.size < _PLENTY:
+        sector = disk["logical_sectors"]
+        tools.refuse_no_room(disk, image.table, partitions(read(image, 0), sector), heads(image, sector))
 
 
 def _work(image, disk, drive, pin, tools, report):

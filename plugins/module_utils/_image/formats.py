@@ -185,6 +185,25 @@ def partition_table(head, size):
     return "mbr", MBR_SECTOR
 
 
+def partitions(head, sector):
+    """The partitions of an image, whose table was checked when it was recognised.
+
+    :param head: the first bytes of the image.
+    :param sector: bytes of a sector.
+    :returns: dict of (first sector, number of sectors) by number; of an MBR, the primary ones.
+    """
+    if head[sector:sector + 8] != b"EFI PART":
+        slots = (struct.unpack_from("<4xB3xII", head, offset) for offset in range(446, 510, 16))
+        return {number: (first, count) for number, (kind, first, count) in enumerate(slots, 1) if kind and count}
+    found = {}
+    entries, count, size = struct.unpack_from("<QII", head, sector + 72)
+    for number, offset in enumerate(range(entries * sector, entries * sector + count * size, size), 1):
+        if any(head[offset:offset + 16]):
+            first, last = struct.unpack_from("<QQ", head, offset + 32)
+            found[number] = first, last - first + 1
+    return found
+
+
 def _check_gpt(head, size, sector):
     """Check a GPT by the rules of the UEFI specification, 5.3.2: checksums, and room for every entry."""
     header_size, header_crc = struct.unpack_from("<I I", head, sector + 12)

@@ -30,13 +30,14 @@ _CURES = {
 
 
 class RawImage(t.NamedTuple):
-    """A raw image behind an address: its expected checksum, size in bytes, and sector size and file system as :class:`~.publication.Image` has them."""
+    """A raw image behind an address: its expected checksum, size in bytes, and sector size, file system and table as :class:`~.publication.Image` has them."""
 
     url: str
     checksum: checksum.Checksum
     size: int
     sector: t.Optional[int]
     file_system: t.Optional[str] = None
+    table: t.Optional[str] = None
 
     @property
     def mapped_size(self):
@@ -63,7 +64,7 @@ def look_at(url, digest, image_type=formats.WHOLE_DISK):
         head = bytes(head[:stream.readinto(head)])
         recognised = formats.recognise_stream(head, stream.size)
     formats.check_type(recognised, image_type, _CURES)
-    return RawImage(url, expected, stream.size, recognised.sector, recognised.file_system)
+    return RawImage(url, expected, stream.size, recognised.sector, recognised.file_system, recognised.table)
 
 
 def _no_file(location):

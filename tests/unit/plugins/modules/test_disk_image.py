@@ -266,6 +266,18 @@ def test_image_larger_than_the_disk(call, disks, record, root, server, tmp_path)
     assert disks[0].content() == PATTERN * SIZE
 
 
+def test_image_that_leaves_no_room_for_the_config_drive(call, disks, root, server, tmp_path):  # noqa: F811
+    raw = make_raw(tmp_path / "full.raw", SIZE)
+    full = publish.publish("full", str(raw), sha256(raw), str(root))[1]
+    options = {"url": server.url + full["path"], "digest": full["digest"], "manifest_digest": full["manifest_digest"]}
+    drive = base64.b64encode(iso()).decode()
+    for check_mode in (True, False):
+        with pytest.raises(BaremetalError, match="no room for a config drive"):
+            call(**options, config_drive=drive, check_mode=check_mode)
+    assert disks[0].content() == PATTERN * SIZE
+    assert call(**options)["changed"]
+
+
 def test_mounted_disk_is_refused(call, disks, tmp_path):
     target = disks[0]
     run("mkfs.ext4", "-q", "-F", target.device)
