@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import typing as t
 from xml.etree import ElementTree
@@ -128,17 +129,25 @@ def parse(data):
     :raises BaremetalError: when it is no valid map.
     """
     try:
-        root = ElementTree.fromstring(data)
+        events = ElementTree.iterparse(io.BytesIO(data), ("start", "end"))
+        root = next(events)[1]
+        block_map, ranges = None, []
+        for event, element in events:
+            if element.tag == "BlockMap":
+                block_map = element
+            elif element.tag == "Range" and event == "end":
+                first, separator, last = element.text.partition("-")
+                part = Range(int(first), int(last if separator else first), element.attrib["chksum"])
+                if part.last < part.first or part.first <= (ranges[-1].last if ranges else -1):
+                    raise ValueError(f"the range {element.text.strip()} is out of order")
+                ranges.append(part)
+                # An element takes several times the memory of what was read from it, and there may be a million.
+                block_map.clear()
         image_size = int(root.findtext("ImageSize"))
         if root.get("version") != "2.0" or int(root.findtext("BlockSize")) != BLOCK_SIZE or root.findtext("ChecksumType").strip() != "sha256":
             raise ValueError("another version, block size or kind of checksum")
-        ranges = []
-        for element in root.find("BlockMap"):
-            first, separator, last = element.text.partition("-")
-            part = Range(int(first), int(last if separator else first), element.attrib["chksum"])
-            if part.last < part.first or part.first <= (ranges[-1].last if ranges else -1) or part.last * BLOCK_SIZE >= image_size:
-                raise ValueError(f"the range {element.text.strip()} is out of order or outside the image")
-            ranges.append(part)
+        if block_map is None or ranges and ranges[-1].last * BLOCK_SIZE >= image_size:
+            raise ValueError("no block map, or a range outside the image")
     except (ElementTree.ParseError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise BaremetalError(
             "the block map cannot be read", stage="read the block map", seen=str(error) or type(error).__name__, cure="publish the image again") from error

@@ -128,8 +128,8 @@ def _check_room(image, disk, tools):
     """Make sure that the config drive finds its place on the disk when the image is there: then it is too late."""
     # Else the table need not be fetched.
     if image.table == "mbr" or disk["size"] - image.size < _PLENTY:
-        sector = disk["logical_sectors"]
-        tools.refuse_no_room(disk, image.table, partitions(read(image, 0), sector), heads(image, sector))
+        head, sector = read(image, 0), disk["logical_sectors"]
+        tools.refuse_no_room(disk, image.table, partitions(head, sector), heads(image, head, sector))
 
 
 def _work(image, disk, drive, pin, tools, report):

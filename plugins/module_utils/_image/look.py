@@ -42,14 +42,14 @@ def read(image, start):
     return data[start - first * seekable.FRAME_SIZE:][:end - start]
 
 
-def heads(image, sector):
+def heads(image, head, sector):
     """The first bytes of each partition of a whole disk, logical ones too, each fetched when it is asked for.
 
     :param image: as :func:`read` takes it.
+    :param head: its first bytes.
     :param sector: bytes of a sector.
     :raises BaremetalError: as :func:`read` does.
     """
-    head = read(image, 0)
     for first, dummy in formats.partitions(head, sector).values():
         yield read(image, first * sector)
     for first in _logical(image, head, sector):

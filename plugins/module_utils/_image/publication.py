@@ -31,7 +31,8 @@ MAP = "disk.bmap"
 MANIFEST = "manifest.json"
 
 _MANIFEST_LIMIT = 1024 * 1024
-_MAP_LIMIT = 256 * 1024 * 1024
+# Bytes of a block map that a node takes; it is in memory while it is read.
+MAP_LIMIT = 256 * 1024 * 1024
 # Holes up to this length inside a frame are written as zeros together with their neighbours:
 # one larger write is cheaper than two writes and a zeroing request.
 _BRIDGE = 128 * 1024
@@ -124,7 +125,7 @@ def fetch_image(url, digest, manifest_digest):
     if wanted[0] != digest:
         raise BaremetalError("the address holds another image than it must", stage="fetch the manifest", seen=f"{wanted[0]} where {digest} belongs",
                              cure="correct the option url or digest")
-    data = fetch(url + MAP, "fetch the block map", _MAP_LIMIT)
+    data = fetch(url + MAP, "fetch the block map", MAP_LIMIT)
     _verify(data, manifest["bmap_digest"], "the block map of the image")
     block_map = blockmap.parse(data)
     if block_map.image_size != manifest["virtual_size"]:

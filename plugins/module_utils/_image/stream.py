@@ -200,4 +200,4 @@ def fetch(url, stage, limit):
         count = stream.readinto(buffer)
     if count > limit or (stream.size or 0) > limit:
         raise BaremetalError("the file is larger than it can be", stage=stage, seen=f"more than {limit} bytes, {shown(url)}", cure="look at the address")
-    return bytes(buffer[:count])
+    return bytes(memoryview(buffer)[:count])
