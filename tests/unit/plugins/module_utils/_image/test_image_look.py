@@ -12,7 +12,7 @@ import types
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._disk.config_drive import refuse_no_room
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
-from ansible_collections.rackwright.baremetal.plugins.module_utils._image import deploy, look, publication, publish, rawstream
+from ansible_collections.rackwright.baremetal.plugins.module_utils._image import deploy, formats, look, publication, publish, rawstream
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._image.image_builders import MIB, gpt, make_raw, mbr, sha256
 
 SIZE = 100 * MIB
@@ -29,23 +29,29 @@ def mib(kind, first, count):
     return kind, first * 2048, count * 2048
 
 
-@pytest.fixture(params=["published", "raw"])
-def check(request, root, server):
-    """``check(head, more, disk_size)``: look whether there is room beside an image with bytes at some offsets."""
+def look_for_room(image, disk_size):
+    disk = {"name": "/dev/sda", "size": disk_size, "logical_sectors": 512}
+    deploy._check_room(image, disk, types.SimpleNamespace(refuse_no_room=refuse_no_room))
+
+
+@pytest.fixture
+def check(monkeypatch):
+    """``check(head, more, disk_size)``: look for room beside an image of SIZE with bytes at some offsets; returns the offsets that it was read at."""
     def check(head, more=(), disk_size=SIZE):
-        path = make_raw(root / "os.raw", SIZE, head=head)
-        with open(path, "r+b") as file:
-            for offset, data in dict(more).items():
-                file.seek(offset)
-                file.write(data)
-        if request.param == "raw":
-            image = rawstream.look_at(server.url + "os.raw", sha256(path))
-        else:
-            made = publish.publish("os", str(path), sha256(path), str(root))[1]
-            image = publication.fetch_image(server.url + made["path"], made["digest"], made["manifest_digest"])
-        server.requests.clear()
-        disk = {"name": "/dev/sda", "size": disk_size, "logical_sectors": 512}
-        deploy._check_room(image, disk, types.SimpleNamespace(refuse_no_room=refuse_no_room))
+        offsets = []
+
+        def read(image, start):
+            offsets.append(start)
+            data = bytearray(formats.HEAD)
+            for offset, content in {0: head, **dict(more)}.items():
+                if start <= offset < start + len(data):
+                    data[offset - start:offset - start + len(content)] = content
+            return bytes(data)
+
+        monkeypatch.setattr(deploy, "read", read)
+        monkeypatch.setattr(look, "read", read)
+        look_for_room(types.SimpleNamespace(size=SIZE, table=formats.partition_table(head.ljust(formats.HEAD, b"\0"), SIZE)[0]), disk_size)
+        return offsets
     return check
 
 
@@ -74,13 +80,12 @@ def test_room_behind_or_between_the_partitions(check, head, disk_size):
     check(head, disk_size=disk_size)
 
 
-def test_far_too_large_a_disk_needs_no_look_at_a_gpt(check, server):
-    check(gpt(SIZE), disk_size=10 * SIZE)
-    assert not server.requests
+def test_a_disk_that_is_far_larger_needs_no_look_at_a_gpt(check):
+    assert check(gpt(SIZE), disk_size=10 * SIZE) == []
 
 
 @pytest.mark.parametrize("head, start", [
-    (gpt(SIZE, first=7 * 2048 + 2047), 8 * MIB - 512),
+    (gpt(SIZE, first=80), 80 * 512),
     (mbr(SIZE), MIB),
     (record(*[mib(0x83, number, 1) for number in (1, 2, 3, 4)]), 4 * MIB),
 ])
@@ -102,8 +107,27 @@ def test_records_of_logical_partitions_that_lead_back(check):
         check(record(mib(EXTENDED, 1, 99)), {MIB: record(mib(0x83, 1, 4), mib(EXTENDED, 0, 5))})
 
 
+@pytest.fixture(params=["published", "raw"])
+def image(request, root, server):
+    """An image of 12 MiB with one partition, which begins shortly before the end of a frame; its content is served as it is, or published."""
+    path = make_raw(root / "os.raw", 12 * MIB, [(8 * MIB - 512, 40_000)], head=gpt(12 * MIB, first=8 * 2048 - 1))
+    if request.param == "raw":
+        return rawstream.look_at(server.url + "os.raw", sha256(path))
+    made = publish.publish("os", str(path), sha256(path), str(root))[1]
+    return publication.fetch_image(server.url + made["path"], made["digest"], made["manifest_digest"])
+
+
+def test_what_an_image_holds_is_read_from_the_server(image, root):
+    content = (root / "os.raw").read_bytes()
+    for start in (0, 8 * MIB - 512, 12 * MIB - 512, 12 * MIB, 20 * MIB):
+        assert look.read(image, start) == content[start:start + formats.HEAD]
+    with pytest.raises(BaremetalError, match="no room"):
+        look_for_room(image, image.size)
+    look_for_room(image, image.size + 66 * MIB)
+
+
 def test_a_damaged_frame_is_no_reason_to_write(root, server):
-    path = make_raw(root / "os.raw", SIZE)
+    path = make_raw(root / "os.raw", 12 * MIB)
     made = publish.publish("os", str(path), sha256(path), str(root))[1]
     image = publication.fetch_image(server.url + made["path"], made["digest"], made["manifest_digest"])
     ranges = [part._replace(digest="0" * 64) for part in image.block_map.ranges]
