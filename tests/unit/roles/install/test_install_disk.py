@@ -60,7 +60,7 @@ def _matches(tmp_path_factory):
     return {name: yaml.safe_load((folder / name).read_text())["autoinstall"]["storage"]["layout"]["match"] for name in [*MACHINES, "unseen"]}
 
 
-def taken(match, disks, known=UDEV):
+def taken(match, disks, known=tuple(UDEV)):
     """The names of the disks that Subiquity takes for those that are meant, by those keys that it knows."""
     found = []
     for one in disks:

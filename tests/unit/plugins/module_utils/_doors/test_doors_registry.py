@@ -287,9 +287,10 @@ def test_nodes_of_one_file_swap_what_is_theirs(do, engine):
 
 def test_nodes_of_one_file_swap_their_cables(do, engine):
     def described(first, second):
-        return [{"name": f"node{number}", "driver": "manual", "ports": [
-            {"address": f"52:54:00:00:00:0{number}", "local_link_connection": {"switch_info": "leaf1", "port_id": port}}]}
-                for number, port in ((1, first), (2, second))]
+        ports = [{"address": f"52:54:00:00:00:0{number}", "local_link_connection": {"switch_info": "leaf1", "port_id": port}}
+                 for number, port in ((1, first), (2, second))]
+        return [{"name": f"node{number}", "driver": "manual", "ports": [port]} for number, port in enumerate(ports, start=1)]
+
     do(node_door, nodes=described("swp1", "swp2"))
     swapped = described("swp2", "swp1")
     for alone in swapped:
