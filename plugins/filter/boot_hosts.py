@@ -52,7 +52,8 @@ _value:
   description:
     - A dictionary of three lists of dictionaries, in which C(name) is the host and C(nodes) names the nodes that rest on it.
     - C(hosts) are boot servers and caches, with C(url), C(root) and C(cache), whether it is one, and C(further_urls), at which nodes find it
-      (C(ramdisk_boot_server_url)). These are left out with O(server), and where they rest on something that is not defined.
+      (C(ramdisk_boot_server_url)). These are left out with O(server), and where they rest on something that is not defined for the node
+      or on variables of other hosts.
     - C(interfaces) are network interfaces that boot servers serve, with C(interface), C(netns), C(dhcp) (C(boot_server_dhcp)) and C(own), the addresses of
       all boot servers.
     - C(networks) are networks of IPv4 in which boot servers have an interface, with C(interface), C(netns), C(network) and C(address).

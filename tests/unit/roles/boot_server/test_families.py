@@ -94,7 +94,7 @@ def test_nodes_say_which_cards_need_drivers_of_their_own():
 @pytest.mark.parametrize("manager", ["systemd", "process"])
 def test_the_distributions_own_nginx_does_not_start_at_the_next_boot(manager, runs_the_host, was_there, kept):
     task, = (task for task in yaml.safe_load((ROLE / "tasks/packages.yml").read_text(encoding="utf-8")) if "ansible.builtin.systemd_service" in task)
-    assert task["ansible.builtin.systemd_service"] == {"name": "nginx.service", "enabled": False}
+    assert task["ansible.builtin.systemd_service"]["enabled"] is False
     made = BootServer("no-namespace", boot_server__manager=manager, ansible_facts={"os_family": "Debian", "service_mgr": runs_the_host},
                       boot_server__nginx_before={"stat": {"exists": was_there}}, ansible_check_mode=False)
     try:
