@@ -191,7 +191,8 @@ def test_a_setting_that_never_takes_effect_is_told(site):
     code, output = play(site, "clean", "node2", clean_steps=steps, steps_timeouts={"settings": 10})
     site.simulator.faults(index=1)
     assert code != 0
-    assert "bios.apply_configuration: what was set is not in effect" in record(site, "node2")["last_error"]
+    said = record(site, "node2")["last_error"]
+    assert "bios.apply_configuration: what was set is not in effect" in said and "Seen: the BMC still tells" in said
     code, output = play(site, "provide", "node2")
     assert code == 0, output
 
