@@ -36,7 +36,7 @@ class ActionModule(InbandActionModule):
                 result["certificates_file"] = str(keep(directory, node, certificates))
             except OSError as error:
                 result.update(failed=True, msg=f"{node}: {self._STAGE}: the certificates cannot be written to {directory}. Seen: {error.strerror}. "
-                              "To do: see to the directory and the room there. They are in this result, and where the work has come to its end, the "
+                              "To do: see to the directory and the room there. They are in this result, and unless something failed, the "
                               f"same command again in the same boot of the ramdisk returns them again. {result.get('msg', '')}".rstrip())
         return result
 

@@ -19,7 +19,7 @@ from .bios_registry import check, read_registry, same, unalterable
 from .pending import patch_pending, settings_path, settled
 from .redfish_service import RedfishRefusal, path_of
 from .tolerant import dig, flag
-from .waiting_tasks import is_called, is_untold, open_tasks, request_of, shown, waiting_bodies
+from .waiting_tasks import is_called, is_untold, open_tasks, request_of, shown, tasks_not_ended, waiting_bodies
 
 STAGE = "BIOS settings"
 
@@ -113,10 +113,21 @@ def _refuse_held(service, bios):
 
 
 def _has_no_job(service, bios):
-    """Whether the board applies pending BIOS settings only by a job, and has none that waits or runs: then no reboot applies them."""
-    if not service.quirk("bios_apply_time"):
+    """Whether the board applies pending BIOS settings only by a job, and has none that has not ended: then no reboot applies them."""
+    if not (service.quirk("bios_apply_time") and service.quirk("bios_job_holds")):
         return False
-    return not any(is_called(task, OF_SETUP) or _is_told(task, bios) for _path, _state, task in open_tasks(service))
+    return not any(is_called(task, OF_SETUP) or _is_told(task, bios) for _path, _state, task in tasks_not_ended(service))
+
+
+def _without_job(service, bios, names, sleep):
+    """The BIOS, and the names of those settings that are pending there without a job that will apply them.
+
+    A job may have ended between two requests, and the board tell of its values a little longer: what counts is what stays pending.
+    """
+    if not any(name in bios.pending for name in names) or not _has_no_job(service, bios):
+        return bios, []
+    bios = settled(lambda: _read_with_tasks(service), lambda seen: not any(name in seen.pending for name in names), sleep)
+    return bios, [name for name in names if name in bios.pending]
 
 
 def _shown(values):
@@ -172,11 +183,11 @@ def ensure_bios_settings(service, settings, *, check_mode=False, warn=lambda tex
         bios = _with_tasks(service, bios)
     missing = missing_in(bios)
     if not missing:
-        waiting = {name: value for name, value in wanted.items() if name in bios.pending}
-        if not waiting or not _has_no_job(service, bios):
-            return _result(False, bios, bios, wanted)
+        bios, staged = _without_job(service, bios, wanted, sleep)
         # Another tool has staged them. Sent again, with the time at which they are to be applied, they get their job.
-        missing = waiting
+        missing = {**missing_in(bios), **{name: wanted[name] for name in staged}}
+        if not missing:
+            return _result(False, bios, bios, wanted)
     _refuse_held(service, bios)
     if check_mode:
         foreseen = Bios(bios.path, bios.document, bios.settings, bios.current, {
@@ -267,7 +278,10 @@ def ensure_defaults(service, *, check_mode=False, warn=lambda text: None, sleep=
     names = sorted(name for name, value in defaults.items() if not same(bios.current[name], value))
     announced = _reset_is_pending(bios)
     are_coming = defaults and all(same(bios.effective(name), value) for name, value in defaults.items())
-    if announced or (are_coming and not (names and _has_no_job(service, bios))):
+    if are_coming and not announced:
+        bios, staged = _without_job(service, bios, names, sleep)
+        are_coming = not staged
+    if announced or are_coming:
         result = _result(False, bios, bios, names)
         result["reboot_required"] = result["reboot_required"] or announced
         return result

@@ -86,7 +86,8 @@ def ensure_cleared(log, sleep, *, check_mode=False):
         after = log.entries(None, None)
         left = [entry for entry in after if _mark(entry) in old]
         if not left:
-            return {"changed": True, "entries": cleared, "before": len(cleared), "after": len(after)}
+            # Where somebody else was faster, nothing was cleared.
+            return {"changed": bool(cleared), "entries": cleared, "before": len(cleared), "after": len(after)}
         if waited >= _SETTLE:
             raise BaremetalError(f"the BMC did not clear its log {log.name}", stage=STAGE,
                                  seen=f"{len(left)} of {len(cleared)} entries are still there",

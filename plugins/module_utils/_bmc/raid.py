@@ -236,12 +236,13 @@ class _Work:
         self._waiting.add(controller)
         return False
 
-    def _waits(self, answer, what, on_reset=False):
+    def _waits(self, answer, what, controller, on_reset=False):
         """Follow a request until it is done, or waits for a reset.
 
         :returns: whether it waits.
         """
-        watch = ResetWatch(expected=on_reset)
+        # A controller may put it behind what waits already, without a word.
+        watch = ResetWatch(expected=on_reset or controller in self._waiting)
         if not watch(answer.body):
             end = self._service.wait_task(answer, timeout=self._timeout, stage=STAGE, what=what, until=watch)
             if end != "stopped" and not watch.because:
@@ -265,7 +266,7 @@ class _Work:
                 return False
             raise _Refused(f"the BMC refused to delete the volume {describe(volume, self._storage)}", stage=STAGE, seen=error.seen,
                            cure="look whether the volume is in use, and whether another job of the controller runs") from error
-        return self._waits(answer, f"deleting the volume {volume['id']}")
+        return self._waits(answer, f"deleting the volume {volume['id']}", volume["controller"])
 
     def create(self, number, disk, made):
         """Ask for a volume, unless one of its drives still belongs to another."""
@@ -277,7 +278,8 @@ class _Work:
 
     def _creating(self, number, disk, made):
         """The request goes in the form that the board takes."""
-        collection = self._storage["collections"][made["drives"][0]["controller"]]
+        controller = made["drives"][0]["controller"]
+        collection = self._storage["collections"][controller]
         body = volume_body(disk, made, apply_time(collection))
         sent = []
         while True:
@@ -291,7 +293,7 @@ class _Work:
                     raise _Refused(f"the BMC refused to make a volume with RAID {disk['raid_level']}", stage=STAGE, seen=error.seen,
                                    cure="look whether the controller can do that with these drives, and whether "
                                         "another job of it runs") from error
-        return self._waits(answer, f"making {describe_wanted(number, disk)}", on_reset=body.get(_APPLY) == "OnReset")
+        return self._waits(answer, f"making {describe_wanted(number, disk)}", controller, on_reset=body.get(_APPLY) == "OnReset")
 
     def settled(self, disks, gone):
         """Read back until every logical disk has its volume and what was deleted is gone; for volumes that wait not without end.

@@ -166,6 +166,10 @@ class _Connection(http.client.HTTPConnection):
             raise _unreachable(f"{self.host} port {self.port}", error) from error
         try:
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # A BMC that died, or was cut off, over a request that may take long is known after two minutes; one that is busy still answers these.
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4)):
+                raw.setsockopt(socket.IPPROTO_TCP, option, value)
             if self._context is None:
                 self.sock = _PlainSocket(raw.family, raw.type, raw.proto, fileno=raw.detach())
                 return

@@ -20,14 +20,25 @@ from .tolerant import dig, text
 # TaskState and JobState of what is not begun (Scheduled is Dell's and DMTF's word), and of what is being done.
 NOT_BEGUN = ("New", "Pending", "Starting", "Scheduled", "UserIntervention", "Validating")
 _BEGUN = ("Running", "Continue", "Service", "Cancelling", "Stopping", "Downloading")
+# Of what has ended; makers have more words for what has not (Dell: Scheduling, ReadyForExecution, PendingActivation).
+_ENDED = ("Completed", "CompletedWithErrors", "Failed", "Exception", "Killed", "Cancelled", "Invalid", "RebootCompleted", "RebootFailed")
 
 
 def open_tasks(service):
-    """Tasks and jobs that have not ended.
+    """Tasks and jobs that wait or work, as far as their states are known.
 
     :param service: the RedfishService.
     :returns: list of ``(path, state, JSON object)``; each once, for Dell shows its jobs as tasks as well.
     """
+    return [found for found in _tasks(service) if found[1] in NOT_BEGUN + _BEGUN]
+
+
+def tasks_not_ended(service):
+    """As ``open_tasks``, with those whose state nobody knows: for where it matters that there is none."""
+    return [found for found in _tasks(service) if found[1] not in _ENDED]
+
+
+def _tasks(service):
     root = service.find(ROOT) or {}
     collections = [path_of(dig(service.linked(root, name), key)) for name, key in (("Tasks", "Tasks"), ("JobService", "Jobs"))]
     collections.append(path_of(dig(service.manager(), "Links", "Oem", "Dell", "Jobs")))
@@ -35,8 +46,9 @@ def open_tasks(service):
     for collection in dict.fromkeys(filter(None, collections)):
         for task in resources(service, collection):
             path, state = path_of(task) or collection, text(task.get("TaskState")) or text(task.get("JobState"))
-            if state in NOT_BEGUN + _BEGUN:
-                found.setdefault(last_part(path), (path, state, task))
+            known = found.get(last_part(path))
+            if known is None or (known[1] in _ENDED and state not in _ENDED):
+                found[last_part(path)] = (path, state, task)
     return list(found.values())
 
 

@@ -47,6 +47,7 @@ def erase(options, job, *, check_mode=False, lister=list_disks, sizeless=partial
     status = job.status() if options["grade"] != "metadata" else None
     if not status or status["identity"] != identity or status["told"]:
         if options["disks"] == "all":
+            wait_for_scans()
             _refuse_sizeless(sizeless(), options["skip_block_devices"])
         entries, skipped = _prepare(options, lister)
         shown = {"plan": [_shown(entry) for entry in entries], "skipped": skipped, "diff": _diff(entries)}
@@ -130,8 +131,6 @@ def sort_out(disks, skipping, *, transport):
 
 def _prepare(options, lister):
     """Look at everything; returns (entries, skipped). Whatever speaks against any disk is raised before the first one is written."""
-    if options["disks"] == "all":
-        wait_for_scans()
     # With hints for it, an array is the root device: it stays, and what is in it is erased.
     disks = disks_for(options["root_device"] if options["disks"] == "root" else None, options["skip_block_devices"], lister=lister)
     chosen, skipped = choose_disks(disks, options, transport=transport_of)

@@ -99,26 +99,13 @@ def format_namespace(device, *, crypto, timeout, runner=run, sysfs="/sys"):
     crypto: throw the key away (SES 2) instead of erasing the data (SES 1). timeout: seconds.
     """
     kept = parse_namespace(runner(["nvme", "id-ns", "--raw-binary", device], stage=STAGE))
-    options = ["--%s=%d" % (name, kept[name]) for name in ("lbaf", "ms", "pi", "pil")]
-    _be_patient(timeout, sysfs)
-    # Its own time-out (in ms) ends the command in the kernel; the program must outlive that.
-    argv = ["nvme", "format", device, "--ses=%d" % (2 if crypto else 1), *options, "--force", "--timeout=%d" % (timeout * 1000)]
+    number = read_text(os.path.join(sysfs, "class/block", os.path.basename(device), "nsid"))
+    # Figure 189 of the base specification 2.0.
+    command = kept["lbaf"] & 15 | kept["ms"] << 4 | kept["pi"] << 5 | kept["pil"] << 8 | (2 if crypto else 1) << 9 | kept["lbaf"] >> 4 << 12
+    # Its time-out (in ms) ends the command in the kernel; the program must outlive that. The format command of nvme-cli 2.2 to 2.4, Debian 12's among
+    # them, loses it (its issue 1925), so that the kernel would end any after a minute.
+    argv = ["nvme", "admin-passthru", device, "--opcode=0x80", "--namespace-id=%d" % int(number), "--cdw10=%#x" % command, "--timeout=%d" % (timeout * 1000)]
     runner(argv, stage=STAGE, timeout=timeout + 30)
-
-
-def _be_patient(seconds, sysfs):
-    """Have the kernel wait so long for the answer to a command to a controller, until it is booted anew.
-
-    Its own limit, a minute, is what counts with nvme-cli 2.2 to 2.4, Debian 12's among them: they lose the time-out of a format (issue 1925 of nvme-cli).
-    """
-    path = os.path.join(sysfs, "module/nvme_core/parameters/admin_timeout")
-    try:
-        if int(read_text(path) or seconds) < seconds:
-            with open(path, "w", encoding="ascii") as stream:
-                stream.write(str(seconds))
-    except (OSError, ValueError):
-        # A kernel that has no such limit to set; other versions of nvme-cli do without.
-        pass
 
 
 def sanitize(device, action, *, timeout, report, runner=run, sleep=time.sleep, clock=time.monotonic):

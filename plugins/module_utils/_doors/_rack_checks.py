@@ -43,8 +43,6 @@ def duplicates(machines, records):
     :param records: list of all node records of the registry.
     :returns: dict by node of lists of texts; nodes without a duplicate are left out.
     """
-    from .._registry.duplicates import switch_port  # see _registry_access.py
-
     owners = {}
     for name, machine in machines.items():
         for value in [("BMC address", machine.get("place")), ("system UUID", machine.get("system_uuid")), ("serial number", machine.get("serial")),
@@ -54,8 +52,6 @@ def duplicates(machines, records):
         # What the registry says of a node whose BMC was asked is compared with that BMC elsewhere.
         for port in record["ports"]:
             _own(owners, ("MAC address", port["address"]), record["name"])
-            if port.get("local_link_connection"):
-                _own(owners, ("switch port", switch_port(port["local_link_connection"])), record["name"])
         if record["name"] not in machines:
             _own(owners, ("system UUID", record["system_uuid"]), record["name"])
             _own(owners, ("serial number", record["serial"]), record["name"])
@@ -69,7 +65,7 @@ def duplicates(machines, records):
 
 def _own(owners, value, name):
     kind, text = value
-    if text and (kind in ("MAC address", "BMC address", "switch port") or says_something(text)):
+    if text and (kind in ("MAC address", "BMC address") or says_something(text)):
         names = owners.setdefault((kind, str(text).lower()), [])
         if name not in names:
             names.append(name)
@@ -86,6 +82,40 @@ def with_duplicates(identity, texts):
     seen = [identity["seen"]] if identity["status"] == FAIL else []
     return check("identity", FAIL, "; ".join([*seen, *texts]),
                  "correct the address of the BMC, or what the hardware file says of the machine; two nodes are one machine, or one was given the other's data")
+
+
+def shared_switch_ports(records):
+    """The switch ports that several nodes are wired to.
+
+    :param records: list of all node records of the registry.
+    :returns: dict by node of lists of texts; nodes that share none are left out.
+    """
+    from .._registry.duplicates import is_same_switch_port, switch_port  # see _registry_access.py
+
+    wired = {}
+    for record in records:
+        for port in record["ports"]:
+            if port.get("local_link_connection"):
+                wired.setdefault(switch_port(port["local_link_connection"]), []).append((record["name"], port["local_link_connection"]))
+    found = {}
+    for place, ends in wired.items():
+        for name, link in ends:
+            others = dict.fromkeys(other for other, its in ends if other != name and is_same_switch_port(link, its))
+            if others:
+                found.setdefault(name, []).append(f"the switch port {place} is also that of {', '.join(others)}")
+    return found
+
+
+def with_switch_ports(identity, texts):
+    """The check ``identity`` of a node, with the switch ports that it shares with others. A deploy changes them only where its steps say so: a warning.
+
+    :param identity: the check as it was.
+    :param texts: list of texts, empty for nothing.
+    """
+    if not texts or identity["status"] == FAIL:
+        return identity
+    return check("identity", WARN, "; ".join(dict.fromkeys(texts)),
+                 "correct local_link_connection of one of them in the hardware file, or whoever changes its switch port changes that of the other")
 
 
 def with_virtual_media(privilege, privileges, interfaces):

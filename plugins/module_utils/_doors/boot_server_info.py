@@ -50,7 +50,7 @@ def run(call):
         # It has nothing but images, which it fetches itself.
         checks.append(tried("http", lambda: _connect(url)))
     else:
-        checks += [tried("tftp", lambda: _loaders(root, url)), tried("http", lambda: _scripts(root, [url, *call.params["further_urls"]]))]
+        checks += [tried("tftp", lambda: _loaders(root, url)), _http(root, url, call.params["further_urls"])]
     works = checks[-1]["status"] != FAIL
     looks = {**({} if cache else {"ramdisk": lambda: _ramdisk(root, url)}), "images": lambda: _images(url, call.params["images"])}
     checks += [look() if works else check(name, SKIPPED, "HTTP does not work") for name, look in looks.items()]
@@ -71,9 +71,14 @@ def _loaders(root, url):
     return ", ".join(path.name for path in files)
 
 
-def _scripts(root, urls):
-    for url in urls:
-        _script(root, ipxe.base_url(url))
+def _http(root, url, further):
+    """The check of what is handed out; another URL that does not work is a warning, for it is that of some nodes, who may find it all the same."""
+    found = tried("http", lambda: _script(root, url))
+    for other in further if found["status"] != FAIL else ():
+        looked = tried("http", lambda other=other: _script(root, ipxe.base_url(other)))
+        if looked["status"] == FAIL:
+            return {**looked, "status": WARN}
+    return found
 
 
 def _script(root, url):

@@ -47,11 +47,12 @@ def after_fleet(done):
     records, image = _registry(call)
     by_name = {record["name"]: record for record in records}
     machines = {node_call.node: {**result["machine"], "place": _place(node_call.params["bmc"])} for node_call, result in done}
-    shared = _rack_checks.duplicates(machines, records)
+    shared, wired = _rack_checks.duplicates(machines, records), _rack_checks.shared_switch_ports(records)
     for node_call, result in done:
         record = by_name.get(node_call.node)
         checks = {item["check"]: item for item in result["checks"]}
         checks["identity"] = _rack_checks.with_duplicates(checks["identity"], shared.get(node_call.node, []))
+        checks["identity"] = _rack_checks.with_switch_ports(checks["identity"], wired.get(node_call.node))
         checks["privilege"] = _rack_checks.with_virtual_media(
             checks["privilege"], result["machine"].get("privileges"), _boot_interfaces(node_call, record))
         checks["image"] = _rack_checks.image_check(call.params["image"], image, record)

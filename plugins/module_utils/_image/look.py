@@ -19,6 +19,7 @@ from .stream import Stream
 
 # Types of an extended partition in an MBR.
 _EXTENDED = (0x05, 0x0F, 0x85)
+_MOST_RECORDS = 128
 
 
 def read(image, start):
@@ -34,7 +35,8 @@ def read(image, start):
         return b""
     if isinstance(image, RawImage):
         data = bytearray(end - start)
-        with Stream(image.url, "fetch the image", start=start, end=end) as stream:
+        # Its beginning is had from a server without ranges as well, as is all of it.
+        with Stream(image.url, "fetch the image", start=start, end=end if start else None) as stream:
             return bytes(data[:stream.readinto(data)])
     places = frame_places(image)
     first, last = start // seekable.FRAME_SIZE, -(-end // seekable.FRAME_SIZE)
@@ -60,19 +62,19 @@ def _logical(image, head, sector):
     """First sectors of the logical partitions of an MBR. Each is told by a record of its own, which tells where the next record is."""
     slots = (struct.unpack_from("<4xB3xI", head, offset) for offset in range(446, 510, 16))
     extended = next((first for kind, first in slots if kind in _EXTENDED), None)
-    link = 0
-    while extended is not None:
+    link, seen = 0, set()
+    # Records that lead back would never end.
+    while extended is not None and link not in seen and len(seen) < _MOST_RECORDS:
+        seen.add(link)
         record = read(image, (extended + link) * sector)
         if record[510:512] != b"\x55\xaa":
             return
         kind, first = struct.unpack_from("<4xB3xI", record, 446)
         if kind:
             yield extended + link + first
-        kind, following = struct.unpack_from("<4xB3xI", record, 462)
-        # Records that lead back would never end.
-        if kind not in _EXTENDED or following <= link:
+        kind, link = struct.unpack_from("<4xB3xI", record, 462)
+        if kind not in _EXTENDED:
             return
-        link = following
 
 
 def _frame(image, item, place):

@@ -95,6 +95,12 @@ def switch_port(link):
     return f"{link.get('switch_info') or link['switch_id']} {link['port_id']}"
 
 
+def is_same_switch_port(link, other):
+    """Whether two local_link_connections are one switch port; of two with the same name their switches are told apart by ``switch_id``, where both have one."""
+    identities = {one["switch_id"].lower() for one in (link, other) if one.get("switch_id")}
+    return switch_port(link) == switch_port(other) and len(identities) < 2
+
+
 def _switch_ports_of_others(connection, node):
     """The switch ports of a node that others are wired to as well. Several ports of one node may share one, which is a group of links then.
 
@@ -103,10 +109,9 @@ def _switch_ports_of_others(connection, node):
     links = [port["local_link_connection"] for port in node["ports"] if port.get("local_link_connection")]
     if not links:
         return []
-    own = {switch_port(link) for link in links}
     rows = connection.execute(select(PORTS.c.local_link_connection, PORTS.c.node).where(
         PORTS.c.local_link_connection["port_id"].as_string().in_([link["port_id"] for link in links]), PORTS.c.node != node["name"]).order_by(PORTS.c.node))
-    return [(switch_port(link), other) for link, other in rows if switch_port(link) in own]
+    return [(switch_port(link), other) for link, other in rows if any(is_same_switch_port(own, link) for own in links)]
 
 
 def split(address):

@@ -40,8 +40,8 @@ BEHAVIOURS = {
         {"type": "object", "properties": {"Administrator": _TEXT, "Operator": _TEXT, "ReadOnly": _TEXT}, "additionalProperties": False, "minProperties": 1},
         "what the BMC calls roles of Redfish that it does not offer under their own names"),
     "bios_apply_time": ({"enum": ["OnReset", "Immediate", None]},
-                        "@Redfish.SettingsApplyTime to send with BIOS settings; the job follows from it, and nothing is applied without one"),
-    "bios_job_holds": (_BOOL, "no BIOS settings are taken, nor taken back, while a job with others waits for a reboot"),
+                        "@Redfish.SettingsApplyTime to send with BIOS settings; the job follows from it"),
+    "bios_job_holds": (_BOOL, "a job applies BIOS settings, and while it waits for a reboot no others are taken, nor taken back"),
     "bios_pending_clear": (_BOOL, "whether pending BIOS settings can be taken back"),
     "boot_cd_attributes": (
         {"type": "object", "properties": {"paths": _TEXTS, "device": _TEXT, "cdrom": _TEXT, "other": _TEXT, "once": _TEXT},

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import bios_registry
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import bios_registry, bios_settings
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.bios_settings import (
     ensure_bios_settings,
     ensure_defaults,
@@ -202,7 +202,7 @@ def test_values_that_only_a_job_holds_are_pending_and_sent_once():
 def staged_board(monkeypatch, staged, makes_job=True):
     """A board that applies pending settings only by a job, which comes of an apply time (Dell), after another tool has sent some without."""
     board = Board()
-    monkeypatch.setattr(board.service, "quirk", lambda name, default=None: "OnReset" if name == "bios_apply_time" else default)
+    monkeypatch.setattr(board.service, "quirk", lambda name, default=None: {"bios_apply_time": "OnReset", "bios_job_holds": True}.get(name, default))
 
     def patch(tree, body):
         board._patch(tree, body)
@@ -223,10 +223,24 @@ def test_settings_that_wait_for_a_job_that_nobody_made_get_it(monkeypatch, is_to
     assert board.tree.changes[1:] == [("PATCH", SETTINGS, {"Attributes": {"Cores": 8}, "@Redfish.SettingsApplyTime": {"ApplyTime": "OnReset"}})]
     if not is_told:
         board.tree.resources[TASK].update(Name="Configure: BIOS.Setup.1-1", Payload=None)
-    for state in ("Pending", "Running"):
+    for state in ("Pending", "Running", "ReadyForExecution"):
         board.tree.resources[TASK]["TaskState"] = state
         again = board.ensure(wanted={"Cores": 8})
         assert not again["changed"] and again["reboot_required"] and len(board.tree.changes) == 2
+
+
+def test_a_job_that_ends_between_two_requests_was_one(monkeypatch):
+    board = staged_board(monkeypatch, {"Cores": 8})
+
+    def looked_late(service, bios):
+        board.tree.resources[BIOS]["Attributes"]["Cores"] = 8
+        board.changes = {}
+        board._list()
+        return True
+
+    monkeypatch.setattr(bios_settings, "_has_no_job", looked_late)
+    result = board.ensure(wanted={"Cores": 8})
+    assert not result["changed"] and not result["reboot_required"] and len(board.tree.changes) == 1
 
 
 @pytest.mark.parametrize("wanted", [{"Cores": 8}, {"Cores": 4}])

@@ -221,6 +221,16 @@ def test_ipmi_event_that_comes_in_before_the_clearing_is_returned():
     assert (done["changed"], done["before"], done["after"]) == (True, 2, 1)
 
 
+def test_ipmi_log_that_somebody_else_cleared_meanwhile():
+    class Emptied(Sel):
+        def get_event_log(self, clear=False):
+            self.events = [] if clear else self.events
+            return super().get_event_log(clear=clear)
+
+    done = ensure(Emptied([LOW]))
+    assert (done["changed"], done["entries"], done["before"]) == (False, [], 0)
+
+
 @given(event=st.fixed_dictionaries({}, optional={name: anything for name in (
     "record_id", "timestamp", "component", "component_type", "event", "event_data", "deassertion", "event_id")}))
 def test_ipmi_any_event(event):

@@ -373,6 +373,13 @@ def test_a_root_device_of_the_skip_list_is_refused():
         choose_disks(known, {"disks": "root", "root_device": {"serial": "/dev/sda"}, "skip_block_devices": [{"tran": "sata"}]})
 
 
+def test_the_disks_are_waited_for_before_any_list_of_them(disks, call, monkeypatch):
+    monkeypatch.setattr(erase, "wait_for_scans", lambda: call.sizeless.append(
+        {"name": "/dev/sdx", "serial": "S9", "wwn": None, "size": 0, "model": "M", "removable": False, "tran": "sas"}))
+    with pytest.raises(BaremetalError, match="tell no size"):
+        call(disks="all")
+
+
 def test_a_disk_that_tells_no_size_is_not_passed_over(disks, call):
     before = [content(device) for device in disks]
     call.sizeless.append({"name": "/dev/sdx", "serial": "S9", "wwn": None, "size": 0, "model": "M", "removable": False, "tran": "sas"})

@@ -93,21 +93,15 @@ def test_names_of_nvme_devices():
     assert nvme.controller("/dev/sda") is None
 
 
-def test_format_in_the_format_that_is(tmp_path):
+@pytest.mark.parametrize("flbas, dps, crypto, command", [(0x11, 0x09, True, 0x531), (0, 0, False, 0x200), (0x20, 0, False, 0x1200)])
+def test_format_in_the_format_that_is(tmp_path, flbas, dps, crypto, command):
     data = bytearray(4096)
-    data[26], data[29] = 0x11, 0x09
+    data[26], data[29] = flbas, dps
+    (tmp_path / "class/block/nvme0n2").mkdir(parents=True)
+    (tmp_path / "class/block/nvme0n2/nsid").write_text("2\n")
     tools = Tools(lambda argv: bytes(data) if "id-ns" in argv else None)
-    nvme.format_namespace("/dev/nvme0n1", crypto=True, timeout=600, runner=tools, sysfs=tmp_path)
-    assert tools.calls[-1] == ["nvme", "format", "/dev/nvme0n1", "--ses=2", "--lbaf=1", "--ms=1", "--pi=1", "--pil=1", "--force", "--timeout=600000"]
-
-
-@pytest.mark.parametrize("limit,expected", [("60\n", "5000"), ("9000\n", "9000\n")])
-def test_a_format_may_take_its_time_in_the_kernel_too(tmp_path, limit, expected):
-    parameter = tmp_path / "module/nvme_core/parameters/admin_timeout"
-    parameter.parent.mkdir(parents=True)
-    parameter.write_text(limit)
-    nvme.format_namespace("/dev/nvme0n1", crypto=False, timeout=5000, sysfs=tmp_path, runner=Tools(lambda argv: bytes(4096) if "id-ns" in argv else None))
-    assert parameter.read_text() == expected
+    nvme.format_namespace("/dev/nvme0n2", crypto=crypto, timeout=600, runner=tools, sysfs=tmp_path)
+    assert tools.calls[-1] == ["nvme", "admin-passthru", "/dev/nvme0n2", "--opcode=0x80", "--namespace-id=2", f"--cdw10={command:#x}", "--timeout=600000"]
 
 
 def test_sanitize_waits_for_one_that_runs_and_reports():

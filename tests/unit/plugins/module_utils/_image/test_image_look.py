@@ -102,6 +102,13 @@ def test_a_config_drive_in_a_logical_partition(check):
     check(head, {**more, 32 * MIB + 0x8028: b"config-2"})
 
 
+def test_records_of_logical_partitions_in_any_order(check):
+    head = record(mib(0x83, 1, 20), mib(EXTENDED, 21, 79))
+    more = {21 * MIB: record(mib(0x83, 1, 4), mib(EXTENDED, 40, 5)), 61 * MIB: record(mib(0x83, 1, 4), mib(EXTENDED, 10, 5)),
+            31 * MIB: record(mib(0x83, 1, 4)), 32 * MIB + 0x8028: b"config-2"}
+    check(head, more)
+
+
 def test_records_of_logical_partitions_that_lead_back(check):
     with pytest.raises(BaremetalError, match="no room"):
         check(record(mib(EXTENDED, 1, 99)), {MIB: record(mib(0x83, 1, 4), mib(EXTENDED, 0, 5))})
@@ -124,6 +131,13 @@ def test_what_an_image_holds_is_read_from_the_server(image, root):
     with pytest.raises(BaremetalError, match="no room"):
         look_for_room(image, image.size)
     look_for_room(image, image.size + 66 * MIB)
+
+
+def test_the_beginning_of_a_raw_image_is_had_without_ranges(root, server):
+    path = make_raw(root / "os.raw", 12 * MIB, [(8 * MIB, 40_000)])
+    server.ranges = False
+    image = rawstream.look_at(server.url + "os.raw", sha256(path))
+    assert look.read(image, 0) == path.read_bytes()[:formats.HEAD]
 
 
 def test_a_damaged_frame_is_no_reason_to_write(root, server):

@@ -98,6 +98,13 @@ def test_two_nodes_at_one_switch_port_are_refused(enrol, link):
     assert enrol("node2", ports=[wired(3, switch_info="leaf2"), wired(4, **link, port_id="swp8")])[0]
 
 
+def test_switches_of_one_name_are_told_apart_by_what_both_say_of_themselves(enrol):
+    assert enrol(ports=[wired(1, switch_info="brbm", switch_id="02:00:00:00:00:AA")])[0]
+    assert enrol("node2", ports=[wired(2, switch_info="brbm", switch_id="02:00:00:00:00:bb")])[0]
+    with pytest.raises(BaremetalError, match="belongs to node node1 already"):
+        enrol("node3", ports=[wired(3, switch_info="brbm", switch_id="02:00:00:00:00:aa")])
+
+
 def test_second_enrolment_changes_what_differs(engine, enrol):
     enrol(**FULL)
     node = nodes.get(engine, "node1")
