@@ -127,7 +127,9 @@ def _without_job(service, bios, names, sleep):
     if not any(name in bios.pending for name in names) or not _has_no_job(service, bios):
         return bios, []
     bios = settled(lambda: _read_with_tasks(service), lambda seen: not any(name in seen.pending for name in names), sleep)
-    return bios, [name for name in names if name in bios.pending]
+    staged = [name for name in names if name in bios.pending]
+    # Whoever has staged them may have made the job meanwhile.
+    return bios, staged if staged and _has_no_job(service, bios) else []
 
 
 def _shown(values):
@@ -280,7 +282,7 @@ def ensure_defaults(service, *, check_mode=False, warn=lambda text: None, sleep=
     are_coming = defaults and all(same(bios.effective(name), value) for name, value in defaults.items())
     if are_coming and not announced:
         bios, staged = _without_job(service, bios, names, sleep)
-        are_coming = not staged
+        are_coming = not staged and all(same(bios.effective(name), value) for name, value in defaults.items())
     if announced or are_coming:
         result = _result(False, bios, bios, names)
         result["reboot_required"] = result["reboot_required"] or announced

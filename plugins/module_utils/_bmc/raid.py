@@ -242,7 +242,7 @@ class _Work:
         :returns: whether it waits.
         """
         # A controller may put it behind what waits already, without a word.
-        watch = ResetWatch(expected=on_reset or controller in self._waiting)
+        watch = ResetWatch(expected=on_reset, queued=controller in self._waiting)
         if not watch(answer.body):
             end = self._service.wait_task(answer, timeout=self._timeout, stage=STAGE, what=what, until=watch)
             if end != "stopped" and not watch.because:

@@ -63,12 +63,14 @@ class ResetWatch:
     each is None while there is no sign of one.
 
     :param expected: whether it was asked for that the work is done at the next reset.
+    :param queued: whether it may stand behind other work that waits for it.
     :param is_bmc: whether the work concerns the BMC itself.
     """
 
-    def __init__(self, expected=False, is_bmc=False):
+    def __init__(self, expected=False, queued=False, is_bmc=False):
         self.because = self.of_bmc = self.open = None
         self._expected = expected
+        self._queued = queued
         self._is_bmc = is_bmc
         self._looks = 0
 
@@ -92,7 +94,7 @@ class ResetWatch:
             is_scheduled = is_scheduled or bool(_SCHEDULED.search(said))
         state = task.get("TaskState")
         # Pending is said of what waits for something else (DSP2046, Task), which may be the BMC's own reset.
-        is_idle = state in _NOT_STARTED and (is_scheduled or self._expected or state == "Pending") and not self.of_bmc
+        is_idle = state in _NOT_STARTED and (is_scheduled or self._expected or self._queued or state == "Pending") and not self.of_bmc
         self._looks = self._looks + 1 if is_idle else 0
         if self._looks >= (_LOOKS_WHEN_EXPECTED if self._expected else _LOOKS):
             self.because = f"the task has the state {state} and does not start"

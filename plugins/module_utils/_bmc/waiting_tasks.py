@@ -47,9 +47,14 @@ def _tasks(service):
         for task in resources(service, collection):
             path, state = path_of(task) or collection, text(task.get("TaskState")) or text(task.get("JobState"))
             known = found.get(last_part(path))
-            if known is None or (known[1] in _ENDED and state not in _ENDED):
+            if known is None or _openness(state) > _openness(known[1]):
                 found[last_part(path)] = (path, state, task)
     return list(found.values())
+
+
+def _openness(state):
+    """Of two entries for one job the one with the larger number counts."""
+    return 2 if state in NOT_BEGUN + _BEGUN else 0 if state in _ENDED else 1
 
 
 def request_of(task):

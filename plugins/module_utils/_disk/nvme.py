@@ -26,6 +26,7 @@ SANITIZE = {"crypto": (4, 0), "block": (2, 1), "overwrite": (3, 2)}
 _ESTIMATES = {"overwrite": 8, "block": 12, "crypto": 16}
 _UNKNOWN = 0xFFFFFFFF
 _POLL = 1.0
+_ALL_NAMESPACES = "0xffffffff"
 _DEVICE = re.compile(r"^(.*/nvme\d+)n\d+$")
 
 
@@ -99,12 +100,18 @@ def format_namespace(device, *, crypto, timeout, runner=run, sysfs="/sys"):
     crypto: throw the key away (SES 2) instead of erasing the data (SES 1). timeout: seconds.
     """
     kept = parse_namespace(runner(["nvme", "id-ns", "--raw-binary", device], stage=STAGE))
-    number = read_text(os.path.join(sysfs, "class/block", os.path.basename(device), "nsid"))
+    # A format that meets all namespaces is asked for with the number that means them all.
+    number = _ALL_NAMESPACES
+    if not parse_controller(runner(["nvme", "id-ctrl", "--raw-binary", controller(device)], stage=STAGE))["format_all"]:
+        number = read_text(os.path.join(sysfs, "class/block", os.path.basename(device), "nsid"))
+    if number is None:
+        raise BaremetalError("the kernel does not tell the number of the namespace %s" % device, stage=STAGE,
+                             cure="Look at the kernel log, whether the drive is still there, and run the same command again.")
     # Figure 189 of the base specification 2.0.
     command = kept["lbaf"] & 15 | kept["ms"] << 4 | kept["pi"] << 5 | kept["pil"] << 8 | (2 if crypto else 1) << 9 | kept["lbaf"] >> 4 << 12
     # Its time-out (in ms) ends the command in the kernel; the program must outlive that. The format command of nvme-cli 2.2 to 2.4, Debian 12's among
     # them, loses it (its issue 1925), so that the kernel would end any after a minute.
-    argv = ["nvme", "admin-passthru", device, "--opcode=0x80", "--namespace-id=%d" % int(number), "--cdw10=%#x" % command, "--timeout=%d" % (timeout * 1000)]
+    argv = ["nvme", "admin-passthru", device, "--opcode=0x80", "--namespace-id=%s" % number, "--cdw10=%#x" % command, "--timeout=%d" % (timeout * 1000)]
     runner(argv, stage=STAGE, timeout=timeout + 30)
 
 

@@ -85,24 +85,22 @@ def with_duplicates(identity, texts):
 
 
 def shared_switch_ports(records):
-    """The switch ports that several nodes are wired to.
+    """The switch ports that several nodes are wired to, by the names that the role switch_port changes them by.
 
     :param records: list of all node records of the registry.
     :returns: dict by node of lists of texts; nodes that share none are left out.
     """
-    from .._registry.duplicates import is_same_switch_port, switch_port  # see _registry_access.py
+    from .._registry.duplicates import switch_port  # see _registry_access.py
 
     wired = {}
     for record in records:
         for port in record["ports"]:
             if port.get("local_link_connection"):
-                wired.setdefault(switch_port(port["local_link_connection"]), []).append((record["name"], port["local_link_connection"]))
+                wired.setdefault(switch_port(port["local_link_connection"]), {})[record["name"]] = True
     found = {}
-    for place, ends in wired.items():
-        for name, link in ends:
-            others = dict.fromkeys(other for other, its in ends if other != name and is_same_switch_port(link, its))
-            if others:
-                found.setdefault(name, []).append(f"the switch port {place} is also that of {', '.join(others)}")
+    for place, names in wired.items():
+        for name in names if len(names) > 1 else ():
+            found.setdefault(name, []).append(f"the switch port {place} is also that of {', '.join(other for other in names if other != name)}")
     return found
 
 
@@ -114,7 +112,7 @@ def with_switch_ports(identity, texts):
     """
     if not texts or identity["status"] == FAIL:
         return identity
-    return check("identity", WARN, "; ".join(dict.fromkeys(texts)),
+    return check("identity", WARN, "; ".join(texts),
                  "correct local_link_connection of one of them in the hardware file, or whoever changes its switch port changes that of the other")
 
 

@@ -91,8 +91,8 @@ def bmcs_at(connection, hosts, name):
 
 
 def switch_port(link):
-    """The switch port of a local_link_connection, by the name that the role switch_port changes it by."""
-    return f"{link.get('switch_info') or link['switch_id']} {link['port_id']}"
+    """The switch port of a local_link_connection, by the name that the role switch_port changes it by; MAC addresses in one form."""
+    return f"{link.get('switch_info') or link['switch_id'].lower()} {link['port_id']}"
 
 
 def is_same_switch_port(link, other):

@@ -93,15 +93,20 @@ def test_names_of_nvme_devices():
     assert nvme.controller("/dev/sda") is None
 
 
-@pytest.mark.parametrize("flbas, dps, crypto, command", [(0x11, 0x09, True, 0x531), (0, 0, False, 0x200), (0x20, 0, False, 0x1200)])
-def test_format_in_the_format_that_is(tmp_path, flbas, dps, crypto, command):
+@pytest.mark.parametrize("flbas, dps, fna, crypto, namespace, command", [
+    (0x11, 0x09, 4, True, "2", 0x531), (0, 0, 0, False, "2", 0x200), (0x20, 0, 1, False, "0xffffffff", 0x1200)])
+def test_format_in_the_format_that_is(tmp_path, flbas, dps, fna, crypto, namespace, command):
     data = bytearray(4096)
     data[26], data[29] = flbas, dps
     (tmp_path / "class/block/nvme0n2").mkdir(parents=True)
     (tmp_path / "class/block/nvme0n2/nsid").write_text("2\n")
-    tools = Tools(lambda argv: bytes(data) if "id-ns" in argv else None)
+    tools = Tools(lambda argv: bytes(data) if "id-ns" in argv else controller_data(2, fna) if "id-ctrl" in argv else None)
     nvme.format_namespace("/dev/nvme0n2", crypto=crypto, timeout=600, runner=tools, sysfs=tmp_path)
-    assert tools.calls[-1] == ["nvme", "admin-passthru", "/dev/nvme0n2", "--opcode=0x80", "--namespace-id=2", f"--cdw10={command:#x}", "--timeout=600000"]
+    assert tools.calls[-1] == [
+        "nvme", "admin-passthru", "/dev/nvme0n2", "--opcode=0x80", f"--namespace-id={namespace}", f"--cdw10={command:#x}", "--timeout=600000"]
+    if fna != 1:
+        with pytest.raises(BaremetalError, match="does not tell the number of the namespace"):
+            nvme.format_namespace("/dev/nvme0n3", crypto=crypto, timeout=600, runner=tools, sysfs=tmp_path)
 
 
 def test_sanitize_waits_for_one_that_runs_and_reports():

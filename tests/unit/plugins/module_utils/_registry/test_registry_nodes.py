@@ -103,6 +103,9 @@ def test_switches_of_one_name_are_told_apart_by_what_both_say_of_themselves(enro
     assert enrol("node2", ports=[wired(2, switch_info="brbm", switch_id="02:00:00:00:00:bb")])[0]
     with pytest.raises(BaremetalError, match="belongs to node node1 already"):
         enrol("node3", ports=[wired(3, switch_info="brbm", switch_id="02:00:00:00:00:aa")])
+    assert enrol("node4", ports=[wired(4, switch_id="02:00:00:00:00:CC")])[0]
+    with pytest.raises(BaremetalError, match="belongs to node node4 already"):
+        enrol("node5", ports=[wired(5, switch_id="02:00:00:00:00:cc")])
 
 
 def test_second_enrolment_changes_what_differs(engine, enrol):
