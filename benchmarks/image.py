@@ -19,6 +19,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "build" / "collections"))
 
+from support import large_image  # noqa: E402
 from support.figures import figure, report  # noqa: E402
 from support.image_disk import BootServer, LoopDisk, RackDisk, make_image  # noqa: E402
 from support.image_ways import ROUNDS, Ours, limit, others  # noqa: E402
@@ -29,7 +30,7 @@ LIMIT = "the limit: writing the mapped bytes alone by dd"
 
 
 def measure(work):
-    """Publish two images that differ in 5 % of their data, and write them in every way to every disk.
+    """Publish two images that differ in 5 % of their data, and write them in every way to every disk; and write the largest image that there can be.
 
     :param work: an empty directory.
     :returns: list of figures.
@@ -47,9 +48,24 @@ def measure(work):
                 figures += [dict(one, metric=f"{kind.name}: {one['metric']}") for one in compare(disk, ours, first, second, ways)]
             finally:
                 disk.remove()
+        figures += memory(work, server, ours)
     finally:
         server.stop()
     return figures
+
+
+def memory(work, server, ours):
+    """Write the largest image that there can be to a disk that keeps nothing.
+
+    :returns: list of figures.
+    """
+    record = large_image.publish(server.root)
+    disk = large_image.NullDisk(work / "disk", large_image.SIZE)
+    try:
+        told = ours.write(record, disk)
+    finally:
+        disk.remove()
+    return [figure("1 TiB with a million ranges: peak memory of the writer", told["memory"] / MIB, "MiB", 256)]
 
 
 def compare(disk, ours, first, second, ways):

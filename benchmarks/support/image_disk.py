@@ -174,13 +174,14 @@ class RackDisk(LoopDisk):
 
     name = "virtual rack's disk"
 
-    def __init__(self, path, size):
+    def __init__(self, path, size, content=None):
         with open(path, "xb") as file:
             file.truncate(size)
         self._path, self._place, socket_path = path, path.with_name(f"{path.name}.fuse"), path.with_name(f"{path.name}.socket")
         self._place.touch()
         self._processes = [subprocess.Popen([
-            "qemu-nbd", "--format=raw", "--cache=unsafe", "--discard=unmap", "--persistent", "--shared=0", f"--socket={socket_path}", path])]
+            "qemu-nbd", "--cache=unsafe", "--discard=unmap", "--persistent", "--shared=0", f"--socket={socket_path}",
+            *([content] if content else ["--format=raw", path])])]
         try:
             self._await(socket_path.exists)
             self._processes.append(subprocess.Popen(["nbdfuse", self._place, f"nbd+unix:///?socket={socket_path}"]))

@@ -17,7 +17,7 @@ description:
     seekable format beside a block map of C(bmaptool)'s format.
   - The format is told by content and never by name. An image that refers to other files (backing files, parents, external data files) or has
     features that are not known is refused, as is everything that has no sound partition table, for instance a web page or an empty file, and
-    everything that is larger than 1 TiB, or has data in so many places that its block map would be larger than 256 MiB.
+    everything that is larger than 1 TiB.
   - An image that holds one file system and no partition table (a partition image) is taken with O(type=partition), and with nothing else. It is
     ext2, ext3, ext4, xfs, btrfs or vfat.
   - The checksum of the source is mandatory and is checked before anything is published.

@@ -4,26 +4,30 @@
 
 """The block map: which blocks of an image hold data. bmap 2.0, the format of bmaptool.
 
-Ranges never cross the boundary of a frame (``seekable.FRAME_SIZE``), so that each frame can be
+Ranges never cross the boundary of a frame (:data:`.seekable.FRAME_SIZE`), so that each frame can be
 verified by itself, in any order. bmaptool reads such a map like any other.
 Private to the collection; may change at any time.
 """
 
 from __future__ import annotations
 
+import collections.abc
 import errno
 import hashlib
-import io
 import os
 import typing as t
-from xml.etree import ElementTree
+from array import array
+from xml.parsers import expat
 
+from .seekable import FRAME_SIZE
 from .._errors import BaremetalError
 
 BLOCK_SIZE = 4096
+FRAME_BLOCKS = FRAME_SIZE // BLOCK_SIZE
 
 _ZERO_BLOCK = bytes(BLOCK_SIZE)
 _CHECKSUM_PLACE = "0" * 64
+_DIGEST = hashlib.sha256().digest_size
 
 
 class Range(t.NamedTuple):
@@ -34,11 +38,37 @@ class Range(t.NamedTuple):
     digest: str
 
 
+class Ranges(collections.abc.Sequence):
+    """Any number of :class:`Range`, in 48 bytes each: a large image has a million of them, which would take 300 MB of a node's memory as they are."""
+
+    def __init__(self):
+        self._edges = array("Q")
+        self._digests = bytearray()
+
+    def append(self, part):
+        """Add a range.
+
+        :raises ValueError: when its digest is no sha256.
+        """
+        digest = bytes.fromhex(part.digest)
+        if len(digest) != _DIGEST:
+            raise ValueError(f"a checksum of {len(digest)} bytes")
+        self._edges.extend((part.first, part.last))
+        self._digests += digest
+
+    def __len__(self):
+        return len(self._edges) // 2
+
+    def __getitem__(self, number):
+        number = range(len(self))[number]
+        return Range(self._edges[2 * number], self._edges[2 * number + 1], self._digests[_DIGEST * number:_DIGEST * (number + 1)].hex())
+
+
 class BlockMap(t.NamedTuple):
     """``image_size`` in bytes and the mapped ``ranges`` in rising order."""
 
     image_size: int
-    ranges: t.List[Range]
+    ranges: t.Sequence[Range]
 
     @property
     def mapped_blocks(self):
@@ -121,34 +151,78 @@ def render(block_map):
     return text.replace(_CHECKSUM_PLACE, hashlib.sha256(text.encode()).hexdigest(), 1).encode()
 
 
-def parse(data):
-    """Read a map that :func:`render` made.
+class Reader:
+    """Reads a map that :func:`render` made, piece by piece.
 
-    :param data: bytes of the XML file.
-    :returns: a :class:`BlockMap`.
-    :raises BaremetalError: when it is no valid map.
+    What is wrong with it is told at the end: who gives the pieces may know by then that it is not the map that was published, which says more.
     """
-    try:
-        events = ElementTree.iterparse(io.BytesIO(data), ("start", "end"))
-        root = next(events)[1]
-        block_map, ranges = None, []
-        for event, element in events:
-            if element.tag == "BlockMap":
-                block_map = element
-            elif element.tag == "Range" and event == "end":
-                first, separator, last = element.text.partition("-")
-                part = Range(int(first), int(last if separator else first), element.attrib["chksum"])
-                if part.last < part.first or part.first <= (ranges[-1].last if ranges else -1):
-                    raise ValueError(f"the range {element.text.strip()} is out of order")
-                ranges.append(part)
-                # An element takes several times the memory of what was read from it, and there may be a million.
-                block_map.clear()
-        image_size = int(root.findtext("ImageSize"))
-        if root.get("version") != "2.0" or int(root.findtext("BlockSize")) != BLOCK_SIZE or root.findtext("ChecksumType").strip() != "sha256":
-            raise ValueError("another version, block size or kind of checksum")
-        if block_map is None or ranges and ranges[-1].last * BLOCK_SIZE >= image_size:
-            raise ValueError("no block map, or a range outside the image")
-    except (ElementTree.ParseError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise BaremetalError(
-            "the block map cannot be read", stage="read the block map", seen=str(error) or type(error).__name__, cure="publish the image again") from error
-    return BlockMap(image_size, ranges)
+
+    def __init__(self):
+        self._parser = expat.ParserCreate()
+        self._parser.buffer_text = True
+        self._parser.StartDoctypeDeclHandler = self._document_type
+        self._parser.StartElementHandler = self._start
+        self._parser.CharacterDataHandler = self._data
+        self._parser.EndElementHandler = self._end
+        self._root = None
+        self._found = {}
+        self._ranges = Ranges()
+        self._text = self._digest = ""
+        self._error = None
+
+    def feed(self, data, last=False):
+        """Take the next bytes of the XML file.
+
+        :param last: whether they are the last.
+        """
+        if self._error is None:
+            try:
+                self._parser.Parse(data, last)
+            except (expat.ExpatError, ValueError, TypeError, KeyError, OverflowError) as error:
+                self._error = error
+
+    def finish(self):
+        """What was read.
+
+        :returns: a :class:`BlockMap`.
+        :raises BaremetalError: when it is no valid map.
+        """
+        self.feed(b"", last=True)
+        try:
+            if self._error is not None:
+                raise self._error
+            if (self._root.get("version"), int(self._found["BlockSize"]), self._found["ChecksumType"]) != ("2.0", BLOCK_SIZE, "sha256"):
+                raise ValueError("another version, block size or kind of checksum")
+            image_size = int(self._found["ImageSize"])
+            if "BlockMap" not in self._found or self._ranges and self._ranges[-1].last * BLOCK_SIZE >= image_size:
+                raise ValueError("no block map, or a range outside the image")
+        except (expat.ExpatError, ValueError, TypeError, KeyError, OverflowError) as error:
+            raise BaremetalError(
+                "the block map cannot be read", stage="read the block map", seen=str(error) or type(error).__name__, cure="publish the image again") from error
+        return BlockMap(image_size, self._ranges)
+
+    def _document_type(self, *dummy):
+        # It could define a text that is longer than memory.
+        raise ValueError("a document type")
+
+    def _start(self, tag, attributes):
+        if self._root is None:
+            self._root = attributes
+        self._text = ""
+        if tag == "Range":
+            self._digest = attributes["chksum"]
+
+    def _data(self, text):
+        self._text += text
+
+    def _end(self, tag):
+        if tag == "Range":
+            first, separator, last = self._text.partition("-")
+            part = Range(int(first), int(last if separator else first), self._digest)
+            if part.last < part.first or part.first <= (self._ranges[-1].last if self._ranges else -1):
+                raise ValueError(f"the range {self._text.strip()} is out of order")
+            if part.first // FRAME_BLOCKS != part.last // FRAME_BLOCKS:
+                raise ValueError(f"the range {self._text.strip()} crosses frames")
+            self._ranges.append(part)
+        else:
+            self._found.setdefault(tag, self._text.strip())

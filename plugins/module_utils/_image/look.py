@@ -10,6 +10,7 @@ Private to the collection; may change at any time.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import struct
 
 from . import formats, seekable
@@ -40,7 +41,7 @@ def read(image, start):
             return bytes(data[:stream.readinto(data)])
     places = frame_places(image)
     first, last = start // seekable.FRAME_SIZE, -(-end // seekable.FRAME_SIZE)
-    data = b"".join(_frame(image, item, places[item.number]) for item in plan(image)[first:last])
+    data = b"".join(_frame(image, item, places[item.number]) for item in itertools.islice(plan(image), first, last))
     return data[start - first * seekable.FRAME_SIZE:][:end - start]
 
 

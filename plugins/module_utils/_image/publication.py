@@ -24,14 +24,14 @@ import typing as t
 from . import blockmap, seekable
 from .._errors import BaremetalError
 from .formats import MBR_SECTOR
-from .stream import Stream, fetch
+from .stream import Stream, fetch, pieces
 
 DISK = "disk.raw.zst"
 MAP = "disk.bmap"
 MANIFEST = "manifest.json"
 
 _MANIFEST_LIMIT = 1024 * 1024
-# Bytes of a block map that a node takes; it is in memory while it is read.
+# Bytes of a block map that a node takes, twice what the publisher makes at most.
 MAP_LIMIT = 256 * 1024 * 1024
 # Holes up to this length inside a frame are written as zeros together with their neighbours:
 # one larger write is cheaper than two writes and a zeroing request.
@@ -113,7 +113,7 @@ def fetch_image(url, digest, manifest_digest):
     """
     url = url if url.endswith("/") else url + "/"
     data = fetch(url + MANIFEST, "fetch the manifest", _MANIFEST_LIMIT)
-    _verify(data, manifest_digest, "the manifest of the image")
+    _verify(hashlib.sha256(data), manifest_digest, "the manifest of the image")
     try:
         manifest = json.loads(data)
         if manifest["version"] != 1 or manifest["frame_size"] != seekable.FRAME_SIZE:
@@ -125,36 +125,36 @@ def fetch_image(url, digest, manifest_digest):
     if wanted[0] != digest:
         raise BaremetalError("the address holds another image than it must", stage="fetch the manifest", seen=f"{wanted[0]} where {digest} belongs",
                              cure="correct the option url or digest")
-    data = fetch(url + MAP, "fetch the block map", MAP_LIMIT)
-    _verify(data, manifest["bmap_digest"], "the block map of the image")
-    block_map = blockmap.parse(data)
+    reader, digest = blockmap.Reader(), hashlib.sha256()
+    # Of a large image it is a hundred MiB, which need not be in memory.
+    for piece in pieces(url + MAP, "fetch the block map", MAP_LIMIT):
+        digest.update(piece)
+        reader.feed(piece)
+    _verify(digest, manifest["bmap_digest"], "the block map of the image")
+    block_map = reader.finish()
     if block_map.image_size != manifest["virtual_size"]:
         raise BaremetalError("block map and manifest contradict each other", stage="fetch the block map",
                              seen=f"{block_map.image_size} and {manifest['virtual_size']} bytes", cure="publish the image again")
     return Image(url, manifest, block_map)
 
 
-def _verify(data, expected, what):
-    actual = f"sha256:{hashlib.sha256(data).hexdigest()}"
+def _verify(digest, expected, what):
+    actual = f"sha256:{digest.hexdigest()}"
     if actual != expected:
         raise BaremetalError(f"{what} is not the one that was published", stage="verify the image",
                              seen=f"{actual} where {expected} belongs", cure=seekable.PUBLISH_AGAIN)
 
 
 def plan(image):
-    """The frames of an image, those without data too, as a list of :class:`Work`.
-
-    :raises BaremetalError: when its block map does not fit frames.
-    """
-    size = image.size
-    work = [Work(start // seekable.FRAME_SIZE, start, min(seekable.FRAME_SIZE, size - start), []) for start in range(0, size, seekable.FRAME_SIZE)]
-    blocks = seekable.FRAME_SIZE // blockmap.BLOCK_SIZE
-    for part in image.block_map.ranges:
-        if part.first // blocks != part.last // blocks:
-            raise BaremetalError("a range of the block map crosses frames", stage="read the block map",
-                                 seen=f"blocks {part.first}-{part.last}", cure="publish the image again")
-        work[part.first // blocks].ranges.append(part)
-    return work
+    """The frames of an image, those without data too, as an iterator of :class:`Work`: of a large image they are not in memory at once."""
+    ranges = iter(image.block_map.ranges)
+    part = next(ranges, None)
+    for number, start in enumerate(range(0, image.size, seekable.FRAME_SIZE)):
+        mine = []
+        while part is not None and part.first // blockmap.FRAME_BLOCKS == number:
+            mine.append(part)
+            part = next(ranges, None)
+        yield Work(number, start, min(seekable.FRAME_SIZE, image.size - start), mine)
 
 
 def holes(work, size, sector):
@@ -192,7 +192,7 @@ def seek_table(image, wait=time.sleep):
         if stream.readinto(table) != size:
             raise BaremetalError("the published image is cut off", stage="fetch the seek table",
                                  seen=f"no {manifest['compressed_size']} bytes", cure=seekable.PUBLISH_AGAIN)
-    _verify(table, manifest["seek_table_digest"], "the seek table of the image")
+    _verify(hashlib.sha256(table), manifest["seek_table_digest"], "the seek table of the image")
     frames = seekable.parse_table(bytes(table))
     count = -(-image.size // seekable.FRAME_SIZE)
     if len(frames) != count:

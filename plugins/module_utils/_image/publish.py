@@ -29,7 +29,7 @@ import time
 from . import blockmap, checksum, seekable, source as sources
 from .._errors import BaremetalError
 from .formats import WHOLE_DISK
-from .publication import DISK, MANIFEST, MAP, MAP_LIMIT
+from .publication import DISK, MANIFEST, MAP
 from .sbom import publish_sbom
 from .store import store
 from .stream import shown
@@ -202,11 +202,6 @@ def _publish(name, src, wanted, images, home, log, image_type):
             raise sources.mismatch(raw.unproved, f"sha256:{stored.digest}", src)
         sources.check_unchanged(raw.path, raw.identity)
         block_map = blockmap.render(stored.block_map)
-        if len(block_map) > MAP_LIMIT:
-            raise BaremetalError(
-                "no node could read the block map of the image; nothing was left behind", stage=_STAGE,
-                seen=f"{len(block_map)} bytes for {len(stored.block_map.ranges)} ranges with data, the limit is {MAP_LIMIT}",
-                cure="make zero what its file systems do not use (virt-sparsify), or make its disk smaller, the system grows at its first boot")
         manifest = {
             "version": 1,
             "name": name,

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from array import array
 
 from . import blockmap, seekable
-from .publication import fetch_frame, frame_places, wrong_part
+from .publication import fetch_frame, frame_places, plan, wrong_part
 from .target import EDGE, aligned, open_target
 
 # Ranges looked at to guess whether comparing is worth it, and of how many bytes at most if there are such.
@@ -32,18 +33,18 @@ def resembles(image, device, place=None):
     :param place: see :func:`~.target.open_target`.
     :returns: True when at least a quarter of them are as in the image.
     """
-    size = image.size
+    size, ranges = image.size, image.block_map.ranges
     # Not the ends: they change with every deploy, and the last block may be no whole one.
-    ranges = [part for part in image.block_map.ranges
-              if part.first * blockmap.BLOCK_SIZE >= EDGE and (part.last + 1) * blockmap.BLOCK_SIZE <= size - EDGE]
-    ranges = [part for part in ranges if (part.last - part.first + 1) * blockmap.BLOCK_SIZE <= _PROBE_SIZE] or ranges
-    probes = ranges[::max(1, len(ranges) // _PROBES)][:_PROBES]
+    numbers = array("Q", (number for number, part in enumerate(ranges)
+                          if part.first * blockmap.BLOCK_SIZE >= EDGE and (part.last + 1) * blockmap.BLOCK_SIZE <= size - EDGE))
+    numbers = array("Q", (number for number in numbers if _size(ranges[number]) <= _PROBE_SIZE)) or numbers
+    probes = [ranges[number] for number in numbers[::max(1, len(numbers) // _PROBES)][:_PROBES]]
     target = open_target(device, place)
     buffer = aligned(seekable.FRAME_SIZE)
     same = 0
     try:
         for part in probes:
-            view = buffer[:(part.last - part.first + 1) * blockmap.BLOCK_SIZE]
+            view = buffer[:_size(part)]
             try:
                 target.read(view, part.first * blockmap.BLOCK_SIZE)
             except OSError:
@@ -53,6 +54,10 @@ def resembles(image, device, place=None):
     finally:
         target.close()
     return bool(probes) and same * 4 >= len(probes)
+
+
+def _size(part):
+    return (part.last - part.first + 1) * blockmap.BLOCK_SIZE
 
 
 class Renewal:
@@ -68,9 +73,9 @@ class Renewal:
         self._places = None
         self._lock = threading.Lock()
 
-    def run(self, work, crew):
+    def run(self, crew):
         """Hand all frames with data out to a :class:`~.crew.Crew`."""
-        for item in work:
+        for item in plan(self._image):
             if item.ranges:
                 crew.submit(self._frame, crew, item)
             if crew.failed:

@@ -20,6 +20,8 @@ from . import blockmap, seekable
 _DEPTH = 4
 # Blocks of a range at most: where a later image differs in a few blocks, all else of a frame still compares equal.
 _RANGE = 64
+# Ranges of an image, which every node holds in memory. Where there would be more, they are longer, and small holes count as data.
+_MOST = 1024 ** 2
 
 
 class Stored(t.NamedTuple):
@@ -42,13 +44,14 @@ def store(raw_path, disk_path):
     :raises OSError: when reading or writing fails.
     """
     workers = os.cpu_count() or 1
-    frames, ranges = [], []
+    frames, ranges = [], blockmap.Ranges()
     whole, written = hashlib.sha256(), hashlib.sha256()
     pending = collections.deque()
     with open(raw_path, "rb") as source, open(disk_path, "xb") as disk, \
             ThreadPoolExecutor(workers) as packers, ThreadPoolExecutor(1) as hasher:
         size = os.fstat(source.fileno()).st_size
         mapped = _frames_with_data(source.fileno(), size)
+        most = max(2, _MOST // max(1, len(mapped)))
         holes = {}
 
         def put(data):
@@ -61,7 +64,8 @@ def store(raw_path, disk_path):
             hashed.result()
             put(compressed)
             frames.append(seekable.Frame(len(compressed), raw_size))
-            ranges.extend(found)
+            for part in found:
+                ranges.append(part)
 
         try:
             for start in range(0, size, seekable.FRAME_SIZE):
@@ -69,12 +73,12 @@ def store(raw_path, disk_path):
                 number = start // seekable.FRAME_SIZE
                 if number in mapped:
                     data = _read(source.fileno(), raw_size, start)
-                    packed = packers.submit(_pack, data, start // blockmap.BLOCK_SIZE)
+                    packed = packers.submit(_pack, data, start // blockmap.BLOCK_SIZE, most)
                 else:
                     # All frames without data are the same bytes: compressed once, then copied.
                     if raw_size not in holes:
                         data = bytes(raw_size)
-                        holes[raw_size] = data, packers.submit(_pack, data, 0)
+                        holes[raw_size] = data, packers.submit(_pack, data, 0, most)
                     data, packed = holes[raw_size]
                 pending.append((packed, raw_size, hasher.submit(whole.update, data)))
                 if len(pending) > workers + _DEPTH:
@@ -113,12 +117,31 @@ def _read(descriptor, size, offset):
     return data
 
 
-def _pack(data, first_block):
-    """Compress a frame and find its mapped ranges."""
+def _pack(data, first_block, most):
+    """Compress a frame and find its mapped ranges, so many at most."""
     ranges = []
-    for run, end in blockmap.mapped_runs(data):
-        for first in range(run, end + 1, _RANGE):
-            last = min(first + _RANGE - 1, end)
-            digest = hashlib.sha256(memoryview(data)[first * blockmap.BLOCK_SIZE:(last + 1) * blockmap.BLOCK_SIZE]).hexdigest()
-            ranges.append(blockmap.Range(first_block + first, first_block + last, digest))
+    for first, last in _spans(blockmap.mapped_runs(data), most):
+        digest = hashlib.sha256(memoryview(data)[first * blockmap.BLOCK_SIZE:(last + 1) * blockmap.BLOCK_SIZE]).hexdigest()
+        ranges.append(blockmap.Range(first_block + first, first_block + last, digest))
     return seekable.compress(data), ranges
+
+
+def _spans(runs, most):
+    """What becomes the ranges of a frame.
+
+    :param runs: what :func:`~.blockmap.mapped_runs` found.
+    :param most: how many ranges there may be, 2 at least.
+    :returns: list of (first, last) block numbers.
+    """
+    if len(runs) > most:
+        # The widest holes stay.
+        behind = sorted(range(1, len(runs)), key=lambda number: runs[number][0] - runs[number - 1][1])[-(most - 1):]
+        edges = [0, *sorted(behind), len(runs)]
+        runs = [(runs[start][0], runs[end - 1][1]) for start, end in zip(edges, edges[1:])]
+    length = _RANGE
+    while True:
+        spans = [(first, min(first + length - 1, end)) for run, end in runs for first in range(run, end + 1, length)]
+        # At the latest with the length of a frame there is one for each run.
+        if len(spans) <= most:
+            return spans
+        length *= 2

@@ -194,10 +194,19 @@ def fetch(url, stage, limit):
     :param limit: bytes that it may have at most.
     :raises BaremetalError: when it cannot be read or is larger.
     """
+    return b"".join(pieces(url, stage, limit))
+
+
+def pieces(url, stage, limit):
+    """A file piece by piece, as bytes; parameters and errors are those of :func:`fetch`."""
     with Stream(url, stage) as stream:
         stream.open()
-        buffer = bytearray(min(limit, stream.size if stream.size is not None else limit) + 1)
-        count = stream.readinto(buffer)
-    if count > limit or (stream.size or 0) > limit:
-        raise BaremetalError("the file is larger than it can be", stage=stage, seen=f"more than {limit} bytes, {shown(url)}", cure="look at the address")
-    return bytes(memoryview(buffer)[:count])
+        buffer = bytearray(_PIECE)
+        while True:
+            count = stream.readinto(buffer)
+            if max(stream.position, stream.size or 0) > limit:
+                raise BaremetalError("the file is larger than it can be", stage=stage, seen=f"more than {limit} bytes, {shown(url)}",
+                                     cure="look at the address")
+            yield bytes(memoryview(buffer)[:count])
+            if count < len(buffer):
+                return

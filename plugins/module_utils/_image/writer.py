@@ -75,14 +75,13 @@ def write_image(image, device, report=lambda done, total: None, renew=False, pla
     :raises BaremetalError: when the server, the content or the disk fails.
     """
     seekable.need_zstandard()
-    work = plan(image)
 
     def fill(target, crew):
-        crew.submit_aside(_zero, target, crew, list(holes(work, image.size, target.sector)))
+        crew.submit_aside(_zero, target, crew, holes(plan(image), image.size, target.sector))
         if renew:
-            Renewal(image, target).run(work, crew)
+            Renewal(image, target).run(crew)
         else:
-            _fetch(image, target, work, crew)
+            _fetch(image, target, crew)
 
     return put(image, device, report, fill, remember=renew, place=place, withheld=withheld)
 
@@ -136,7 +135,7 @@ def _zero(target, crew, spans):
                 return
 
 
-def _fetch(image, target, work, crew):
+def _fetch(image, target, crew):
     """Read the published file from its start to its end, and hand its frames out.
 
     What proves them is the digest of the whole file, which is known before the ends of the disk are written.
@@ -152,7 +151,7 @@ def _fetch(image, target, work, crew):
                                  seen=f"{stream.size} bytes where {manifest['compressed_size']} belong", cure=seekable.PUBLISH_AGAIN)
         size = max(frame.compressed for frame in frames)
         spare = queue.SimpleQueue()
-        for item, length in _portions(work, frames, size):
+        for item, length in _portions(plan(image), frames, size):
             # As many as frames that wait or are unpacked; fresh memory for each would cost more than reading into it.
             memory = aligned(size) if spare.empty() else spare.get()
             data = memory[:length]

@@ -246,18 +246,6 @@ def test_a_really_full_disk_leaves_nothing(raw, tmp_path, form):
         subprocess.run(["umount", small], check=True)
 
 
-def test_a_block_map_that_no_node_takes_is_not_published(raw, root, monkeypatch):
-    record = publish.publish("some", str(raw), sha256(raw), str(root))[1]
-    size = (root / record["path"] / "disk.bmap").stat().st_size
-    publish.withdraw("some", str(root))
-    monkeypatch.setattr(publish, "MAP_LIMIT", size - 1)
-    with pytest.raises(BaremetalError, match=f"no node could read the block map.*Seen: {size} bytes for [0-9]+ ranges .* the limit is {size - 1}"):
-        publish.publish("some", str(raw), sha256(raw), str(root))
-    assert tree(root) == ["images"]
-    monkeypatch.setattr(publish, "MAP_LIMIT", size)
-    assert publish.publish("some", str(raw), sha256(raw), str(root))[0]
-
-
 def test_leftovers_of_a_killed_publisher_are_removed(raw, root):
     (root / "images/.some.tmp-dead/made").mkdir(parents=True)
     (root / "images/.other.tmp-alive").mkdir()

@@ -42,21 +42,53 @@ def block_maps(draw):
     return blockmap.BlockMap(max(512, position * BLOCK - draw(st.sampled_from([0, 512, 4095 // 512 * 512]))), ranges)
 
 
-@given(block_maps())
-def test_block_map_round_trip(block_map):
-    assert blockmap.parse(blockmap.render(block_map)) == block_map
+def read(*pieces):
+    reader = blockmap.Reader()
+    for piece in pieces:
+        reader.feed(piece)
+    return reader.finish()
 
 
-def test_a_block_map_is_read_in_little_more_memory_than_its_ranges_take():
-    """Else it is what a node needs most of its memory for: 100 GiB of data have 400,000 ranges."""
-    text = blockmap.render(blockmap.BlockMap(20_000 * BLOCK, [blockmap.Range(number, number, "0" * 64) for number in range(0, 20_000, 2)]))
+@given(block_maps(), st.integers(0, 3000))
+def test_block_map_round_trip(block_map, cut):
+    text = blockmap.render(block_map)
+    found = read(text[:cut], text[cut:])
+    assert found._replace(ranges=list(found.ranges)) == block_map
+
+
+def test_the_ranges_of_a_block_map_are_read_in_little_memory():
+    """Else it is what a node needs most of its memory for: 1 TiB has a million ranges."""
+    ranges = [blockmap.Range(number, number, "5a" * 32) for number in range(0, 40_000, 2)]
+    text = blockmap.render(blockmap.BlockMap(40_000 * BLOCK, ranges))
+    pieces = [text[start:start + 65536] for start in range(0, len(text), 65536)]
     tracemalloc.start()
     try:
-        block_map = blockmap.parse(text)
-        kept, peak = tracemalloc.get_traced_memory()
+        found = read(*pieces).ranges
+        peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert len(block_map.ranges) == 10_000 and peak < 1.5 * kept
+    assert list(found) == ranges and found[-1] == ranges[-1] and peak < 64 * len(ranges)
+
+
+@pytest.mark.parametrize("old, new, seen", [
+    ('<bmap version="2.0">', '<!DOCTYPE bmap [<!ENTITY all "1">]><bmap version="2.0">', "document type"),
+    ("> 7-9 <", "> 7-1030 <", "7-1030 crosses frames"),
+    ("> 7-9 <", "> 0-9 <", "0-9 is out of order"),
+    ("> 7-9 <", "> 7 - 9999999999999999999999 <", "crosses frames"),
+    ("5a" * 32, "5a" * 31, "a checksum of 31 bytes"),
+    ('"2.0"', '"3.0"', "another version"),
+    ("> 4096 <", "> 512 <", "another version, block size"),
+    ("</bmap>", "", "no element found"),
+    ("<bmap", "bmap", "syntax error"),
+    ("ImageSize", "Size", "ImageSize"),
+    (" 40960 ", " 4096 ", "outside the image"),
+])
+def test_what_is_wrong_with_a_block_map_is_told(old, new, seen):
+    text = blockmap.render(blockmap.BlockMap(10 * BLOCK, [blockmap.Range(0, 0, "5a" * 32), blockmap.Range(7, 9, "5a" * 32)])).decode()
+    assert old in text
+    with pytest.raises(BaremetalError, match="the block map cannot be read") as caught:
+        read(text.replace(old, new).encode())
+    assert seen in caught.value.seen
 
 
 @given(block_maps(), st.data())
@@ -64,7 +96,7 @@ def test_a_damaged_block_map_is_a_clear_error(block_map, data):
     text = bytearray(blockmap.render(block_map))
     text[data.draw(st.integers(0, len(text) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     try:
-        parsed = blockmap.parse(bytes(text[:data.draw(st.integers(0, len(text)))]))
+        parsed = read(bytes(text[:data.draw(st.integers(0, len(text)))]))
     except BaremetalError as error:
         assert "the block map cannot be read" in str(error) and error.seen and error.cure
     else:
@@ -142,6 +174,35 @@ def test_stored_image_is_the_raw_image(tmp_path_factory, made, seed):
         assert part.first // per_frame == part.last // per_frame
         left[span] = bytes(len(left[span]))
     assert not any(left)
+
+
+@st.composite
+def frame_runs(draw):
+    """Runs as a frame can have them."""
+    edges = sorted(draw(st.sets(st.integers(0, blockmap.FRAME_BLOCKS), max_size=60)))
+    return [(first, behind - 1) for first, behind in zip(edges[::2], edges[1::2])]
+
+
+@given(frame_runs(), st.integers(2, 40))
+def test_a_frame_has_so_many_ranges_at_most(runs, most):
+    spans = store._spans(runs, most)
+    assert len(spans) <= most
+    found, data = ({block for first, last in parts for block in range(first, last + 1)} for parts in (spans, runs))
+    assert all(before[1] < after[0] for before, after in zip(spans, spans[1:]))
+    # What more becomes data is no more than it takes.
+    assert data <= found and (found == data or len(runs) > most)
+
+
+def test_large_images_have_no_more_ranges_than_small_ones(tmp_path, monkeypatch):
+    full, scattered = [(start, 4 * MIB) for start in range(0, 40 * MIB, 8 * MIB)], [(5 * MIB + start, 4096) for start in range(0, MIB, 16384)]
+    raw = make_raw(tmp_path / "raw", 40 * MIB, full + scattered)
+    whole = store.store(str(raw), str(tmp_path / "whole")).block_map
+    monkeypatch.setattr(store, "_MOST", 30)
+    few = store.store(str(raw), str(tmp_path / "few")).block_map
+    assert len(few.ranges) <= 30 < len(whole.ranges) and few.mapped_blocks > whole.mapped_blocks
+    content = raw.read_bytes()
+    for part in few.ranges:
+        assert hashlib.sha256(content[part.first * BLOCK:(part.last + 1) * BLOCK]).hexdigest() == part.digest
 
 
 def test_holes_are_not_read(tmp_path, monkeypatch):

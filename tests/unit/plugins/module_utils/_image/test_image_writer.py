@@ -256,7 +256,7 @@ def test_work_that_ends_waits_for_no_server(server, published, raw, root, disk, 
     """Whoever waits for the server when the work is stopped, or fails elsewhere, asks it nothing more."""
     (root / "os.raw").write_bytes(raw.read_bytes())
     image = rawstream.look_at(server.url + "os.raw", sha256(raw)) if way == "raw" else image_of(server, published)
-    work = None if way == "raw" else publication.plan(image)
+    work = [] if way == "raw" else list(publication.plan(image))
     monkeypatch.setattr(stream, "PAUSE", 10)
     monkeypatch.setattr(stream, "PATIENCE", 15)
     server.requests.clear()
@@ -272,9 +272,9 @@ def test_work_that_ends_waits_for_no_server(server, published, raw, root, disk, 
         if way == "raw":
             rawstream._fetch(image, target, crew)
         elif way == "renew":
-            renewal.Renewal(image, target).run(work, crew)
+            renewal.Renewal(image, target).run(crew)
         else:
-            writer._fetch(image, target, work, crew)
+            writer._fetch(image, target, crew)
 
     with pytest.raises(BaremetalError, match="it was ended"):
         writer.put(image, str(disk), lambda done, total: None, fill)
