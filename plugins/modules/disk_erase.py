@@ -85,7 +85,9 @@ options:
       - Root device hints that choose exactly one disk, in Ironic's grammar; required with O(disks=root). Zero or several matching disks are an error.
       - See the option of the same name of M(rackwright.baremetal.disk_image).
   skip_block_devices:
-    description: Disks that are never touched, each given by hints in the grammar of O(root_device); one hint may mean several disks.
+    description:
+      - Disks that are never touched, each given by hints in the grammar of O(root_device); one hint may mean several disks.
+      - With O(disks=all) an entry that means no disk of this machine is warned about, when the erase is planned.
     type: list
     elements: dict
     default: []

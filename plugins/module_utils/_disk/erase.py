@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import json
 import threading
 import time
 from functools import partial
@@ -46,11 +47,14 @@ def erase(options, job, *, check_mode=False, lister=list_disks, sizeless=partial
     identity = {"work": "erase", **{key: value for key, value in options.items() if key not in ("wait", "timeout", "connect_timeout", "certificates")}}
     status = job.status() if options["grade"] != "metadata" else None
     if not status or status["identity"] != identity or status["told"]:
+        warnings = []
         if options["disks"] == "all":
             wait_for_scans()
-            _refuse_sizeless(sizeless(), options["skip_block_devices"])
+            sick = sizeless()
+            _refuse_sizeless(sick, options["skip_block_devices"])
+            warnings = _idle(lister() + sick, options["skip_block_devices"])
         entries, skipped = _prepare(options, lister)
-        shown = {"plan": [_shown(entry) for entry in entries], "skipped": skipped, "diff": _diff(entries)}
+        shown = {"plan": [_shown(entry) for entry in entries], "skipped": skipped, "diff": _diff(entries), "warnings": warnings}
         if check_mode:
             erased = [_predicted(entry, options) for entry in entries if _needed(entry, options)]
             return dict(shown, changed=bool(erased), erased=erased, failures=[])
@@ -80,6 +84,12 @@ def _refuse_sizeless(disks, skip):
             "disks of this machine tell no size, so that they cannot be erased; nothing was written", stage=STAGE, seen="; ".join(map(describe, sick)),
             cure="Wait for a sanitize or a format that runs (sg_requests --progress, nvme sanitize-log), replace a drive that fails, or put it into "
             "skip_block_devices and destroy it.")
+
+
+def _idle(disks, skip):
+    """A warning for each entry of the skip list that means no disk: with a serial number that was mistyped, the disk is erased."""
+    return ["skip_block_devices: no disk of this machine is %s" % json.dumps(entry, sort_keys=True)
+            for entry in skip if not any(is_skipped(disk, skip_list([entry])) for disk in disks)]
 
 
 def choose_disks(disks, options, *, transport=None):
