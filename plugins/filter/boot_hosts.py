@@ -77,7 +77,7 @@ def boot_hosts(nodes, hostvars, server=None, first=""):
                                                             cure="correct it, or add the host")))
             if name:
                 users.setdefault(name, []).append(node)
-        # It is said of the boot server that the node has otherwise.
+        # A server that is given here is used instead of the node's own, which is what the variable tells the address of.
         url = None if server else variables.get("ramdisk_boot_server_url")
         if chosen and not isinstance(url, Undefined) and url:
             urls.setdefault(chosen, []).append(str(url).rstrip("/"))

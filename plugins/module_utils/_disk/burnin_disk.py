@@ -13,7 +13,7 @@ from .arrays import disks_for
 from .burnin_load import ANY_CODE, GRACE, everything
 from .commands import find_tool, run
 from .devices import GIB, describe
-from .erase import choose_disks, raise_all, transport_of
+from .erase import choose_disks, raise_all
 from .erase_plan import duration, whole_seconds
 from .partitions import signatures, wipe_metadata
 from .protect import refuse_if_protected, refuse_special_filesystems
@@ -33,7 +33,7 @@ def choose(options, lister):
     options: of burnin.burn_in. Whatever speaks against one of the disks is raised as a BaremetalError before the first one is written.
     """
     disks = disks_for(options["root_device"] if options["disks"] == "root" else None, options["skip_block_devices"], lister=lister)
-    chosen, skipped = choose_disks(disks, options, transport=transport_of)
+    chosen, skipped = choose_disks(disks, options)
     problems = []
     for disk in chosen:
         try:

@@ -78,7 +78,7 @@ def erase(options, job, *, check_mode=False, lister=list_disks, sizeless=partial
 
 def _refuse_sizeless(disks, skip):
     """Raise for a disk that tells no size: it would be passed over, with all that is on it."""
-    sick = sort_out(disks, skip_list(skip), transport=transport_of)[0]
+    sick = sort_out(disks, skip_list(skip))[0]
     if sick:
         raise BaremetalError(
             "disks of this machine tell no size, so that they cannot be erased; nothing was written", stage=STAGE, seen="; ".join(map(describe, sick)),
@@ -92,16 +92,14 @@ def _idle(disks, skip):
             for entry in skip if not any(is_skipped(disk, skip_list([entry])) for disk in disks)]
 
 
-def choose_disks(disks, options, *, transport=None):
+def choose_disks(disks, options):
     """Choose the disks to erase.
 
-    disks: of list_disks. options: of erase. transport: function from a disk to its transport where lsblk tells none of a network.
+    disks: of list_disks. options: of erase.
     Returns (chosen, skipped: [{device, serial, reason}]). With "all", disks that can be taken out, disks in a network, disks of the skip
     list and further paths to the same disk are skipped. Raises BaremetalError for hints that are wrong or mean a disk of the skip list.
     """
     skipping = skip_list(options["skip_block_devices"])
-    transport = transport or (lambda disk: disk["tran"])
-
     if options["disks"] == "root":
         disk = select(disks, options["root_device"])
         if is_skipped(disk, skipping):
@@ -109,26 +107,27 @@ def choose_disks(disks, options, *, transport=None):
                                  cure="Correct the one or the other.")
         return [disk], [{"device": other["name"], "serial": other["serial"], "reason": "it is in skip_block_devices"}
                         for other in disks if is_skipped(other, skipping)]
-    chosen, skipped = sort_out(disks, skipping, transport=transport)
+    chosen, skipped = sort_out(disks, skipping)
     if not chosen:
         raise BaremetalError("no disk is to be written", stage=STAGE, seen="; ".join("%(device)s: %(reason)s" % one for one in skipped) or "no disk at all",
                              cure="Correct skip_block_devices, or take the step out where there is nothing to write.")
     return chosen, skipped
 
 
-def sort_out(disks, skipping, *, transport):
+def sort_out(disks, skipping):
     """Sort disks into those that may be written and others, (chosen, skipped: [{device, serial, reason}]).
 
-    disks: of list_disks. skipping: of hints.skip_list. transport: function from a disk to its transport. Skipped are disks of the skip list, disks
-    that can be taken out, disks in a network, and further paths to the same disk.
+    disks: of list_disks. skipping: of hints.skip_list. Skipped are disks of the skip list, disks that can be taken out, disks in a network, and further
+    paths to the same disk.
     """
     chosen, skipped, seen = [], [], {}
     for disk in disks:
+        transport = transport_of(disk)
         same = (disk["wwn"], disk["serial"], disk["size"]) if disk["wwn"] else disk["name"]
         reason = (
             "it is in skip_block_devices" if is_skipped(disk, skipping)
             else "it is removable" if disk["removable"]
-            else "it is in a network (%s)" % transport(disk) if transport(disk) in NETWORK_TRANSPORTS
+            else "it is in a network (%s)" % transport if transport in NETWORK_TRANSPORTS
             else "it is another path to %s" % seen[same] if same in seen
             else None)
         if reason:
@@ -143,7 +142,7 @@ def _prepare(options, lister):
     """Look at everything; returns (entries, skipped). Whatever speaks against any disk is raised before the first one is written."""
     # With hints for it, an array is the root device: it stays, and what is in it is erased.
     disks = disks_for(options["root_device"] if options["disks"] == "root" else None, options["skip_block_devices"], lister=lister)
-    chosen, skipped = choose_disks(disks, options, transport=transport_of)
+    chosen, skipped = choose_disks(disks, options)
     skipped = [dict(one, text="%(device)s, serial %(serial)s: skipped, %(reason)s" % one) for one in skipped]
     targets = [disk["name"] for disk in chosen]
     protected = {one["device"]: one["reason"] for one in skipped if not one["reason"].startswith("it is another path")}

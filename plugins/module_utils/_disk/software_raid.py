@@ -10,7 +10,7 @@ from . import arrays, stack
 from .._errors import BaremetalError
 from .commands import find_tool, run
 from .devices import describe, list_disks, partition_name, partitions
-from .erase import sort_out, transport_of
+from .erase import sort_out
 from .hints import VOLUME_NAME, skip_list
 from .interlock import verify
 from .partitions import geometry, reread, settle, signatures, table, table_type, wipe_metadata
@@ -75,7 +75,7 @@ class _Machine:
         self._interlock, self._verifier = interlock, verifier
         self._skip = interlock.get("skip_block_devices") or []
         disks = lister()
-        self.usable, skipped = sort_out(disks, skip_list(self._skip), transport=transport_of)
+        self.usable, skipped = sort_out(disks, skip_list(self._skip))
         self.left_out = {one["device"]: one["reason"] for one in skipped}
         # A further path to a disk is that disk.
         self._protected = {device: reason for device, reason in self.left_out.items() if not reason.startswith("it is another path")}

@@ -17,7 +17,7 @@ from .._errors import BaremetalError
 from .commands import run
 from .config_drive import LABELS
 from .devices import describe_all, list_disks, partitions
-from .erase import sort_out, transport_of
+from .erase import sort_out
 from .hints import skip_list
 
 STAGE = "identifiers"
@@ -62,7 +62,7 @@ def _others(device, skip, lister, test):
     # In this order, further paths to the disk itself are known as such.
     disks = sorted(lister(), key=lambda disk: disk["name"] != device)
     found = []
-    for disk in sort_out(disks, skip_list(skip), transport=transport_of)[0]:
+    for disk in sort_out(disks, skip_list(skip))[0]:
         # One that cannot be read starts nothing either, and is no matter of this deploy.
         with contextlib.suppress(BaremetalError):
             if disk["name"] != device and test([disk["name"], *disk["partitions"]]):
