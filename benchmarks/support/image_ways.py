@@ -28,10 +28,10 @@ import json, sys, time
 from ansible_collections.rackwright.baremetal.plugins.module_utils._image.publication import fetch_image
 from ansible_collections.rackwright.baremetal.plugins.module_utils._image.renewal import resembles
 from ansible_collections.rackwright.baremetal.plugins.module_utils._image.writer import write_image
-url, digest, manifest_digest, device = sys.argv[1:]
+url, digest, manifest_digest, device, renew = sys.argv[1:]
 begun = time.monotonic()
 image = fetch_image(url, digest, manifest_digest)
-told = write_image(image, device, renew=resembles(image, device))
+told = write_image(image, device, renew=bool(renew) or resembles(image, device))
 told["wall"] = time.monotonic() - begun
 told["cpu"] = time.process_time()
 with open("/proc/self/status") as status:
@@ -106,13 +106,15 @@ class Ours:
             figure("published file", record["manifest"]["compressed_size"] / MIB, "MiB"),
         ]
 
-    def write(self, record, disk):
+    def write(self, record, disk, renew=False):
         """Write a published image.
+
+        :param renew: compare first, whatever the disk holds.
 
         :returns: what the writer told, with wall and cpu (seconds), memory (bytes) and wire (bytes that the server sent).
         """
         self._server.sent()
         done = subprocess.run(
-            [sys.executable, "-c", _WRITER, self._server.url + record["path"], record["digest"], record["manifest_digest"], disk.device],
+            [sys.executable, "-c", _WRITER, self._server.url + record["path"], record["digest"], record["manifest_digest"], disk.device, "renew" if renew else ""],
             check=True, stdout=subprocess.PIPE, text=True, env=dict(os.environ, PYTHONPATH=str(COLLECTIONS)))
         return dict(json.loads(done.stdout), wire=self._server.sent())

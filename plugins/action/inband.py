@@ -14,6 +14,7 @@ import time
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
 from ..plugin_utils._run_identity import end_with_run
 
@@ -44,8 +45,14 @@ class ActionModule(ActionBase):
         if result.pop("unreachable", False):
             return self._lost(node, name, result.get("msg"), time.monotonic() - started, timeout)
         self._remove_tmp_path(self._connection._shell.tmpdir)
+        return self._named(node, result)
+
+    @staticmethod
+    def _named(node, result):
+        """A result with the node in what it tells: a machine does not know its node name, and equal warnings are shown once for all."""
+        for text in result.pop("machine_warnings", ()):
+            Display().warning(f"{node}: {text}")
         if result.get("failed") and not str(result.get("msg", "")).startswith(f"{node}: "):
-            # A machine does not know its node name.
             result["msg"] = f"{node}: {result.get('msg', 'the module failed')}"
         return result
 

@@ -87,7 +87,7 @@ options:
   skip_block_devices:
     description:
       - Disks that are never touched, each given by hints in the grammar of O(root_device); one hint may mean several disks.
-      - With O(disks=all) an entry that means no disk of this machine is warned about, when the erase is planned.
+      - With O(disks=all) an entry with a serial number or a WWN that no disk of this machine has is warned about; check mode does so before the erase.
     type: list
     elements: dict
     default: []

@@ -348,7 +348,7 @@ def collect(interlock=None, root_device=None, installer=False, extended=True, ll
         # A disk that does not answer may be why somebody looks at the machine, or is in it for a rescue.
         if root_device is not None:
             raise
-        result["warnings"] = [str(error)]
+        result["machine_warnings"] = [str(error)]
     skip = (interlock or {}).get("skip_block_devices") or ()
     # An array does not run yet, and may be what the boot is for; who writes to it assembles it and holds the hints against it.
     wanted = None if VOLUME_NAME in (root_device or {}) else root_device
@@ -410,8 +410,6 @@ def main():
         result = collect(**{name: module.params[name] for name in ("interlock", "root_device", "installer", "extended", "lldp_timeout")})
     except BaremetalError as error:
         module.fail_json(msg=str(error))
-    for text in result.pop("warnings", ()):
-        module.warn(text)
     module.exit_json(**result)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime
 import os
 import time
+from functools import partial
 
 from . import burnin_disk, burnin_load, burnin_network
 from .._burnin_arguments import wrong_arguments
@@ -19,6 +20,7 @@ from .._errors import BaremetalError
 from .commands import find_tool
 from .devices import list_disks
 from .erase_plan import duration
+from .hints import idle
 from .interlock import verify
 
 STAGE = "burn-in"
@@ -26,12 +28,13 @@ _TOOLS = {"cpu": "stress-ng", "memory": "stress-ng", "disk": "fio", "network": "
 TESTS = tuple(_TOOLS)
 
 
-def burn_in(options, job, *, check_mode=False, lister=list_disks, verifier=verify):
+def burn_in(options, job, *, check_mode=False, lister=list_disks, sizeless=partial(list_disks, sizeless=True), verifier=verify):
     """Burn in one part of this machine.
 
     options: {interlock, test (one of TESTS), runtime, workers, vm_bytes, loops, disks, root_device, skip_block_devices,
     wipe_special_filesystems, partner, wait}. job: the job of this machine, which the burn-in becomes. lister: of disks.
-    Returns {changed, plan, skipped, record, job}; record is None before the end. Its "error" tells what has failed. In check mode
+    sizeless: of those that tell no size.
+    Returns {changed, plan, skipped, machine_warnings: [texts], record, job}; record is None before the end. Its "error" tells what has failed. In check mode
     nothing is loaded and nothing is written, but everything that would refuse does. Raises BaremetalError.
     """
     verifier(options["interlock"])
@@ -50,7 +53,9 @@ def burn_in(options, job, *, check_mode=False, lister=list_disks, verifier=verif
             raise BaremetalError("the program %s is needed for a burn-in and is not in this ramdisk" % _TOOLS[test], stage=STAGE,
                                  cure="Build the ramdisk with ramdisk_burn_in, and boot it.")
         plan, skipped, work = _prepare(options, lister, verifier)
-        shown = {"plan": plan, "skipped": skipped}
+        all_disks = test == "disk" and options["disks"] == "all"
+        warnings = idle(lister() + sizeless(), options["skip_block_devices"]) if all_disks else []
+        shown = {"plan": plan, "skipped": skipped, "machine_warnings": warnings}
         if check_mode:
             return dict(shown, changed=not known, record=None)
         started = job.start(identity, lambda report: dict(shown, record=_record(test, options, work)))

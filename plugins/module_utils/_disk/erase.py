@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import json
 import threading
 import time
 from functools import partial
@@ -18,7 +17,7 @@ from .arrays import disks_for
 from .devices import NETWORK_TRANSPORTS, describe, list_disks
 from .erase_disk import abilities, erase_disk, failed, locked
 from .erase_plan import INSIDE, METHODS, choose, line, name_of
-from .hints import is_skipped, select, skip_list
+from .hints import idle, is_skipped, select, skip_list
 from .interlock import verify
 from .late import wait_for_scans
 from .partitions import signatures
@@ -36,7 +35,7 @@ def erase(options, job, *, check_mode=False, lister=list_disks, sizeless=partial
     options: {interlock, disks ("root" or "all"), root_device, skip_block_devices, grade, methods, fallback, wipe_special_filesystems,
     wait, timeout}. job: the job of this machine, which the erase becomes unless only the metadata goes. lister: of disks.
     sizeless: of those that tell no size.
-    Returns {changed, erased: [certificates], plan, skipped, failures: [texts], job, diff}. In check mode nothing is written, but
+    Returns {changed, erased: [certificates], plan, skipped, failures: [texts], machine_warnings: [texts], job, diff}. In check mode nothing is written, but
     everything that would refuse does. Raises BaremetalError; a disk that failed while others were erased is in failures instead, and so is
     what ended the work when some disks were done.
     """
@@ -52,9 +51,9 @@ def erase(options, job, *, check_mode=False, lister=list_disks, sizeless=partial
             wait_for_scans()
             sick = sizeless()
             _refuse_sizeless(sick, options["skip_block_devices"])
-            warnings = _idle(lister() + sick, options["skip_block_devices"])
+            warnings = idle(lister() + sick, options["skip_block_devices"])
         entries, skipped = _prepare(options, lister)
-        shown = {"plan": [_shown(entry) for entry in entries], "skipped": skipped, "diff": _diff(entries), "warnings": warnings}
+        shown = {"plan": [_shown(entry) for entry in entries], "skipped": skipped, "diff": _diff(entries), "machine_warnings": warnings}
         if check_mode:
             erased = [_predicted(entry, options) for entry in entries if _needed(entry, options)]
             return dict(shown, changed=bool(erased), erased=erased, failures=[])
@@ -84,12 +83,6 @@ def _refuse_sizeless(disks, skip):
             "disks of this machine tell no size, so that they cannot be erased; nothing was written", stage=STAGE, seen="; ".join(map(describe, sick)),
             cure="Wait for a sanitize or a format that runs (sg_requests --progress, nvme sanitize-log), replace a drive that fails, or put it into "
             "skip_block_devices and destroy it.")
-
-
-def _idle(disks, skip):
-    """A warning for each entry of the skip list that means no disk: with a serial number that was mistyped, the disk is erased."""
-    return ["skip_block_devices: no disk of this machine is %s" % json.dumps(entry, sort_keys=True)
-            for entry in skip if not any(is_skipped(disk, skip_list([entry])) for disk in disks)]
 
 
 def choose_disks(disks, options):

@@ -10,6 +10,7 @@ kernel names are refused unless force_name stands beside them.
 
 from __future__ import annotations
 
+import json
 import re
 
 from .._errors import BaremetalError
@@ -26,6 +27,8 @@ TEXT_HINTS = (
     "by_path",
     "tran",
 )
+# Hints that mean one disk.
+_IDENTITY = frozenset(("serial", "wwn", "wwn_with_extension"))
 # The name of an array of software RAID, which no other disk has; Ironic knows it in skip_block_devices.
 VOLUME_NAME = "volume_name"
 HINTS = ("size", "rotational", VOLUME_NAME) + TEXT_HINTS
@@ -110,6 +113,15 @@ def skip_list(skip, node=None):
         raise _refused("%s in skip_block_devices is not understood: an array goes with its disks" % VOLUME_NAME, node,
                        "Give the disks that hold it, by serial or wwn.")
     return [parse(entry, node=node) for entry in skip]
+
+
+def idle(disks, skip):
+    """Return a warning for each entry of skip_block_devices that means one disk and finds none, as with a serial number that was mistyped.
+
+    disks: dicts of list_disks, of those that tell no size too.
+    """
+    return ["skip_block_devices: no disk of this machine is %s, so that nothing is left alone for it" % json.dumps(entry, sort_keys=True)
+            for entry in skip if _IDENTITY & set(entry) and not any(is_skipped(disk, skip_list([entry])) for disk in disks)]
 
 
 def is_skipped(disk, skipping):

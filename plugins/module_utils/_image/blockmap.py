@@ -151,10 +151,18 @@ def render(block_map):
     return text.replace(_CHECKSUM_PLACE, hashlib.sha256(text.encode()).hexdigest(), 1).encode()
 
 
+# Which elements a map consists of, and how deep in each other they are.
+_ELEMENTS = {"bmap": 0, **dict.fromkeys((
+    "ImageSize", "BlockSize", "BlocksCount", "MappedBlocksCount", "ChecksumType", "BmapFileChecksum", "BlockMap"), 1), "Range": 2}
+# Characters of a text between two tags.
+_TEXT = 200
+
+
 class Reader:
     """Reads a map that :func:`render` made, piece by piece.
 
     What is wrong with it is told at the end: who gives the pieces may know by then that it is not the map that was published, which says more.
+    Until then anything may come, and it must not fill the memory.
     """
 
     def __init__(self):
@@ -164,6 +172,7 @@ class Reader:
         self._parser.StartElementHandler = self._start
         self._parser.CharacterDataHandler = self._data
         self._parser.EndElementHandler = self._end
+        self._depth = 0
         self._root = None
         self._found = {}
         self._ranges = Ranges()
@@ -178,7 +187,7 @@ class Reader:
         if self._error is None:
             try:
                 self._parser.Parse(data, last)
-            except (expat.ExpatError, ValueError, TypeError, KeyError, OverflowError) as error:
+            except (expat.ExpatError, ValueError, TypeError, LookupError, OverflowError) as error:
                 self._error = error
 
     def finish(self):
@@ -196,7 +205,7 @@ class Reader:
             image_size = int(self._found["ImageSize"])
             if "BlockMap" not in self._found or self._ranges and self._ranges[-1].last * BLOCK_SIZE >= image_size:
                 raise ValueError("no block map, or a range outside the image")
-        except (expat.ExpatError, ValueError, TypeError, KeyError, OverflowError) as error:
+        except (expat.ExpatError, ValueError, TypeError, LookupError, OverflowError) as error:
             raise BaremetalError(
                 "the block map cannot be read", stage="read the block map", seen=str(error) or type(error).__name__, cure="publish the image again") from error
         return BlockMap(image_size, self._ranges)
@@ -206,6 +215,9 @@ class Reader:
         raise ValueError("a document type")
 
     def _start(self, tag, attributes):
+        if _ELEMENTS.get(tag) != self._depth:
+            raise ValueError(f"the element {tag[:40]}")
+        self._depth += 1
         if self._root is None:
             self._root = attributes
         self._text = ""
@@ -214,8 +226,11 @@ class Reader:
 
     def _data(self, text):
         self._text += text
+        if len(self._text) > _TEXT:
+            raise ValueError(f"a text that begins with {self._text[:40]}")
 
     def _end(self, tag):
+        self._depth -= 1
         if tag == "Range":
             first, separator, last = self._text.partition("-")
             part = Range(int(first), int(last if separator else first), self._digest)

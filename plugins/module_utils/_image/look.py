@@ -41,7 +41,7 @@ def read(image, start):
             return bytes(data[:stream.readinto(data)])
     places = frame_places(image)
     first, last = start // seekable.FRAME_SIZE, -(-end // seekable.FRAME_SIZE)
-    data = b"".join(_frame(image, item, places[item.number]) for item in itertools.islice(plan(image), first, last))
+    data = b"".join(_frame(image, item, places) for item in itertools.islice(plan(image), first, last))
     return data[start - first * seekable.FRAME_SIZE:][:end - start]
 
 
@@ -78,9 +78,9 @@ def _logical(image, head, sector):
             return
 
 
-def _frame(image, item, place):
+def _frame(image, item, places):
     data = bytearray(item.raw_size)
-    seekable.decompress(fetch_frame(image, place), data)
+    seekable.decompress(fetch_frame(image, places, item.number), data)
     for start, end, digest in item.spans():
         if hashlib.sha256(memoryview(data)[start:end]).hexdigest() != digest:
             raise wrong_part(item.start + start, end - start)

@@ -20,6 +20,7 @@ import itertools
 import json
 import time
 import typing as t
+from array import array
 
 from . import blockmap, seekable
 from .._errors import BaremetalError
@@ -125,12 +126,12 @@ def fetch_image(url, digest, manifest_digest):
     if wanted[0] != digest:
         raise BaremetalError("the address holds another image than it must", stage="fetch the manifest", seen=f"{wanted[0]} where {digest} belongs",
                              cure="correct the option url or digest")
-    reader, digest = blockmap.Reader(), hashlib.sha256()
+    reader, hashed = blockmap.Reader(), hashlib.sha256()
     # Of a large image it is a hundred MiB, which need not be in memory.
     for piece in pieces(url + MAP, "fetch the block map", MAP_LIMIT):
-        digest.update(piece)
+        hashed.update(piece)
         reader.feed(piece)
-    _verify(digest, manifest["bmap_digest"], "the block map of the image")
+    _verify(hashed, manifest["bmap_digest"], "the block map of the image")
     block_map = reader.finish()
     if block_map.image_size != manifest["virtual_size"]:
         raise BaremetalError("block map and manifest contradict each other", stage="fetch the block map",
@@ -138,8 +139,8 @@ def fetch_image(url, digest, manifest_digest):
     return Image(url, manifest, block_map)
 
 
-def _verify(digest, expected, what):
-    actual = f"sha256:{digest.hexdigest()}"
+def _verify(hashed, expected, what):
+    actual = f"sha256:{hashed.hexdigest()}"
     if actual != expected:
         raise BaremetalError(f"{what} is not the one that was published", stage="verify the image",
                              seen=f"{actual} where {expected} belongs", cure=seekable.PUBLISH_AGAIN)
@@ -205,21 +206,21 @@ def frame_places(image, wait=time.sleep):
     """Where the frames of a published image lie in its file.
 
     :param wait: see :class:`~.stream.Stream`.
-    :returns: list of (start, end) in bytes.
+    :returns: array of where each begins, in bytes, and where the last one ends.
     :raises BaremetalError: as :func:`seek_table` does.
     """
-    ends = list(itertools.accumulate(frame.compressed for frame in seek_table(image, wait)[0]))
-    return list(zip([0, *ends], ends))
+    return array("Q", itertools.accumulate((frame.compressed for frame in seek_table(image, wait)[0]), initial=0))
 
 
-def fetch_frame(image, place, wait=time.sleep):
+def fetch_frame(image, places, number, wait=time.sleep):
     """Fetch one frame by a request of its own, as it is in the file.
 
-    :param place: one of :func:`frame_places`.
+    :param places: what :func:`frame_places` returned.
+    :param number: number of the frame.
     :param wait: see :class:`~.stream.Stream`.
     :raises BaremetalError: when it cannot be fetched.
     """
-    start, end = place
+    start, end = places[number:number + 2]
     data = bytearray(end - start)
     with Stream(image.url + DISK, "fetch the image", start=start, end=end, wait=wait) as stream:
         if stream.readinto(data) != len(data):

@@ -20,7 +20,7 @@ from .target import EDGE, aligned, open_target
 
 # Ranges looked at to guess whether comparing is worth it, and of how many bytes at most if there are such.
 _PROBES = 24
-_PROBE_SIZE = 256 * 1024
+_PROBE_SIZE = 1024 * 1024
 
 
 def resembles(image, device, place=None):
@@ -136,7 +136,7 @@ class Renewal:
         with self._lock:
             if self._places is None:
                 self._places = frame_places(self._image, wait)
-        return fetch_frame(self._image, self._places[number], wait)
+        return fetch_frame(self._image, self._places, number, wait)
 
 
 def _holds(buffer, start, end, digest):

@@ -20,7 +20,8 @@ from . import blockmap, seekable
 _DEPTH = 4
 # Blocks of a range at most: where a later image differs in a few blocks, all else of a frame still compares equal.
 _RANGE = 64
-# Ranges of an image, which every node holds in memory. Where there would be more, they are longer, and small holes count as data.
+# Ranges of an image, which every node holds in memory. Frames with data have equal shares of them; where one would have more, its ranges are longer,
+# and its small holes count as data.
 _MOST = 1024 ** 2
 
 

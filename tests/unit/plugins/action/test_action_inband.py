@@ -53,3 +53,11 @@ def test_a_system_with_another_user_is_told_by_the_variable_that_names_it(name, 
     action = types.SimpleNamespace(_connection=connection, _play_context=types.SimpleNamespace(remote_user="debian"))
     lost = inband.ActionModule._lost(action, "node1", name, AnsibleConnectionFailure(error), 1800, 1800)
     assert ("deploy_user" in lost["msg"]) == told and lost["msg"].startswith(f"node1: {name}: no SSH connection to debian@192.0.2.11 within 1800 s")
+
+
+def test_what_a_machine_tells_names_its_node(monkeypatch):
+    shown = []
+    monkeypatch.setattr(inband.Display, "warning", lambda display, text: shown.append(text))
+    result = inband.ActionModule._named("node1", {"failed": True, "msg": "no disk", "machine_warnings": ["one", "two"]})
+    assert result == {"failed": True, "msg": "node1: no disk"} and shown == ["node1: one", "node1: two"]
+    assert inband.ActionModule._named("node1", {"changed": True}) == {"changed": True}

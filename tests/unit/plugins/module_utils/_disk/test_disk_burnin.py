@@ -59,7 +59,7 @@ def call(tmp_path, request):
         return [disk for disk in list_disks(loop=True) if disk["name"] in names]
 
     def call(test, check_mode=False, verifier=lambda data: data, **options):
-        return burn_in({**OPTIONS, "test": test, **options}, job, check_mode=check_mode, lister=mine, verifier=verifier)
+        return burn_in({**OPTIONS, "test": test, **options}, job, check_mode=check_mode, lister=mine, sizeless=lambda: [], verifier=verifier)
 
     return call
 
@@ -105,7 +105,11 @@ def test_a_disk_is_written_in_full_and_read_back(disks, call):
 def test_disks_of_the_skip_list_are_left_alone(disks, call, where):
     target, other = disks
     untouched = content(target)
+    mistyped = {"serial": "S-1234"}
+    planned = call("disk", disks="all", root_device=None, check_mode=True, skip_block_devices=[HINTS, mistyped])
+    assert planned["machine_warnings"] == ['skip_block_devices: no disk of this machine is {"serial": "S-1234"}, so that nothing is left alone for it']
     done = call("disk", disks="all", root_device=None, **where)
+    assert done["machine_warnings"] == []
     assert [one["device"] for one in done["record"]["details"]["disks"]] == [other]
     assert [(one["device"], one["reason"]) for one in done["skipped"]] == [(target, "it is in skip_block_devices")]
     assert content(target) == untouched

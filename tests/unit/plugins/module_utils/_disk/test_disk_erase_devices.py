@@ -131,16 +131,17 @@ def test_all_disks_but_those_of_the_skip_list(disks, call, where):
     assert not content(other).strip(b"\0")
 
 
-def test_an_entry_of_the_skip_list_that_means_no_disk_is_told_before_anything_is_written(disks, call):
+def test_an_entry_of_the_skip_list_that_finds_no_disk_is_told(disks, call):
     before = [content(device) for device in disks]
     mistyped = {"serial": "S-1234"}
-    options = {"disks": "all", "skip_block_devices": [HINTS], "interlock": {"skip_block_devices": [mistyped]}}
+    # A kind of disk need not be there.
+    options = {"disks": "all", "skip_block_devices": [HINTS, {"by_path": "<in> usb"}], "interlock": {"skip_block_devices": [mistyped]}}
     planned = call(check_mode=True, **options)
-    assert planned["warnings"] == ['skip_block_devices: no disk of this machine is {"serial": "S-1234"}']
+    assert planned["machine_warnings"] == ['skip_block_devices: no disk of this machine is {"serial": "S-1234"}, so that nothing is left alone for it']
     assert [content(device) for device in disks] == before
     # One that tells no size is a disk too.
     call.sizeless.append({"name": "/dev/sdx", "serial": "S-1234", "wwn": None, "size": 0, "model": "M", "removable": False, "tran": "sas"})
-    assert call(check_mode=True, **options)["warnings"] == []
+    assert call(check_mode=True, **options)["machine_warnings"] == []
 
 
 def test_several_disks_at_once(disks, call):

@@ -80,7 +80,12 @@ def test_the_ranges_of_a_block_map_are_read_in_little_memory():
     ("> 4096 <", "> 512 <", "another version, block size"),
     ("</bmap>", "", "no element found"),
     ("<bmap", "bmap", "syntax error"),
-    ("ImageSize", "Size", "ImageSize"),
+    ('<?xml version="1.0" ?>', '<?xml version="1.0" encoding="rot13" ?>', "rot13"),
+    # What could fill the memory before it is known that it was never published.
+    ("<BlockMap>", "<BlockMap><BlockMap>", "the element BlockMap"),
+    ("<BlockMap>", "<Other/><BlockMap>", "the element Other"),
+    (" 40960 ", " 40960" + 300 * " ", "a text that begins with  40960"),
+    ("    <ImageSize> 40960 </ImageSize>\n", "", "ImageSize"),
     (" 40960 ", " 4096 ", "outside the image"),
 ])
 def test_what_is_wrong_with_a_block_map_is_told(old, new, seen):
@@ -189,11 +194,14 @@ def test_a_frame_has_so_many_ranges_at_most(runs, most):
     assert len(spans) <= most
     found, data = ({block for first, last in parts for block in range(first, last + 1)} for parts in (spans, runs))
     assert all(before[1] < after[0] for before, after in zip(spans, spans[1:]))
-    # What more becomes data is no more than it takes.
+    # What more becomes data is no more than it takes: no hole that stayed is smaller.
     assert data <= found and (found == data or len(runs) > most)
+    holes = [(behind - before - 1, set(range(before + 1, behind)) <= found) for (dummy, before), (behind, dummy) in zip(runs, runs[1:])]
+    gone = [size for size, is_gone in holes if is_gone]
+    assert all(size >= max(gone, default=0) for size, is_gone in holes if not is_gone)
 
 
-def test_large_images_have_no_more_ranges_than_small_ones(tmp_path, monkeypatch):
+def test_an_image_has_so_many_ranges_at_most(tmp_path, monkeypatch):
     full, scattered = [(start, 4 * MIB) for start in range(0, 40 * MIB, 8 * MIB)], [(5 * MIB + start, 4096) for start in range(0, MIB, 16384)]
     raw = make_raw(tmp_path / "raw", 40 * MIB, full + scattered)
     whole = store.store(str(raw), str(tmp_path / "whole")).block_map

@@ -14,7 +14,7 @@ import types
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._errors import BaremetalError
-from ansible_collections.rackwright.baremetal.plugins.module_utils._image import publication, publish, rawstream, renewal, stream, target, writer
+from ansible_collections.rackwright.baremetal.plugins.module_utils._image import blockmap, publication, publish, rawstream, renewal, stream, target, writer
 from ansible_collections.rackwright.baremetal.tests.unit.plugins.module_utils._image.image_builders import ESP, MIB, gpt, make_raw, mbr, sha256
 
 PATTERN = b"\xa5"
@@ -117,6 +117,23 @@ def test_fetch_has_a_limit(server, body):
     with pytest.raises(BaremetalError, match="larger than it can be"):
         stream.fetch(server.url + "body", "test", 49_999)
     assert stream.fetch(server.url + "body", "test", 50_000) == body
+
+
+@pytest.mark.parametrize("piece", [999, 1000, 1001, 60_000])
+def test_a_file_comes_in_pieces(server, body, monkeypatch, piece):
+    monkeypatch.setattr(stream, "_PIECE", piece)
+    assert stream.fetch(server.url + "body", "test", 50_000) == body
+    found = list(stream.pieces(server.url + "body", "test", 50_000))
+    assert b"".join(found) == body and max(map(len, found)) == min(piece, len(body))
+
+
+def test_a_block_map_is_not_in_memory_as_a_whole(server, published, monkeypatch):
+    fed = []
+    feed = blockmap.Reader.feed
+    monkeypatch.setattr(stream, "_PIECE", 100)
+    monkeypatch.setattr(blockmap.Reader, "feed", lambda self, data, last=False: fed.append(len(data)) or feed(self, data, last))
+    assert image_of(server, published).mapped_size == published["manifest"]["mapped_size"]
+    assert max(fed) == 100 and sum(fed) > 2000
 
 
 @pytest.fixture
