@@ -115,6 +115,7 @@ class Ours:
         """
         self._server.sent()
         done = subprocess.run(
-            [sys.executable, "-c", _WRITER, self._server.url + record["path"], record["digest"], record["manifest_digest"], disk.device, "renew" if renew else ""],
+            [sys.executable, "-c", _WRITER, self._server.url + record["path"], record["digest"], record["manifest_digest"], disk.device,
+             "renew" if renew else ""],
             check=True, stdout=subprocess.PIPE, text=True, env=dict(os.environ, PYTHONPATH=str(COLLECTIONS)))
         return dict(json.loads(done.stdout), wire=self._server.sent())
