@@ -88,6 +88,17 @@ def test_it_cannot_be_rescued(site):
     assert code != 0 and "the node runs from the network" in output and record(site) == before
 
 
+def test_a_service_leaves_its_boot_files_where_they_are(site):
+    code, output = play(site, "service", service_steps=[{"step": "bios.apply_configuration", "args": {"settings": {"NoSuch": "1"}}}])
+    assert code != 0 and record(site)["provision_state"] == "service failed" and script(site).exists(), output
+    code, output = play(site, "abort")
+    assert code == 0 and record(site)["provision_state"] == "active" and script(site).exists(), output
+    code, output = play(site, "service", service_steps=[{"step": "hold"}])
+    assert code == 0 and record(site)["provision_state"] == "service hold", output
+    code, output = play(site, "abort")
+    assert record(site)["provision_state"] != "service hold" and script(site).exists(), output
+
+
 def test_undeploy_takes_its_boot_files_away(site):
     before = disk(site)
     code, output = play(site, "undeploy")

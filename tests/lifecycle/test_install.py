@@ -33,6 +33,12 @@ def record(site):
     return nodes.get(open_registry(site.registry), "node1")
 
 
+def resets(site):
+    """What the BMC was asked to do with the power."""
+    return [one["body"]["ResetType"]
+            for one in site.simulator.requests(0) if one["method"] == "POST" and one["path"].endswith("ComputerSystem.Reset")]
+
+
 def play(site, *arguments, **variables):
     code, output = site.play("install", *arguments, "-e", json.dumps({**INSTALL, **variables}))
     return code, " ".join(output.split())
@@ -53,6 +59,8 @@ def test_install(site):
     assert code == 0, output
     node = record(site)
     assert (node["provision_state"], node["lock"], node["instance"]["image"]) == ("active", None, "images/netboot/linux")
+    # The installer switched the machine off when its last steps were done, and nobody before that.
+    assert "RETRYING" in output and resets(site)[-2:] == ["On", "On"], resets(site)
     assert site.runs("node1") == "disk" and not (site.boot_root / "http/node" / node["boot_mac"].replace(":", "-")).exists()
     text = site.disk("node1")["installed"]
     # What was known only after the ramdisk had looked.
@@ -74,3 +82,26 @@ def test_another_answer_file_needs_a_rebuild(site):
     assert code == 0 and all(f"echo '{key}' >>" in site.disk("node1")["installed"] for key in keys), output
     assert "echo ''" not in site.disk("node1")["installed"]
     assert "python3 chrony htop\n" in site.disk("node1")["installed"], output
+
+
+def test_an_instance_stays_known_when_its_rebuild_fails(site):
+    before = record(site)["instance"]["deployed_at"]
+    code, output = play(site, install_kernel="images/netboot/none", install_verb="rebuild")
+    assert code != 0 and "the kernel is not on the boot server" in output, output
+    # By that a change of the root device hints is refused: what is cleaned must be what was written.
+    assert record(site)["provision_state"] == "deploy failed" and record(site)["instance"]["deployed_at"] == before
+    code, output = play(site, install_verb="rebuild")
+    assert code == 0 and record(site)["instance"]["deployed_at"] > before, output
+
+
+def test_a_kickstart_needs_an_installation_tree(site):
+    before = record(site)
+    code, output = play(site, install_kind="kickstart", install_verb="rebuild")
+    assert code != 0 and "Anaconda would find no installation tree" in output and record(site) == before
+
+
+def test_the_system_does_not_run_on_where_nothing_is_erased(site):
+    code, output = site.play("undeploy", "-e", json.dumps({"steps_priorities": {"deploy.erase_devices_metadata": 0}}))
+    assert code == 0, output
+    node = record(site)
+    assert (node["provision_state"], node["power_state"], node["instance"]) == ("available", "off", None) and site.disk("node1")

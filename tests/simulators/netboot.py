@@ -20,6 +20,8 @@ from pathlib import Path
 
 # Of no secret key, and another one at each boot; what a real ramdisk reports has this form.
 _HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDummyKeyOfASimulatedMachine{:017d}"
+# Seconds from the call of an installer to its end.
+_LAST_STEPS = 2
 # Bytes, as properties.local_gb of lab.py says.
 DISK_SIZE = 8 << 30
 _NONCE = re.compile(r"rackwright\.nonce=(\S+)")
@@ -87,6 +89,8 @@ class Netboot:
         with open(self._root / "machines" / f"{self._address()}.disk", "r+b") as disk:
             disk.write(json.dumps({"installed": file.read_text(encoding="utf-8")}).encode() + b"\0")
         self._asks([f"/beacon/{self._mac}/{nonce}/{stage}" for stage in ("installing", "installed")], 204)
+        # Its last steps come after that call; then it switches the machine off.
+        asyncio.get_running_loop().call_later(_LAST_STEPS, self._machine.switch_off)
 
     def _asks(self, uris, status):
         """What the log of the boot server gets."""

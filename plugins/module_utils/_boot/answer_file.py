@@ -46,7 +46,9 @@ def arguments(kind, base):
     :param base: URL of the directory with the files, with a slash at its end.
     """
     return {
-        "preseed": [("auto", "true"), ("priority", "critical"), ("url", f"{base}preseed.cfg")],
+        # Its file comes by the network, too late to tell which card that is: without the argument netcfg asks for one where there are several. With
+        # auto it takes the one of BOOTIF (netcfg_get_interface in netcfg-common.c).
+        "preseed": [("auto", "true"), ("priority", "critical"), ("interface", "auto"), ("url", f"{base}preseed.cfg")],
         "autoinstall": [("autoinstall", None), ("ds", f"nocloud;s={base}")],
         "kickstart": [("inst.ks", f"{base}ks.cfg")],
     }[kind]

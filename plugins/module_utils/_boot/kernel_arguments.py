@@ -19,7 +19,8 @@ from .._errors import BaremetalError
 # COMMAND_LINE_SIZE of x86 and arm64 is 2048 with the closing NUL.
 MAX_LENGTH = 2047
 
-_KEY = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
+# A slash is for the questions of Debian's installer, which have an owner.
+_KEY = r"[A-Za-z0-9_][A-Za-z0-9_./-]*"
 _ARGUMENT = re.compile(rf'({_KEY})(?:=(?:"([ !#-~]*)"|([!#-~]*)))?(?: +|\Z)')
 _KEY_ONLY = re.compile(_KEY)
 _VALUE_ONLY = re.compile(r"[ !#-~]*")
@@ -66,7 +67,7 @@ def render(arguments):
         if not _KEY_ONLY.fullmatch(key) or not (value is None or _VALUE_ONLY.fullmatch(value)):
             raise BaremetalError(
                 "this argument has no form on a kernel command line", stage="kernel arguments", seen=repr((key, value)),
-                cure="use printable ASCII without double quotes; keys are letters, digits, underscore, dot and hyphen")
+                cure="use printable ASCII without double quotes; keys are letters, digits, underscore, dot, slash and hyphen")
         if value is None:
             words.append(key)
         else:

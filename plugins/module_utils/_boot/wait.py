@@ -37,7 +37,7 @@ _CURES = {
     "kernel": "the kernel was fetched, the initrd was not: check that the machine has memory enough (2 GiB or more) and that "
               "large transfers get through (MTU)",
     "initrd": "kernel and initrd were fetched, then nothing came: look at the console for a kernel message; check memory "
-              "size, the console arguments, Secure Boot, and that the ramdisk has a driver for the network card",
+              "size, the console arguments, Secure Boot, and that the ramdisk has a driver for the network card; an installer may ask a question there",
     "ramdisk": "the ramdisk is up and its SSH server is not: look at the console; it says whether it has a public key that it can use",
     "installing": "the installer has begun and not come to its end: look at the console, where it may ask a question that the answer "
                   "file does not answer, or wait for a mirror",

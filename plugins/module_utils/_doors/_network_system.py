@@ -44,7 +44,7 @@ def deploy(call, engine, verb):
         raise BaremetalError(f"the node runs something else, {_verb.called(known)}", stage="plan", seen=f"asked for {found['name']} ({found['digest'][:19]})",
                              cure="to have it run this, ask for a rebuild (diskless_verb, install_verb), or undeploy it first")
     instance = {"uuid": known.get("uuid") or str(uuid.uuid4()) if verb == "rebuild" else str(uuid.uuid4()), "image": found["name"],
-                "image_digest": found["digest"], "deployed_at": None, "diskless": not answer}
+                "image_digest": found["digest"], "deployed_at": known.get("deployed_at"), "diskless": not answer}
     ports = _step_plans.networks(call, engine, "provisioning", "tenant")
     if not answer:
         _switch_ports.check_diskless(ports, node, found["until"])

@@ -89,7 +89,7 @@ def test_kickstart_is_validated_by_pykickstart():
 
 
 @pytest.mark.parametrize("kind, file, line", [
-    ("preseed", "preseed.cfg", f"auto=true priority=critical url={BASE}preseed.cfg"),
+    ("preseed", "preseed.cfg", f"auto=true priority=critical interface=auto url={BASE}preseed.cfg"),
     ("autoinstall", "user-data", f"autoinstall ds=nocloud;s={BASE}"),
     ("kickstart", "ks.cfg", f"inst.ks={BASE}ks.cfg"),
 ])

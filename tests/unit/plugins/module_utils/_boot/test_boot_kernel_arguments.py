@@ -69,6 +69,12 @@ def test_lists_and_blanks():
         ("quiet", None), ("console", "ttyS0,115200n8"), ("dyndbg", "file x +p"), ("e", "")]
 
 
+def test_questions_of_debians_installer():
+    """As the README of the role install shows them."""
+    assert kernel_arguments.parse("console=ttyS0,115200 netcfg/get_nameservers=192.0.2.53") == [
+        ("console", "ttyS0,115200"), ("netcfg/get_nameservers", "192.0.2.53")]
+
+
 def test_only_text_is_taken():
     with pytest.raises(BaremetalError, match="text, not dict"):
         kernel_arguments.parse({"a": "b"})
