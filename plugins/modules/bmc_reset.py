@@ -15,6 +15,7 @@ description:
   - Restarts the BMC. The machine itself goes on running.
   - The BMC must have been away, or tell a later start of itself, and then answer again as a whole, with its service and the system, twice
     in a row. For the first 30 seconds it is not believed to be back, because a BMC answers until it really goes away.
+  - A start that moves by a few seconds, or that lies before the restart by the BMC's own clock, is no proof. Some BMCs compute it at each look.
 extends_documentation_fragment:
   - rackwright.baremetal._attributes
   - rackwright.baremetal._attributes.controller

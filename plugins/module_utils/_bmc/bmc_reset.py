@@ -30,6 +30,8 @@ DOUBTFUL = 30  # seconds
 _LONGEST_STAY = 180  # seconds after which a BMC that has not gone away will not
 _POLL_STAYING, _POLL_AWAY, _POLL_STRANGE = 2, 5, 15  # seconds
 _GOOD_LOOKS = 2
+# OpenBMC computes its start from clock and uptime, some releases at every look: it comes out a second earlier or later, and moves as the clock is set.
+_CLOCK_SLACK = 10  # seconds
 
 
 def reset_bmc(open_bmc, open_again, kind, timeout, *, check_mode=False, warn=lambda text: None, log=lambda text: None,
@@ -50,7 +52,7 @@ def reset_bmc(open_bmc, open_again, kind, timeout, *, check_mode=False, warn=lam
         kind, send = (_plan_ipmi if is_ipmi else _plan_redfish)(driver, kind, warn)
         if check_mode:
             return {"kind": kind, "seconds": 0, "proof": None}
-        before = None if is_ipmi else _uptime_mark(driver.service.manager(driver.system()) or {})
+        before = None if is_ipmi else _last_start(driver)[0]
         begin = clock()
         try:
             send()
@@ -61,7 +63,9 @@ def reset_bmc(open_bmc, open_again, kind, timeout, *, check_mode=False, warn=lam
     proof = _wait(open_again, before, proof, begin, timeout, warn if is_ipmi and kind == "graceful" else None, clock, sleep)
     if proof == "away" and before is not None:
         with open_again() as driver:
-            if not _look(driver, before):
+            start, age = _look(driver)
+            is_same = start is not None and abs(start - before).total_seconds() <= _CLOCK_SLACK
+            if is_same and not _is_young(age, clock() - begin):
                 warn(f"the BMC was away and is back, and tells that it last started at {utc(before)}, as before: see whether it did restart")
     return {"kind": kind, "seconds": round(clock() - begin), "proof": proof}
 
@@ -107,20 +111,36 @@ def _session_lost(driver, begin, clock, sleep):
     while clock() - begin <= _LONGEST_STAY:
         sleep(_POLL_STAYING)
         try:
-            _look(driver, None)
+            _look(driver)
         except BmcLost:
             return "away"
     return None
 
 
-def _uptime_mark(manager):
-    """When the BMC last started, as it tells it itself, or None."""
-    return moment(manager.get("LastResetTime"))
+def _last_start(driver):
+    """When the BMC last started, as it tells it itself, and how many seconds ago that is by its own clock; each may be None."""
+    manager = driver.service.manager(driver.system()) or {}
+    start, now = moment(manager.get("LastResetTime")), moment(manager.get("DateTime"))
+    return start, None if None in (start, now) else (now - start).total_seconds()
 
 
-def _look(driver, before):
-    """Look at a BMC that lets us in: True when it tells of a restart by itself.
+def _is_young(age, elapsed):
+    return age is not None and -_CLOCK_SLACK <= age <= elapsed + _CLOCK_SLACK
 
+
+def _is_restarted(before, start, age, elapsed):
+    """Whether what a BMC tells of its last start proves a restart within the last ``elapsed`` seconds."""
+    if None in (before, start):
+        return False
+    later = (start - before).total_seconds()
+    # By its own clock alone, for one without a battery may have gone back to 1970.
+    return later > _CLOCK_SLACK if age is None else abs(later) > _CLOCK_SLACK and _is_young(age, elapsed)
+
+
+def _look(driver):
+    """Look at a BMC that lets us in.
+
+    :returns: what ``_last_start`` returns.
     :raises BmcLost: when it is not all there.
     """
     if driver.NAME == "ipmi":
@@ -130,10 +150,9 @@ def _look(driver, before):
         if told is None or told[2] & 0x80:
             raise BmcLost("the BMC answers and is not ready")
         driver.get_power()
-        return False
+        return None, None
     driver.service.root()
-    now = _uptime_mark(driver.service.manager(driver.system()) or {})
-    return before is not None and now is not None and now != before
+    return _last_start(driver)
 
 
 def _wait(open_again, before, proof, begin, timeout, warn_unseen, clock, sleep):
@@ -149,7 +168,7 @@ def _wait(open_again, before, proof, begin, timeout, warn_unseen, clock, sleep):
                                  cure="look whether the BMC has power and network; a larger timeout helps if it merely is slow")
         try:
             with open_again() as driver:
-                is_restarted = _look(driver, before)
+                start, age = _look(driver)
         except BmcLost as error:
             proof, good, seen, pause = proof or "away", 0, error.what, _POLL_AWAY
             continue
@@ -160,8 +179,8 @@ def _wait(open_again, before, proof, begin, timeout, warn_unseen, clock, sleep):
         except BaremetalError as error:
             proof, good, seen, pause = proof or "away", 0, error.what, _POLL_STRANGE
             continue
-        if is_restarted:
-            proof = proof or "uptime"
+        if proof is None and _is_restarted(before, start, age, clock() - begin):
+            proof = "uptime"
         if proof is None:
             if elapsed > _LONGEST_STAY:
                 if warn_unseen is None:

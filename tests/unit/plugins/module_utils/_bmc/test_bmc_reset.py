@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
+import math
 
 import pytest
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.bmc_reset import reset_bmc
@@ -87,6 +89,86 @@ def test_later_start_is_proof_enough():
     bmc.driver.tree.on("POST", TARGET, lambda tree, body: tree.resources[MANAGER].update(LastResetTime="2026-01-31T13:00:00Z"))
     result = bmc.reset()
     assert result["proof"] == "uptime" and result["seconds"] >= 30
+
+
+class OpenBmc:
+    """A manager that computes its last start at each look, as floor(now) - floor(uptime), and looks at another fraction of a second each time.
+
+    :param clock: what its two clocks run by.
+    :param tells_clock: whether it tells its DateTime.
+    """
+
+    def __init__(self, clock, tells_clock=True):
+        self.clock, self.tells_clock = clock, tells_clock
+        self.now = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.timezone.utc).timestamp() - clock()
+        self.started = clock() - 5000.5
+        self.looks = 0
+
+    def __call__(self, tree, body):
+        self.looks += 1
+        seconds = self.clock() + self.looks % 4 / 4
+        now = math.floor(self.now + seconds)
+        told = {"LastResetTime": now - math.floor(seconds - self.started), **({"DateTime": now} if self.tells_clock else {})}
+        tree.resources[MANAGER].update({name: f"{datetime.datetime.fromtimestamp(value, datetime.timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+                                        for name, value in told.items()})
+
+
+def openbmc(options=None, **away):
+    bmc = board(manager(OFFERED), **away)
+    told = OpenBmc(bmc.clock, **(options or {}))
+    bmc.driver.tree.on("GET", MANAGER, told)
+    return bmc, told
+
+
+@pytest.mark.parametrize("options", [{}, {"tells_clock": False}])
+def test_start_that_is_a_second_off_at_each_look_is_no_proof(options):
+    bmc, told = openbmc(options, away=None)
+    with pytest.raises(BaremetalError, match="the BMC did not restart. Seen: it answered all the time"):
+        bmc.reset()
+    bmc, told = openbmc(options, away=(35, 80))
+    assert bmc.reset()["proof"] == "away" and bmc.clock() >= 80
+
+
+def test_bmc_that_was_away_and_whose_start_is_a_second_off_is_doubted():
+    bmc, _told = openbmc()
+    warnings = []
+    assert bmc.reset(warn=warnings.append)["proof"] == "away"
+    assert len(warnings) == 1 and "last started at 2026-01-31T10:36:" in warnings[0]
+
+
+@pytest.mark.parametrize("step", [3600, -3600, -56 * 365 * 86400])
+def test_clock_that_is_set_is_no_restart(step):
+    bmc, told = openbmc(away=None)
+
+    def reset(tree, body):
+        told.now += step
+
+    bmc.driver.tree.on("POST", TARGET, reset)
+    with pytest.raises(BaremetalError, match="did not restart"):
+        bmc.reset()
+
+
+@pytest.mark.parametrize("step", [0, -56 * 365 * 86400])
+def test_restart_is_seen_by_the_clock_of_the_bmc_whatever_that_tells(step):
+    bmc, told = openbmc(away=None)
+
+    def reset(tree, body):
+        told.now += step
+        told.started = bmc.clock() + 1
+
+    bmc.driver.tree.on("POST", TARGET, reset)
+    assert bmc.reset()["proof"] == "uptime"
+
+
+def test_clock_that_begins_anew_with_each_start_raises_no_doubt():
+    bmc, warnings = board(manager(OFFERED, LastResetTime="1970-01-01T00:00:07Z", DateTime="1970-01-04T00:00:00Z")), []
+
+    def reset(tree, body):
+        bmc.reset_at = bmc.clock()
+        tree.resources[MANAGER]["DateTime"] = "1970-01-01T00:00:50Z"
+
+    bmc.driver.tree.on("POST", TARGET, reset)
+    assert bmc.reset(warn=warnings.append)["proof"] == "away" and warnings == []
 
 
 def test_bmc_that_was_away_and_started_no_later_than_before_is_doubted():
@@ -203,7 +285,7 @@ def test_warm_reset_that_cannot_be_seen_is_a_warning():
 
 @settings(max_examples=50)
 @given(documents=st.fixed_dictionaries({
-    path: trees("Actions", "#Manager.Reset", "target", "Links", "ManagedBy", "LastResetTime") for path in (SYSTEM, MANAGER)}))
+    path: trees("Actions", "#Manager.Reset", "target", "Links", "ManagedBy", "LastResetTime", "DateTime") for path in (SYSTEM, MANAGER)}))
 def test_any_tree(documents):
     documents[SYSTEM]["Links"] = {"ManagedBy": [link(MANAGER)]}
     bmc = Bmc(redfish_driver({"/redfish/v1/": {}, **documents}))
