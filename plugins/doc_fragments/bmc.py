@@ -15,7 +15,7 @@ options:
       - How to talk to the BMC. V(redfish) over HTTPS, V(ipmi) for IPMI 2.0 over LAN, V(manual) for a machine without a BMC.
       - With V(auto) the task finds out, without credentials, whether the BMC has a Redfish service, or else answers to IPMI.
         One with Redfish behind a certificate that is not to be trusted is an error.
-        That costs each task one more connection; name the driver once it is known.
+        That costs each task one more connection, and 30 seconds with a web server that takes it and is silent; name the driver once it is known.
       - When not given, it comes from where the BMC comes from, see O(bmc).
     type: str
     choices: [auto, redfish, ipmi, manual]

@@ -338,7 +338,7 @@ def test_auto_takes_no_ipmi_where_a_certificate_is_all_that_stands_before_redfis
         assert find_driver.find_driver(bmc, facts=facts) == "ipmi"
 
 
-@pytest.mark.parametrize("fault", ["initialising", "refuse_connections"])
+@pytest.mark.parametrize("fault", ["initialising", "refuse_connections", "html", "reset"])
 def test_auto_asks_again_while_the_web_server_starts(sim, workplace, tmp_path, fault):
     facts, bmc = RunFacts(tmp_path).about("bmc"), sim.connections[0]
     with ipmi_bmcs(directory=str(workplace), password=PASSWORD, first_address=bmc["address"], port=bmc["port"]):
@@ -349,7 +349,7 @@ def test_auto_asks_again_while_the_web_server_starts(sim, workplace, tmp_path, f
         sim.faults(fault)
         assert find_driver.find_driver(bmc, facts=facts) == "redfish"
         find_driver.forget_driver(bmc, facts)
-        sim.faults("html")
+        sim.faults(server_error={"status": 404})
         assert [find_driver.find_driver(bmc, facts=facts) for _unused in range(2)] == ["ipmi"] * 2
         sim.faults()
         assert find_driver.find_driver(bmc, facts=facts) == "ipmi"

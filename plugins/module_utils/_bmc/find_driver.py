@@ -14,7 +14,7 @@ import socket
 import ssl
 
 from .._errors import BaremetalError
-from .connection import BmcLost, looked_up, refused, required
+from .connection import BmcLost, BmcUnreachable, looked_up, refused, required
 from .redfish_errors import explained
 from .redfish_service import ROOT
 from .redfish_transport import Connector, PinMismatch, base_url
@@ -66,18 +66,25 @@ def _key(connection):
 
 
 def _find(connection, log):
-    """The driver, and whether the answer may be another one soon: for a BMC whose web server still starts."""
-    without_redfish, is_starting = _redfish_problem(connection)
+    """The driver, and whether the answer may be another one soon: for a BMC that still starts, or is slow."""
+    without_redfish, may_pass = _redfish_problem(connection)
     if without_redfish is None:
         log("the BMC has a Redfish service root: driver redfish")
         return "redfish", False
-    if _hides_redfish(connection, without_redfish):
+    if isinstance(without_redfish.__cause__, PinMismatch):
         raise without_redfish
+    if isinstance(without_redfish.__cause__, ssl.SSLCertVerificationError):
+        # Where a certificate is all that stands before Redfish, IPMI in its place would be what somebody in between may want. An old board with
+        # a certificate of its own making and no Redfish is driven by IPMI; to tell it from others, the root is read without believing anybody.
+        # It holds no secret, and none is sent.
+        behind, may_pass = _redfish_problem({**connection, "verify": False})
+        if behind is None:
+            raise without_redfish
     log(f"no Redfish: {without_redfish}")
     host = str(connection["address"])
     if "://" not in host and _answers_ipmi(host.strip("[]"), int(connection.get("port") or _IPMI_PORT)):
         log("the BMC answers IPMI packets: driver ipmi")
-        return "ipmi", is_starting
+        return "ipmi", may_pass
     error = f"the BMC at {host} answers neither to Redfish nor to IPMI"
     seen = f"Redfish: {without_redfish.what}{f' ({without_redfish.seen})' if without_redfish.seen else ''}; IPMI: no reply to packets (UDP)"
     cure = ("check the address, that Redfish or IPMI over LAN is switched on in the BMC, and that no firewall is in between; "
@@ -88,9 +95,11 @@ def _find(connection, log):
 
 
 def _redfish_problem(connection):
-    """None, or the error that reading the service root ends in; and whether it passes on a BMC that starts, and costs next to no time.
+    """None, or the error that reading the service root ends in; and whether it may pass.
 
-    The root is readable without credentials (DSP0266).
+    The root is readable without credentials (DSP0266). Only where there is no such page, or nobody takes the connection, it is sure to stay:
+    a BMC that starts answers 5xx or with a web page, refuses, resets, ends within TLS or is silent. An old board that does so for ever is asked
+    with each task, which costs a connection; one that takes it and is silent costs the time-out.
     """
     try:
         url = base_url(connection)
@@ -99,24 +108,14 @@ def _redfish_problem(connection):
             # A board that guards its root all the same has one.
             if answer.status == 401:
                 return None, False
-            body = answer.json()
-            if answer.status == 200 and isinstance(body, dict) and (body.get("RedfishVersion") or "Systems" in body):
+            # Before its body, for a proxy tells of its 503 in HTML.
+            body = answer.json() if answer.status == 200 else None
+            if isinstance(body, dict) and (body.get("RedfishVersion") or "Systems" in body):
                 return None, False
     except BaremetalError as error:
-        return error, isinstance(error.__cause__, ConnectionRefusedError)
+        return error, not (isinstance(error, BmcUnreachable) and isinstance(error.__cause__, TimeoutError))
     missing = refused(f"what answers at {url} has no Redfish service root", seen=f"GET {ROOT}: HTTP status {answer.status}")
-    return missing, answer.status >= 500
-
-
-def _hides_redfish(connection, problem):
-    """Whether a certificate is all that stands before Redfish: IPMI in its place would be what somebody in between may want.
-
-    An old board with a certificate of its own making and no Redfish is driven by IPMI; to tell it from others, the root is read without
-    believing anybody. It holds no secret, and none is sent.
-    """
-    if isinstance(problem.__cause__, PinMismatch):
-        return True
-    return isinstance(problem.__cause__, ssl.SSLCertVerificationError) and _redfish_problem({**connection, "verify": False})[0] is None
+    return missing, answer.status != 404
 
 
 def _answers_ipmi(host, port):

@@ -17,6 +17,7 @@ import time
 import urllib.parse
 
 import pytest
+from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import find_driver as find_driver_module
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc import power, redfish_errors, redfish_transport
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.connection import BmcLost
 from ansible_collections.rackwright.baremetal.plugins.module_utils._bmc.driver import DRIVERS, open_driver, refuse_unsupported
@@ -98,6 +99,63 @@ def test_certificate_to_know_a_bmc_by_is_refused_where_there_is_none(monkeypatch
     with pytest.raises(BaremetalError, match=text):
         find_driver(connection, facts={})
     redfish_transport.Connector("http://192.0.2.1", {"fingerprint": None, "ca_file": "", "verify": True})
+
+
+def answers(status, content=b""):
+    return redfish_transport.HttpAnswer(status, {}, content)
+
+
+def unreachable(cause):
+    error = redfish_transport._unreachable("192.0.2.1 port 443", cause)
+    error.__cause__ = cause
+    return error
+
+
+PAGE = b"<!DOCTYPE html><html><body>Please wait</body></html>"
+REDFISH = answers(200, b'{"RedfishVersion": "1.6.0"}')
+MAY_PASS = {
+    "503 of a proxy": answers(503, PAGE), "empty 502": answers(502), "503 in JSON": answers(503, b"{}"), "429": answers(429),
+    "web page": answers(200, PAGE), "JSON without a version": answers(200, b"{}"),
+    "closed within TLS": ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), "reset": ConnectionResetError(104, "reset"),
+    "cut off": redfish_transport.TransportError("an answer that was cut off"), "silent": TimeoutError("timed out"),
+    "refused": unreachable(ConnectionRefusedError(111, "refused")), "no route": unreachable(OSError(113, "no route"))}
+STAYS = {"404 with a page": answers(404, PAGE), "404 in JSON": answers(404, b"{}"), "connection timed out": unreachable(TimeoutError("timed out"))}
+UNTRUSTED = ssl.SSLCertVerificationError("self-signed")
+
+
+@pytest.fixture
+def root(monkeypatch):
+    """What is to come of reading the service root, one after the other; IPMI is answered all the time."""
+    script = []
+
+    class Scripted(redfish_transport.Connector):
+        def request(self, *args, **options):
+            came = script.pop(0)
+            if isinstance(came, Exception):
+                raise came
+            return came
+
+    monkeypatch.setattr(find_driver_module, "Connector", Scripted)
+    monkeypatch.setattr(find_driver_module, "_answers_ipmi", lambda host, port: True)
+    return script
+
+
+@pytest.mark.parametrize("name", MAY_PASS)
+@pytest.mark.parametrize("before", [[], [UNTRUSTED]], ids=["trusted", "untrusted"])
+def test_auto_takes_a_bmc_that_starts_or_is_slow_for_ipmi_no_longer_than_it_does_so(root, name, before):
+    facts = {}
+    root += [*before, MAY_PASS[name]] * 2 + [REDFISH]
+    assert [find_driver({"address": "192.0.2.1"}, facts=facts) for _unused in range(4)] == ["ipmi", "ipmi", "redfish", "redfish"]
+    assert root == []
+
+
+@pytest.mark.parametrize("name", STAYS)
+@pytest.mark.parametrize("before", [[], [UNTRUSTED]], ids=["trusted", "untrusted"])
+def test_auto_asks_a_bmc_without_redfish_once(root, name, before):
+    facts = {}
+    root += [*before, STAYS[name]]
+    assert [find_driver({"address": "192.0.2.1"}, facts=facts) for _unused in range(3)] == ["ipmi"] * 3
+    assert root == []
 
 
 class Slow(http.server.BaseHTTPRequestHandler):
