@@ -14,6 +14,7 @@ author:
 description:
   - Brings about an account of a BMC with its role and its password, or its absence.
   - A new password is believed only when a login with it works.
+    An answer that does not tell, such as that of a web server whose BMC still starts, is no proof.
   - Access is not lost. The account that the module logs in with is neither deleted, nor disabled, nor given another role. When its own
     password changes, a way back stays open until a second connection has logged in with the new password; where that fails, the old
     password is set again. Over Redfish the way back is a session. A BMC that opens none gets nothing sent, nor does

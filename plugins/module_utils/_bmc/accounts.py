@@ -10,8 +10,9 @@ anyway), which stays good although the password has changed, and without which n
 shows that the BMC has room for the one that is to prove the new one; the new password is sent; a second connection logs in with it;
 where that fails, the old password is set again over the way back and proved in its turn. Only after the proof is the way back closed.
 Where the BMC is lost over the change, one login with the new password and one with the old one tell which of them is good; there are no more, because BMCs lock
-accounts after wrong passwords. A password that the BMC cannot keep whole is refused before anything is sent. A BMC that wants its
-password changed before it tells whose it is, is asked that after the proof; another machine's gets the old password back.
+accounts after wrong passwords. An answer to a login after the change that tells nothing of the password, whatever it is, counts as a BMC that is
+lost. One that is lost whenever the new password is to be proved gets the old one set again too, over the way back. A password that the BMC
+cannot keep whole is refused before anything is sent. A BMC that wants its password changed before it tells whose it is, is asked that after the proof; another machine's gets the old password back.
 What tells the password to others is not touched here: the result says that it is outdated, and the door has the registry
 follow. Whoever rotates has both until then, so that a run that is killed in the middle loses nothing; the next one tries the
 old password, then the new.
@@ -30,7 +31,7 @@ old password, then the new.
     BMC lets us. ``password`` is the one that the account has or is to have, for BMCs that want it along with any change; None when it is
     not known, and then nothing is sent that could become its password.
 ``accepts(account, password)``
-    whether that is the account's password.
+    whether that is the account's password; raises BaremetalError where the answer does not tell.
 ``lets_in(account, password)``
     whether the account can log in, with a password that it was seen to accept.
 ``way_back(account, password)``
@@ -219,7 +220,13 @@ def _prove(accounts, account, password, sleep):
             seen="it tells so, and no login was tried",
             cure="wait until the BMC unlocks it, or unlock it in the web interface, and run the same command again; "
                  "find out what logs in with a wrong password")
-    if not _proved(accounts, account, password, sleep):
+    try:
+        is_proved = _proved(accounts, account, password, sleep)
+    except BaremetalError as error:
+        raise BaremetalError(
+            f"the BMC took the new password of the account {account['name']}, and whether it lets it in could not be found out", stage=STAGE,
+            seen=error.what, cure="run the same command again when the BMC answers as ever, which tries the new password first") from error
+    if not is_proved:
         raise BaremetalError(
             f"the BMC took the new password of the account {account['name']} and does not let it in", stage=STAGE,
             seen="the login with it failed",
@@ -230,7 +237,7 @@ def _prove(accounts, account, password, sleep):
 def _proved(accounts, account, password, sleep):
     for attempt in range(1, _PROOFS + 1):
         try:
-            if accounts.accepts(account, password):
+            if _accepts(accounts, account, password):
                 return True
         except BmcLost:
             if attempt == _PROOFS:
@@ -256,11 +263,19 @@ def _rotate_own(accounts, account, old, new, sleep, confirm=lambda: None):
             except (BmcLost, NotLetIn) as error:
                 # A BMC that ends its sessions with a password may refuse the old one because it took the new one.
                 lost = error
-            if lost is None:
-                is_new = _proved(accounts, account, new, sleep)
-            else:
-                sleep(_PROOF_PAUSE)
-                is_new = _accepts_once(accounts, account, new, sleep)
+            try:
+                if lost is None:
+                    is_new = _proved(accounts, account, new, sleep)
+                else:
+                    sleep(_PROOF_PAUSE)
+                    is_new = _accepts_once(accounts, account, new, sleep)
+            except BmcLost as error:
+                # What it made of the new password is not known, and later there is no way back.
+                is_back, seen = _take_back(accounts, account, old, error.what, sleep)
+                if not is_back:
+                    raise
+                raise BaremetalError(f"whether the BMC keeps the new password of {name} could not be found out; the old one is good", stage=STAGE,
+                                     seen=seen, cure="run the same command again when the BMC answers as ever") from error
             if is_new:
                 accounts.move_on(new)
                 _leave_stranger(accounts, account, old, confirm, sleep)
@@ -332,7 +347,20 @@ def _accepts_once(accounts, account, password, sleep):
     """
     for _unused in range(_LOOKS - 1):
         try:
-            return accounts.accepts(account, password)
+            return _accepts(accounts, account, password)
         except BmcLost:
             sleep(_PROOF_PAUSE)
-    return accounts.accepts(account, password)
+    return _accepts(accounts, account, password)
+
+
+def _accepts(accounts, account, password):
+    """Whether a password is good, after a change.
+
+    :raises BmcLost: for whatever else the BMC answers: it was in order before the change, so that it may be starting.
+    """
+    try:
+        return accounts.accepts(account, password)
+    except (BmcLost, NotLetIn):
+        raise
+    except BaremetalError as error:
+        raise BmcLost(f"{error.what} ({error.seen})" if error.seen else error.what) from error

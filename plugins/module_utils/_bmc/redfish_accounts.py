@@ -149,8 +149,9 @@ class RedfishAccounts:
             # It answered as one a moment ago.
             raise BmcLost(error.what, seen=error.seen, cure="try again in a minute; if it stays so, reset the BMC") from error
         except RedfishRefusal as error:
-            # Somebody without the right to read it was let in all the same.
-            if error.status not in (403, 404):
+            # Somebody without the right to read it was let in all the same. Any other 403 or 404 may come from a web server in front of a
+            # service that starts, before anybody has looked at the password.
+            if error.status != 403 or not error.says("InsufficientPrivilege"):
                 raise
         finally:
             probe.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import ssl
 import types
 
 import pytest
@@ -344,6 +345,71 @@ def test_which_password_is_good_is_not_known_of_a_board_that_is_gone():
     board.on("PATCH", f"{ACCOUNTS}/2", vanish)
     with pytest.raises(BaremetalError, match="which one is good now, the old or the new, is not known.*keep both"):
         board.ensure(OWN, password=NEW)
+
+
+SYSTEMS = "/redfish/v1/Systems"
+# What a board that starts may answer before anybody has looked at a password, or at a request.
+NO_PROOF = [(404, b"<html>Not Found</html>"), (403, b"<html>Forbidden</html>"), (404, error_body("Base.1.0.ResourceMissingAtURI")),
+            (403, error_body("Base.1.0.GeneralError")), (400, error_body("Base.1.0.GeneralError")), ssl.SSLError(1, "internal error")]
+
+
+def answers_after_a_change(board, number, answer, lasts=1000):
+    """Have a board answer so whoever reads its systems once it was given a password, so many times."""
+    left = []
+
+    def request(method, path, body=None, headers=None, timeout=None):
+        if (method, path) == ("PATCH", f"{ACCOUNTS}/{number}") and not left:
+            left.append(lasts)
+        if (method, path) == ("GET", SYSTEMS) and left and left[0]:
+            left[0] -= 1
+            board.answer(method, path, answer)
+            return Tree.request(board, method, path, body, headers)
+        return Board.request(board, method, path, body, headers)
+
+    board.request = request
+
+
+@pytest.mark.parametrize("answer", NO_PROOF)
+@pytest.mark.parametrize("keeps", [str, lambda password: password[:10]])
+def test_answer_that_is_no_proof_is_asked_for_again(answer, keeps):
+    board = Board(keeps=lambda password: keeps(password) if password == NEW else password)
+    answers_after_a_change(board, 2, answer)
+    with pytest.raises(BaremetalError, match="which one is good now, the old or the new, is not known.*keep both"):
+        board.ensure(OWN, password=NEW)
+    # The old one was set again over the way back, which there is no later.
+    assert board.passwords[f"{ACCOUNTS}/2"] == OLD and not board.sessions
+    answers_after_a_change(board, 2, answer, lasts=3)
+    with pytest.raises(BaremetalError, match="keeps the new password of .* could not be found out; the old one is good"):
+        board.ensure(OWN, password=NEW)
+    assert board.lets_in(OWN, OLD) and not board.sessions
+    board.keeps = str
+    answers_after_a_change(board, 2, answer, lasts=1)
+    assert board.ensure(OWN, password=NEW)["password_changed"] and board.lets_in(OWN, NEW)
+
+
+@pytest.mark.parametrize("answer", NO_PROOF)
+def test_answer_that_is_no_proof_before_the_change_has_nothing_sent(answer):
+    board = Board()
+    board.on("GET", SYSTEMS, lambda tree, body: answer)
+    with pytest.raises(BaremetalError):
+        board.ensure(OWN, password=NEW)
+    assert board.passwords[f"{ACCOUNTS}/2"] == OLD and "PATCH" not in [method for method, path, body in board.changes]
+
+
+@pytest.mark.parametrize("answer", NO_PROOF)
+def test_password_of_another_account_is_told_where_it_cannot_be_proved(answer):
+    board = Board(keeps=lambda password: password[:8])
+    answers_after_a_change(board, 1, answer)
+    with pytest.raises(BaremetalError, match="took the new password of the account factory, and whether it lets it in could not be found out"):
+        board.ensure("factory", password="long-password")
+
+
+def test_account_without_the_right_to_read_has_its_password_all_the_same():
+    board = Board()
+    board.on("GET", SYSTEMS, lambda tree, body: (403, error_body("Base.1.8.InsufficientPrivilege", "There are insufficient privileges.")))
+    assert board.ensure("factory", password="other-password")["password_changed"]
+    assert not board.ensure("factory", password="other-password")["changed"]
+    assert board.ensure(OWN, password=NEW)["password_changed"] and board.passwords[f"{ACCOUNTS}/2"] == NEW
 
 
 def test_rotation_that_was_proved_is_told_although_the_account_cannot_be_read_again():
