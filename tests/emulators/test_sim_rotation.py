@@ -99,6 +99,29 @@ def test_run_that_is_killed_before_the_registry_knows(site):
     assert site.run(power, state="on")[0]["power_state"] == "on"
 
 
+@pytest.mark.parametrize("source", ["option", "host variable"])
+def test_password_that_was_told_beside_the_registry_is_outdated(site, source):
+    site.enrol(OLD)
+    told = {"driver": site.simulator.driver, "bmc": site.bmc} if source == "option" else {"hostvars": {"baremetal_bmc": {
+        "driver": site.simulator.driver, **site.bmc}}}
+    result, warnings = site.run(bmc_account, **OWN, **told)
+    assert result["password_changed"] and decrypt(site.stored()["vault"]) == NEW
+    assert result["outdated_credential"] and ["the option bmc" in text for text in warnings] == [True]
+
+
+def test_registry_that_is_gone_after_the_change_does_not_hide_it(site):
+    def lose(*arguments):
+        raise BaremetalError("the registry cannot be opened")
+
+    site.enrol(OLD)
+    with site.monkeypatch.context() as patch:
+        patch.setattr(nodes, "set_credential", lose)
+        with pytest.raises(BaremetalError, match="the BMC has the new password of operator, and the registry cannot be opened") as caught:
+            site.run(bmc_account, **OWN)
+    assert not [secret for secret in (OLD, NEW) if secret in str(caught.value)]
+    assert site.run(bmc_account, **OWN)[0]["changed"] and decrypt(site.stored()["vault"]) == NEW
+
+
 def test_reference_that_is_not_ours_to_change_is_told(site):
     site.monkeypatch.setenv("BMC_PASSWORD_OF_A_TEST", OLD)
     site.enrol({"env": "BMC_PASSWORD_OF_A_TEST"})

@@ -25,6 +25,7 @@ STAGE = "BMC connection"
 AUTO = "auto"
 # What ``once_for_all`` keeps them by.
 _BMCS = "BMCs"
+_IS_TOLD = "BMC is told"
 
 # What every door to a BMC takes.
 OPTIONS = {**NODE, **BMC, **REGISTRY}
@@ -44,7 +45,9 @@ def fill_connection(call):
     :returns: ``{"driver", "bmc"}`` to be filled into the parameters, the password in clear.
     :raises BaremetalError: when there is no BMC, or what is there cannot be used.
     """
-    driver, bmc = _from_task(call) or _from_host_variable(call) or _from_registry(call)
+    told = _from_task(call) or _from_host_variable(call)
+    call.got[_IS_TOLD] = told is not None
+    driver, bmc = told or _from_registry(call)
     driver = call.params.get("driver") or driver
     if driver not in (*DRIVERS, AUTO):
         raise BaremetalError(
@@ -58,6 +61,11 @@ def fill_connection(call):
         raise BaremetalError("port of the BMC is no port", stage=STAGE, seen=bmc["port"],
                              cure="correct port of the BMC, or leave it out; ports go from 1 to 65535")
     return {"driver": driver, "bmc": bmc}
+
+
+def is_told(call):
+    """Whether the task or a host variable told the BMC that ``fill_connection`` has found, and not the registry."""
+    return call.got[_IS_TOLD]
 
 
 def fill_connection_for_change(call):

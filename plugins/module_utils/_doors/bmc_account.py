@@ -19,7 +19,7 @@ from .._bmc.redfish_accounts import RedfishAccounts, expired_account
 from .._bmc.redfish_service import RedfishService
 from .._door import Door
 from .._errors import BaremetalError
-from ._bmc_access import OPTIONS, fill_connection_for_change, open_bmc, run_facts, settled_driver, watched
+from ._bmc_access import OPTIONS, fill_connection_for_change, is_told, open_bmc, run_facts, settled_driver, watched
 
 _OUTDATED = ("the password that we log in with is good no more: put the new one where the node's BMC is told, "
              "the option bmc, the host variable baremetal_bmc or what the registry's reference names")
@@ -64,7 +64,23 @@ def after(call, result):
 
     A run that is killed in between leaves the old one there; the next run of the same task finds the new password in place and
     comes here again. A reference to a variable or a file is not ours to change; that it is outdated is told.
+
+    :raises BaremetalError: for whatever is wrong with the registry; the error says that the BMC has the new password, where it has.
     """
+    try:
+        _follow(call, result)
+    except BaremetalError as error:
+        if _has_password(call, result) and not call.check_mode:
+            error.what = f"the BMC has the new password of {call.params['username']}, and {error.what}"
+        raise
+
+
+def _has_password(call, result):
+    """Whether the account has the password that was asked for; with on_create that of an account that is there already was not looked at."""
+    return result["password_changed"] or call.params["update_password"] == "always"
+
+
+def _follow(call, result):
     password = call.params["password"]
     if call.params["state"] != "present" or password is None or not call.registry_url:
         _tell(call, result)
@@ -83,9 +99,7 @@ def after(call, result):
         is_good = credentials.resolve(stored, call) == password
     except BaremetalError:
         is_good = None
-    # What an account that is there already has for a password was not looked at with on_create.
-    was_seen = result["password_changed"] or call.params["update_password"] == "always"
-    if is_good is not False or not was_seen:
+    if is_good is not False or not _has_password(call, result):
         _tell(call, result)
         return
     if "vault" not in stored or call.vault_encrypt is None:
@@ -94,12 +108,12 @@ def after(call, result):
         return
     if not call.check_mode and not nodes.set_credential(engine, call.node, stored, credentials.reference(password, call.vault_encrypt)):
         raise BaremetalError("somebody else changed the node's BMC password in the registry meanwhile", stage="BMC account",
-                             seen="the BMC has the new password", cure="run the same command again")
+                             cure="run the same command again")
     result["changed"] = True
     if "diff" in result:
         result["diff"]["after"]["registry_password"] = "(changed)"
     # What was given with the task, or as a host variable, goes before the registry and is not ours to change.
-    result["outdated_credential"] = result["outdated_credential"] and "baremetal_bmc" in call.hostvars
+    result["outdated_credential"] = result["outdated_credential"] and is_told(call)
     _tell(call, result)
 
 
