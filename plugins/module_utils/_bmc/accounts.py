@@ -12,7 +12,8 @@ where that fails, the old password is set again over the way back and proved in 
 Where the BMC is lost over the change, one login with the new password and one with the old one tell which of them is good; there are no more, because BMCs lock
 accounts after wrong passwords. An answer to a login after the change that tells nothing of the password, whatever it is, counts as a BMC that is
 lost. One that is lost whenever the new password is to be proved gets the old one set again too, over the way back. A password that the BMC
-cannot keep whole is refused before anything is sent. A BMC that wants its password changed before it tells whose it is, is asked that after the proof; another machine's gets the old password back.
+cannot keep whole is refused before anything is sent. A BMC that wants its password changed
+before it tells whose it is, is asked that after the proof; another machine's gets the old password back.
 What tells the password to others is not touched here: the result says that it is outdated, and the door has the registry
 follow. Whoever rotates has both until then, so that a run that is killed in the middle loses nothing; the next one tries the
 old password, then the new.
