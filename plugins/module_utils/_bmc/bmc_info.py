@@ -13,7 +13,7 @@ import time
 
 from . import bmc_info_ipmi, bmc_info_redfish
 from .._errors import BaremetalError
-from .connection import BmcLost
+from .connection import BmcLost, ResourceBroken
 
 CAPABILITY = "BMC information"
 
@@ -43,9 +43,9 @@ def gather(driver, parts=DEFAULT, now=time.time):
             continue
         try:
             info[part] = read()
-        except BmcLost:
-            raise
         except BaremetalError as error:
+            if isinstance(error, BmcLost) and not isinstance(error, ResourceBroken):
+                raise
             # A part that needs a licence, or that this firmware breaks, must not cost the others.
             unavailable[part] = f"{error.what}: {error.seen}" if error.seen else str(error.what)
     return {"info": info, "unavailable": unavailable}

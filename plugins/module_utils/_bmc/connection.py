@@ -35,6 +35,10 @@ class BmcBusy(BmcLost):
     """The BMC answered that it cannot do so now; nothing was done."""
 
 
+class ResourceBroken(BmcLost):
+    """The BMC answered with HTTP status 500 that it failed over one resource: a later try may succeed, and other resources may be well."""
+
+
 class NotLetIn(BaremetalError):
     """The BMC does not take the user name or the password."""
 

@@ -17,7 +17,7 @@ import time
 import urllib.parse
 
 from .._errors import BaremetalError
-from .connection import BmcLost, PasswordChangeRequired, Patience, Unreadable, refused, required
+from .connection import BmcLost, PasswordChangeRequired, Patience, ResourceBroken, Unreadable, refused, required
 from .quirks import Quirks
 from .redfish_errors import (
     SESSION_TABLE_FULL,
@@ -611,8 +611,9 @@ class RedfishService:
         if refusal.says(*SESSION_TABLE_FULL):
             return table_full(self.url, seen)
         if method == "get" and (status in (409, 429) or status >= 500) and status != 501 and not refusal.says(*TRANSIENT):
-            return BmcLost(f"the BMC at {self.url} cannot answer now", seen=seen,
-                           cure="try again in a minute; if it stays so, reset the BMC")
+            make = ResourceBroken if status == 500 else BmcLost
+            return make(f"the BMC at {self.url} cannot answer now", seen=seen,
+                        cure="try again in a minute; if it stays so, reset the BMC")
         return refusal
 
     def _json(self, response, path, empty=False):

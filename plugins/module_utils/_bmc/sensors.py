@@ -11,6 +11,7 @@ Private to the collection; may change at any time.
 from __future__ import annotations
 
 from .._errors import BaremetalError
+from .connection import ResourceBroken
 from .ipmi_answers import ask, decoded
 from .redfish_members import resources, resources_at_once
 from .redfish_service import RedfishRefusal, last_part, path_of
@@ -127,10 +128,10 @@ def _document(service, path):
 
 
 def _optional(read, service, path):
-    """What ``read`` gives, and nothing when the board refuses it."""
+    """What ``read`` gives, and nothing when the board refuses it or fails over it."""
     try:
         return read(service, path)
-    except RedfishRefusal as error:
+    except (RedfishRefusal, ResourceBroken) as error:
         service.log(f"{path} is left out: {error}")
         return {}
 

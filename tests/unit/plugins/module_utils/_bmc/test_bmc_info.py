@@ -111,6 +111,14 @@ def test_part_that_is_refused_costs_no_other():
     assert "OemLicenseNotPassed" in found["unavailable"]["licences"]
 
 
+def test_part_that_the_firmware_breaks_costs_no_other():
+    documents = board()
+    documents["/redfish/v1/LicenseService"] = 500
+    found = read(documents, "licences", "power")
+    assert found["info"] == {"power": "on", "licences": None}
+    assert "HTTP status 500" in found["unavailable"]["licences"]
+
+
 def test_lost_bmc_ends_it():
     documents = board()
     documents[MANAGER] = 503

@@ -74,6 +74,11 @@ def test_refused_collection_is_not_the_end():
     assert sensors.read_sensors(older(Sensors=link(path), documents={path: 403}))["power_watts"] == 184
 
 
+def test_resource_that_the_firmware_breaks_is_left_out():
+    found = sensors.read_sensors(older(documents={f"{CHASSIS}/Power": 500}))
+    assert [item["name"] for item in found["sensors"]] == ["Inlet", "Fan 1"]
+
+
 def test_thermal_metrics_where_there_is_nothing_else():
     driver = board({"ThermalSubsystem": link(f"{CHASSIS}/TS"), "EnvironmentMetrics": link(f"{CHASSIS}/EM")}, {
         f"{CHASSIS}/TS": {"ThermalMetrics": link(f"{CHASSIS}/TM")}, f"{CHASSIS}/EM": {"PowerWatts": {"Reading": 77}},
