@@ -15,6 +15,7 @@ description:
   - Reads the log that the BMC keeps of the hardware, and clears it with O(cleared=true).
   - The entries that were cleared are returned. Over Redfish, where reading and clearing are two requests, one that comes in between is lost.
   - The log is read again afterwards. A BMC that says yes and clears nothing is an error.
+    Where it cannot be read again, the entries are returned with a warning.
 extends_documentation_fragment:
   - rackwright.baremetal._attributes
   - rackwright.baremetal._attributes.controller

@@ -31,7 +31,7 @@ def run(call):
         log = open_log(driver, params["log"])
         result = {"changed": False, "log": log.name, "logs": log.offered}
         if params["cleared"]:
-            done = ensure_cleared(log, time.sleep, check_mode=call.check_mode)
+            done = ensure_cleared(log, time.sleep, check_mode=call.check_mode, warn=call.warn)
             entries, result["changed"] = done["entries"], done["changed"]
             result["diff"] = {"before": {"entries": done["before"]}, "after": {"entries": done["after"]}}
         else:

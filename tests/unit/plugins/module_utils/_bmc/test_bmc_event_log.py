@@ -132,6 +132,23 @@ def test_board_that_says_yes_and_clears_nothing():
         ensure(board([record(1), record(2)], clears=False))
 
 
+@pytest.mark.parametrize(("failures", "after"), [(2, 0), (99, None)])
+def test_log_that_cannot_be_read_for_a_while_after_it_was_cleared(failures, after):
+    class Erasing(Sel):
+        left = failures
+
+        def get_event_log(self, clear=False):
+            if not self.events and self.left:
+                self.left -= 1
+                raise BaremetalError("the BMC refused the command")
+            return super().get_event_log(clear=clear)
+
+    warnings = []
+    done = ensure(Erasing([LOW]), warn=warnings.append)
+    assert (done["changed"], [item["id"] for item in done["entries"]], done["after"]) == (True, ["1"], after)
+    assert len(warnings) == (after is None)
+
+
 def test_what_is_no_time_is_refused():
     with pytest.raises(BaremetalError, match="yesterday is no time"):
         event_log.beginning("yesterday")
