@@ -13,6 +13,7 @@ import re
 import typing as t
 
 from .redfish_service import RedfishRefusal
+from .reset_watch import is_paused
 from .tolerant import text, texts
 from .waiting_tasks import NOT_BEGUN, is_untold, open_tasks, request_of, shown
 
@@ -21,7 +22,7 @@ _OF_UPDATE = re.compile(r"\b(?:firmware|software).?update", re.I)
 
 
 class Earlier(t.NamedTuple):
-    """The task of an earlier request: its path, its JSON object, whether it has not begun, and it for a person.
+    """The task of an earlier request: its path, its JSON object, whether it waits for a reset, and it for a person.
 
     ``is_same``: whether it tells that it brings the image that is wanted now; otherwise only the component is known to be the same.
     """
@@ -49,11 +50,11 @@ def earlier_update(service, target, push, component, image):
         service.log(f"the tasks of the BMC are left out: {error}")
         return None
     for path, state, task in tasks:
-        request = request_of(task)
+        request, is_waiting = request_of(task), state in NOT_BEGUN or is_paused(task)
         is_same = image is not None and target is not None and _brings(request, target, component, image)
-        is_other = state in NOT_BEGUN and push is not None and _is_pushed(request, push, component)
+        is_other = is_waiting and push is not None and _is_pushed(request, push, component)
         if is_same or is_other or (is_untold(state, task, _OF_UPDATE) and _names(task, component)):
-            return Earlier(path, task, state in NOT_BEGUN, is_same, shown(path, state, task))
+            return Earlier(path, task, is_waiting, is_same, shown(path, state, task))
     return None
 
 

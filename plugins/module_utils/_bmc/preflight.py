@@ -18,6 +18,7 @@ from .ipmi_answers import ask
 from .redfish_errors import RedfishRefusal
 from .redfish_members import resources
 from .redfish_service import path_of
+from .reset_watch import is_paused
 from .tolerant import dig, text, texts
 from .waiting_tasks import NOT_BEGUN, open_tasks, shown
 
@@ -176,7 +177,7 @@ def _pending(driver):
     if driver.NAME != "redfish":
         return check("pending", SKIPPED, f"the driver {driver.NAME} does not have it")
     tasks = open_tasks(driver.service)
-    running = [shown(*task) for task in tasks if task[1] not in NOT_BEGUN]
+    running = [shown(*task) for task in tasks if task[1] not in NOT_BEGUN and not is_paused(task[2])]
     if running:
         return check("pending", FAIL, "; ".join(running), _JOBS)
     waiting, unread = [shown(*task) for task in tasks], None

@@ -47,8 +47,9 @@ _PASSWORD_CHANGE = ("PasswordChangeRequired",)
 _TRANSIENT_PAUSE = 10.0  # seconds
 
 # TaskState (DSP2046, Task) and Dell's JobState; everything else, and what no standard knows ("New" of Dell), still runs.
+# So do Suspended and Interrupted: such a task is to be restarted, and is not complete.
 _TASK_GOOD = ("Completed",)
-_TASK_BAD = ("Exception", "Killed", "Cancelled", "Suspended", "Interrupted", "Failed", "CompletedWithErrors")
+_TASK_BAD = ("Exception", "Killed", "Cancelled", "Failed", "CompletedWithErrors")
 _TASK_POLL = 2.0  # seconds
 _FRESH_TASK_TRIES = 3
 
@@ -444,15 +445,16 @@ class RedfishService:
             if state in _TASK_GOOD and task.get("TaskStatus") != "Critical":
                 return "completed"
             if state in _TASK_GOOD + _TASK_BAD:
-                said = message_list({"@Message.ExtendedInfo": task.get("Messages")}) or [{"id": "", "text": str(task.get("Message") or "")}]
-                said = "; ".join(filter(None, (message["text"] or message["id"] for message in said)))
+                said = "; ".join(_said(task))
                 raise TaskFailed(f"{what} failed", stage=stage, seen=f"{seen}{': ' + said if said else ''}",
                                  cure="look at the event log of the BMC for the cause")
             if is_over:
                 return "stopped"
             if self._clock() - begin >= timeout:
-                raise BaremetalError(f"{what} did not end within {timeout:.0f} s", stage=stage, seen=seen or "nothing yet",
-                                     cure="look at the task in the BMC's web interface; a larger timeout helps if it merely is slow")
+                last = ": ".join([*filter(None, [seen]), *_said(task)[-1:]])
+                raise BaremetalError(f"{what} did not end within {timeout:.0f} s", stage=stage, seen=last or "nothing yet",
+                                     cure="look at the task in the BMC's web interface, and delete it there if it does not go on any more; "
+                                          "a larger timeout helps if it merely is slow")
             self._sleep(min(pause, max(timeout - (self._clock() - begin), 0)))
 
     def _task(self, path):
@@ -642,6 +644,12 @@ def next_page(page):
     except ValueError:
         return None
     return urllib.parse.urlunsplit(("", "", parts.path, parts.query, "")) if parts and parts.path.startswith("/") else None
+
+
+def _said(task):
+    """What a BMC says of a task, as a list of texts."""
+    said = message_list({"@Message.ExtendedInfo": task.get("Messages")}) or [{"id": "", "text": str(task.get("Message") or "")}]
+    return list(filter(None, (message["text"] or message["id"] for message in said)))
 
 
 def _actions(resource):

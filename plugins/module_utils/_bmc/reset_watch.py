@@ -35,6 +35,21 @@ _NOT_STARTED = ("Starting", "Pending", "New")
 _LOOKS, _LOOKS_WHEN_EXPECTED = 15, 3
 
 
+def is_paused(task):
+    """Whether a task has done what it can before a reset of the machine, as bmcweb shows it: stopping, after it was paused (quirk R60).
+
+    Neither alone says so: a task that is being cancelled stops too, and one that is merely paused may be in the midst of writing.
+
+    :param task: JSON object of the task.
+    """
+    return task.get("TaskState") == "Stopping" and any(_name(message) == "TaskPaused" for message in objects(task.get("Messages")))
+
+
+def _name(message):
+    """The name of a message without its registry."""
+    return (text(message.get("MessageId")) or "").rpartition(".")[2]
+
+
 def whose_reset(message, is_bmc=False):
     """Whose reset a message asks for or announces.
 
@@ -43,8 +58,7 @@ def whose_reset(message, is_bmc=False):
     :returns: ``host``, ``bmc``, ``either`` where it leaves that open, None where it speaks of no reset to come.
     """
     said = text(message.get("Message")) or ""
-    name = (text(message.get("MessageId")) or "").rpartition(".")[2]
-    if name not in _IDS and not _TEXT.search(said):
+    if _name(message) not in _IDS and not _TEXT.search(said):
         return None
     # ResetRequired names the action to be run (DSP2065, Base).
     action = " ".join(texts(message.get("MessageArgs")))
@@ -94,10 +108,11 @@ class ResetWatch:
             is_scheduled = is_scheduled or bool(_SCHEDULED.search(said))
         state = task.get("TaskState")
         # Pending is said of what waits for something else (DSP2046, Task), which may be the BMC's own reset.
-        is_idle = state in _NOT_STARTED and (is_scheduled or self._expected or self._queued or state == "Pending") and not self.of_bmc
+        is_waiting = state in _NOT_STARTED and (is_scheduled or self._expected or self._queued or state == "Pending")
+        is_idle = (is_waiting or is_paused(task)) and not self.of_bmc
         self._looks = self._looks + 1 if is_idle else 0
         if self._looks >= (_LOOKS_WHEN_EXPECTED if self._expected else _LOOKS):
-            self.because = f"the task has the state {state} and does not start"
+            self.because = f"the task has the state {state} and does not {'start' if is_waiting else 'go on'}"
         return self.because is not None
 
 

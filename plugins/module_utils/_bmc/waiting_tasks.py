@@ -17,9 +17,9 @@ from .redfish_members import resources
 from .redfish_service import ROOT, last_part, path_of
 from .tolerant import dig, text
 
-# TaskState and JobState of what is not begun (Scheduled is Dell's and DMTF's word), and of what is being done.
+# TaskState and JobState of what is not begun (Scheduled is Dell's and DMTF's word), and of what is being done or will go on.
 NOT_BEGUN = ("New", "Pending", "Starting", "Scheduled", "UserIntervention", "Validating")
-_BEGUN = ("Running", "Continue", "Service", "Cancelling", "Stopping", "Downloading")
+_BEGUN = ("Running", "Continue", "Service", "Suspended", "Interrupted", "Cancelling", "Stopping", "Downloading")
 # Of what has ended; makers have more words for what has not (Dell: Scheduling, ReadyForExecution, PendingActivation).
 _ENDED = ("Completed", "CompletedWithErrors", "Failed", "Exception", "Killed", "Cancelled", "Invalid", "RebootCompleted", "RebootFailed")
 

@@ -59,8 +59,7 @@ def tree():
 
 
 def ensure(tree, clock, name, version="2.0", **options):
-    service = service_on(tree, sleep=clock.sleep)
-    service._clock = clock
+    service = service_on(tree, clock=clock)
     if not {"image", "src"} & set(options):
         options["image"] = IMAGE
     return firmware.ensure_firmware(service, name, version, clock=clock, sleep=clock.sleep, **options)
@@ -317,6 +316,33 @@ def test_update_that_waits_for_a_reboot_says_so(tree, clock, task):
     assert clock() < 120
 
 
+PAUSED = {"Messages": [{"MessageId": "TaskEvent.1.0.3.TaskStarted"}, {"MessageId": "TaskEvent.1.0.3.TaskPaused"},
+                       {"MessageId": "TaskEvent.1.0.3.TaskProgressChanged"}]}
+
+
+@pytest.mark.parametrize("earlier", [True, False])
+def test_update_that_is_paused_waits_for_a_reboot_r60(tree, clock, earlier):
+    under_way(tree, "Stopping", {"ImageURI": IMAGE} if earlier else None, **PAUSED)
+    tree.on("POST", SIMPLE, lambda tree, body: (202, {}, {"Location": TASK}))
+    result = ensure(tree, clock, "NIC")
+    assert result["changed"] is not earlier and result["pending"]["seen"] == "the task has the state Stopping and does not go on" and clock() < 120
+    assert not earlier or ensure(tree, clock, "NIC", check_mode=True)["pending"] and not ensure(tree, clock, "NIC", check_mode=True)["changed"]
+
+    def reboot():
+        tree.resources[TASK]["TaskState"] = "Completed"
+        tree.resources[f"{INVENTORY}/NIC"]["Version"] = "2.0"
+
+    assert ensure(tree, clock, "NIC", reboot=reboot)["after"]["version"] == "2.0"
+
+
+@pytest.mark.parametrize(("state", "said"), [("Stopping", {}), ("Suspended", PAUSED), ("Interrupted", PAUSED)])
+def test_machine_is_not_rebooted_into_an_update_that_stopped_for_another_reason(tree, clock, state, said):
+    under_way(tree, state, **said)
+    tree.on("POST", SIMPLE, lambda tree, body: (202, {}, {"Location": TASK}))
+    with pytest.raises(BaremetalError, match=f"did not end within 1800 s. Seen: task state {state}"):
+        ensure(tree, clock, "NIC", reboot=lambda: pytest.fail("rebooted"))
+
+
 def test_apply_time_on_reset_is_not_waited_for(tree, clock):
     tree.on("POST", SIMPLE, lambda tree, body: 204)
     result = ensure(tree, clock, "NIC", apply_time="OnReset")
@@ -337,10 +363,11 @@ def under_way(tree, state, body=None, **task):
     tree.resources[TASK] = {"@odata.id": TASK, "@odata.type": "#Task.v1_4_0.Task", "TaskState": state, **payload, **task}
 
 
+@pytest.mark.parametrize("state", ["Running", "Suspended", "Interrupted"])
 @pytest.mark.parametrize("targets", [{}, {"Targets": []}, {"Targets": [f"{INVENTORY}/NIC"]}])
-def test_update_that_an_earlier_run_began_is_followed_and_not_asked_for_again(tree, clock, targets):
-    under_way(tree, "Running", {"ImageURI": IMAGE, **targets})
-    states = ["Running", "Running", "Completed"]
+def test_update_that_an_earlier_run_began_is_followed_and_not_asked_for_again(tree, clock, targets, state):
+    under_way(tree, state, {"ImageURI": IMAGE, **targets})
+    states = [state, "Running", "Completed"]
 
     def poll(tree, body):
         found = tree.resources[TASK]

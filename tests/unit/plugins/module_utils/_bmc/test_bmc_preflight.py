@@ -111,6 +111,12 @@ def test_jobs(states, status):
     assert pending["status"] == status and (status == "ok" or "BIOS.Setup.1-1" in pending["seen"])
 
 
+def test_update_that_is_paused_until_a_reset_is_no_work_that_a_deploy_waits_for_r60():
+    documents = with_tasks("Stopping")
+    documents["/redfish/v1/TaskService/Tasks/JID_0"]["Messages"] = [{"MessageId": "TaskEvent.1.0.TaskPaused"}]
+    assert look(documents)[0]["pending"]["status"] == "warn"
+
+
 def test_firmware_that_is_known_to_be_bad(monkeypatch, tmp_path):
     documents = board(**{MANAGER: {"Model": "15G Monolithic", "FirmwareVersion": "5.10.10.05"}})
     firmware = look(documents)[0]["firmware"]

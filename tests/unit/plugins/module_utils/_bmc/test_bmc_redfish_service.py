@@ -255,12 +255,12 @@ def states(*found):
     return tree
 
 
-@pytest.mark.parametrize("running", ["New", "Starting", "Running", "Pending", "Service", "Downloading", None])
+@pytest.mark.parametrize("running", ["New", "Starting", "Running", "Pending", "Suspended", "Interrupted", "Service", "Downloading", None])
 def test_task_that_runs_and_ends_r29(running):
     assert wait(states(running, running, "Completed")) == "completed"
 
 
-@pytest.mark.parametrize("state", ["Exception", "Killed", "Cancelled", "Suspended", "Interrupted"])
+@pytest.mark.parametrize("state", ["Exception", "Killed", "Cancelled"])
 def test_task_that_fails(state):
     tree = states("Running")
     tree.answer("GET", TASK, (200, {"@odata.id": TASK, "TaskState": state, "Messages": [{"MessageId": "SYS.1", "Message": "No room."}]}))
@@ -323,6 +323,13 @@ def test_dell_job_in_place_of_a_task():
 def test_task_that_takes_too_long():
     with pytest.raises(BaremetalError, match="did not end within 60 s.*task state Running"):
         wait(states("Running"))
+
+
+@pytest.mark.parametrize("state", ["Suspended", "Interrupted"])
+def test_task_that_never_goes_on_is_told_with_its_state_and_the_last_that_was_said(state):
+    tree = board(**{TASK: {"TaskState": state, "Messages": [{"Message": "Begun."}, {"Message": "No power."}]}})
+    with pytest.raises(BaremetalError, match=f"did not end within 60 s. Seen: task state {state}: No power.*delete it there if it does not go on"):
+        wait(tree)
 
 
 def test_no_task():
