@@ -110,7 +110,6 @@ class Ours:
         """Write a published image.
 
         :param renew: compare first, whatever the disk holds.
-
         :returns: what the writer told, with wall and cpu (seconds), memory (bytes) and wire (bytes that the server sent).
         """
         self._server.sent()

@@ -121,7 +121,7 @@ def idle(disks, skip):
     disks: dicts of list_disks, of those that tell no size too.
     """
     return ["skip_block_devices: no disk of this machine is %s, so that nothing is left alone for it" % json.dumps(entry, sort_keys=True)
-            for entry in skip if _IDENTITY & set(entry) and not any(is_skipped(disk, skip_list([entry])) for disk in disks)]
+            for entry, tests in zip(skip, skip_list(skip)) if _IDENTITY & set(entry) and not any(is_skipped(disk, [tests]) for disk in disks)]
 
 
 def is_skipped(disk, skipping):

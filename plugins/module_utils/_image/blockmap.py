@@ -154,6 +154,8 @@ def render(block_map):
 # Which elements a map consists of, and how deep in each other they are.
 _ELEMENTS = {"bmap": 0, **dict.fromkeys((
     "ImageSize", "BlockSize", "BlocksCount", "MappedBlocksCount", "ChecksumType", "BmapFileChecksum", "BlockMap"), 1), "Range": 2}
+# How a map that is none shows, an encoding that is unknown among it.
+_INVALID = (expat.ExpatError, ValueError, TypeError, LookupError, OverflowError)
 # Characters of a text between two tags.
 _TEXT = 200
 
@@ -187,7 +189,7 @@ class Reader:
         if self._error is None:
             try:
                 self._parser.Parse(data, last)
-            except (expat.ExpatError, ValueError, TypeError, LookupError, OverflowError) as error:
+            except _INVALID as error:
                 self._error = error
 
     def finish(self):
@@ -205,7 +207,7 @@ class Reader:
             image_size = int(self._found["ImageSize"])
             if "BlockMap" not in self._found or self._ranges and self._ranges[-1].last * BLOCK_SIZE >= image_size:
                 raise ValueError("no block map, or a range outside the image")
-        except (expat.ExpatError, ValueError, TypeError, LookupError, OverflowError) as error:
+        except _INVALID as error:
             raise BaremetalError(
                 "the block map cannot be read", stage="read the block map", seen=str(error) or type(error).__name__, cure="publish the image again") from error
         return BlockMap(image_size, self._ranges)
